@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/mapping.h"
+#include "base/units.h"
+
+#ifndef MADV_POPULATE_WRITE /* Linux 5.14 */
+#define MADV_POPULATE_WRITE 23
+#endif
+
+int mapping_create(const char *name, uint64_t bytes, struct mapping *out)
+{
+	void *base;
+	int fd, err;
+
+	fd = memfd_create(name, MFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, (off_t)bytes) < 0)
+		goto err_close;
+	base = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_NORESERVE, fd, 0);
+	if (base == MAP_FAILED)
+		goto err_close;
+	out->base = base;
+	out->bytes = bytes;
+	out->fd = fd;
+	return 0;
+
+err_close:
+	err = -errno;
+	close(fd);
+	return err;
+}
+
+void mapping_destroy(struct mapping *map)
+{
+	munmap(map->base, map->bytes);
+	close(map->fd);
+}
+
+static int range_fallocate(const struct mapping *map, int mode, uint64_t offset,
+			   uint64_t bytes)
+{
+	CHECK(offset % ZSD_PAGE_BYTES == 0 && bytes % ZSD_PAGE_BYTES == 0);
+	CHECK(bytes && offset + bytes <= map->bytes);
+	while (fallocate(map->fd, mode, (off_t)offset, (off_t)bytes) < 0) {
+		if (errno != EINTR)
+			return -errno;
+	}
+	return 0;
+}
+
+int mapping_commit(const struct mapping *map, uint64_t offset, uint64_t bytes)
+{
+	unsigned char *p = map->base + offset;
+	int err;
+
+	err = range_fallocate(map, 0, offset, bytes);
+	if (err)
+		return err;
+	if (madvise(p, bytes, MADV_POPULATE_WRITE) == 0)
+		return 0;
+	/* An older kernel: the memory is there, map it by touching it. */
+	for (uint64_t at = 0; at < bytes; at += ZSD_PAGE_BYTES)
+		(void)*(volatile unsigned char *)(p + at);
+	return 0;
+}
+
+int mapping_release(const struct mapping *map, uint64_t offset, uint64_t bytes)
+{
+	return range_fallocate(map, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			       offset, bytes);
+}

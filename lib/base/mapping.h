@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * mapping - one shared mapping of a memfd, committed and released in pieces
+ *
+ * The whole range is mapped at once, but costs memory only where it was
+ * committed. Committing ahead of use is what keeps the memory's absence an
+ * error code: touching a page of shared memory that the system cannot supply
+ * is a SIGBUS.
+ *
+ * Ownership: the creator's; everything that points into it dies with it.
+ * Threads: commit and release from any thread, on ranges that do not overlap.
+ * Source: memfd_create(2), fallocate(2), madvise(2).
+ */
+#ifndef ZSD_BASE_MAPPING_H
+#define ZSD_BASE_MAPPING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+
+struct mapping {
+	unsigned char *base; /* page-aligned; reads as zeros at first */
+	uint64_t bytes;	     /* a multiple of ZSD_PAGE_BYTES */
+	int fd;		     /* the memfd */
+};
+
+/**
+ * mapping_create() - map @bytes of fresh shared memory
+ * @name:  shown in /proc/PID/maps as "memfd:NAME"
+ * @bytes: size, a multiple of ZSD_PAGE_BYTES
+ * @out:   receives the mapping; untouched on error
+ *
+ * Takes address space, no memory. Release: mapping_destroy().
+ * Return: 0 or the -errno of memfd_create(2), ftruncate(2) or mmap(2).
+ */
+int mapping_create(const char *name, uint64_t bytes,
+		   struct mapping *out) ZSD_MUST_CHECK;
+
+void mapping_destroy(struct mapping *map);
+
+/**
+ * mapping_commit() - put memory behind a range and touch it
+ * @offset: start, a multiple of ZSD_PAGE_BYTES
+ * @bytes:  length, a multiple of ZSD_PAGE_BYTES, not 0
+ *
+ * What the range held is kept. Afterwards no access to it faults for lack of
+ * memory (an admin who lets it be swapped out aside).
+ *
+ * Context: makes system calls and may enter reclaim: not for the data path.
+ * Cost:    a page zeroed and mapped for each page without memory.
+ * Return:  0, or -ENOMEM/-ENOSPC where the system has no memory for it.
+ */
+int mapping_commit(const struct mapping *map, uint64_t offset,
+		   uint64_t bytes) ZSD_MUST_CHECK;
+
+/**
+ * mapping_release() - give the memory behind a range back to the system
+ *
+ * Same units as mapping_commit(). The range reads as zeros afterwards.
+ * Return: 0 or the -errno of fallocate(2); the range is then unchanged.
+ */
+int mapping_release(const struct mapping *map, uint64_t offset,
+		    uint64_t bytes) ZSD_MUST_CHECK;
+
+#endif

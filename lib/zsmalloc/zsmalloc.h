@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * zsmalloc - a pool of objects of up to one page, packed into chains of pages
+ *
+ * Made for compressed pages: many objects of all sizes between 20 bytes and
+ * 4 KiB that come and go, where every byte lost to rounding or to holes costs
+ * the memory that compression was to save.
+ *
+ * Terms (zsmalloc's own):
+ *   arena         range of 4 KiB pages that the pool draws from. Any free page
+ *                 serves any class.
+ *   size class    objects of one size: 32, 48, 64, … 4096 bytes, header
+ *                 included. Classes of equal geometry are one (merged).
+ *   zspage        a chain of 1 .. chain_size single pages that holds N objects
+ *                 of one class back to back; an object may straddle two pages.
+ *   chain size    the most pages that a zspage may have: a parameter.
+ *   handle        what the caller keeps. Opaque: it stays the same when the
+ *                 object moves.
+ *   object        header of ZS_HEADER_BYTES (which handle it belongs to), then
+ *                 the caller's bytes. A huge object fills its page and has
+ *                 none.
+ *   fullness      with n of N objects used a zspage is EMPTY (n = 0, and given
+ *                 back at once), ALMOST_EMPTY (n <= N/4), ALMOST_FULL or FULL.
+ *   reserve       free pages that are already touched, so that allocating one
+ *                 makes no system call and no page fault.
+ *   compaction    moving objects out of the emptiest zspages into the fullest
+ *                 until no class could give back a zspage.
+ *
+ * Memory: handle table, page descriptors and arena are arrays in the mapping
+ * that the pool is created in, linked by index, never by pointer. Which
+ * handles are live, where their objects are, and the object bytes are the
+ * truth; free lists, fullness lists and counters can be derived from it.
+ *
+ * Ownership: the pool owns the part of the mapping it was given. The caller
+ * owns each handle until zs_free().
+ *
+ * Threads: all functions but create and destroy may be called from any thread
+ * at any time, unless they say otherwise. Between zs_obj_read_begin() and
+ * zs_obj_read_end() an object is pinned: it neither moves nor dies, and
+ * zs_free() of it waits. So: keep it short, never pin two at a time, and call
+ * nothing else of the pool in between.
+ *
+ * Invariants (zs_pool_verify() checks them):
+ *   sum of inuse over a class's zspages == obj_used <= obj_allocated
+ *   obj_allocated == zspages * objs_per_zspage
+ *   every live handle leads to an object whose header leads back to it
+ *   pages_used + reserve + released == pages ever taken from the arena
+ *
+ * Source: after Linux mm/zsmalloc.c and Documentation/mm/zsmalloc.rst.
+ * Differences: 4-byte headers and 32-bit handles; the arena with its reserve
+ * instead of the page allocator; a pin bit in the handle entry instead of a
+ * lock in each zspage, so that a read takes no lock at all.
+ */
+#ifndef ZSD_ZSMALLOC_ZSMALLOC_H
+#define ZSD_ZSMALLOC_ZSMALLOC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "base/mapping.h"
+#include "base/units.h"
+
+/* Largest object, bytes: a page stored raw. */
+#define ZS_MAX_OBJ_BYTES ZSD_PAGE_BYTES
+
+/*
+ * In front of each object that is not huge, bytes: the handle and the
+ * allocated bit, or the link of the free list. (The kernel's takes 8.)
+ */
+#define ZS_HEADER_BYTES 4u
+
+/* Chain size: bounds and default, pages. Source: Linux mm/Kconfig. */
+#define ZS_CHAIN_SIZE_MIN     4u
+#define ZS_CHAIN_SIZE_MAX     16u
+#define ZS_CHAIN_SIZE_DEFAULT 8u
+
+/* Size classes: 32, 48, … 4096 bytes. Source: ZS_SIZE_CLASSES in Linux. */
+#define ZS_NR_CLASSES 255u
+
+/* Most handles a pool can have: 31 bits of the object header name one. */
+#define ZS_MAX_HANDLES (((uint64_t)1 << 31) - 1)
+
+/* Most arena pages: 16 TiB. */
+#define ZS_MAX_PAGES (((uint64_t)1 << 32) - 2)
+
+/* Room for the text of a failed zs_pool_verify(), bytes. */
+#define ZS_VERIFY_TEXT_BYTES 160
+
+typedef uint32_t zs_handle;
+#define ZS_HANDLE_NONE ((zs_handle)0)
+
+struct zs_pool;
+
+/* The shape of one size class. */
+struct zs_geometry {
+	uint16_t class_idx;	  /* of the class that serves this size */
+	uint16_t size_bytes;	  /* of an object, header included */
+	uint16_t pages_per_zspage; /* 1 .. chain size */
+	uint16_t objs_per_zspage;
+};
+
+/**
+ * zs_geometry_table() - the class table for a chain size
+ * @chain_size: ZS_CHAIN_SIZE_MIN .. ZS_CHAIN_SIZE_MAX
+ * @table:      entry i describes the class that serves objects of up to
+ *              32 + 16 * i bytes, header included; where classes were merged
+ *              its class_idx is above i
+ *
+ * Chains of 4 follow the formula of kernels before 6.3, which knew no others;
+ * longer ones that of the kernels since. They differ in one class (208).
+ */
+void zs_geometry_table(unsigned chain_size,
+		       struct zs_geometry table[ZS_NR_CLASSES]);
+
+struct zs_pool_params {
+	unsigned chain_size;	/* ZS_CHAIN_SIZE_MIN .. ZS_CHAIN_SIZE_MAX */
+	uint64_t nr_handles;	/* most objects at a time, <= ZS_MAX_HANDLES */
+	uint64_t nr_pages;	/* arena size, pages, <= ZS_MAX_PAGES */
+	uint64_t reserve_pages; /* free pages to keep touched and ready */
+	/*
+	 * Called when zs_pool_housekeep() has something to do, at most once
+	 * until it ran; from any thread that uses the pool, under its locks:
+	 * it must not call the pool nor block. NULL: nobody is told.
+	 */
+	void (*wake)(void *arg);
+	void *wake_arg;
+};
+
+/**
+ * zs_pool_image_bytes() - how much of a mapping a pool needs
+ *
+ * Address space, not memory: what is untouched costs nothing.
+ * Return: bytes, a multiple of ZSD_PAGE_BYTES.
+ */
+uint64_t zs_pool_image_bytes(const struct zs_pool_params *params);
+
+/**
+ * zs_pool_create() - make an empty pool in a part of a mapping
+ * @params: copied
+ * @map:    must outlive the pool
+ * @offset: where in @map, a multiple of ZSD_PAGE_BYTES; the
+ *          zs_pool_image_bytes() from there must never have been written
+ * @out:    receives the pool; untouched on error
+ *
+ * Commits the reserve before it returns.
+ * Return: 0, -EINVAL for params out of range, -ENOMEM.
+ * Release: zs_pool_destroy(), which takes NULL too and forgets all objects.
+ */
+int zs_pool_create(const struct zs_pool_params *params, struct mapping *map,
+		   uint64_t offset, struct zs_pool **out) ZSD_MUST_CHECK;
+void zs_pool_destroy(struct zs_pool *pool);
+
+/**
+ * zs_pool_set_limit() - bound the memory that the pool may use
+ * @limit_bytes: most bytes of arena (reserve included), metadata and charges
+ *               together; 0 for no bound
+ *
+ * Takes effect at the next allocation: what is stored stays. A 16th of the
+ * limit, but at most the reserve, is headroom that only ZS_SHRINKING
+ * allocations may use.
+ */
+void zs_pool_set_limit(struct zs_pool *pool, uint64_t limit_bytes);
+
+/**
+ * zs_pool_charge() - count memory of the caller's against the limit
+ * @bytes: what the caller committed for metadata of its own
+ *
+ * Return: 0, or -ENOSPC where the limit has no room for it; nothing is
+ * charged then.
+ */
+int zs_pool_charge(struct zs_pool *pool, uint64_t bytes) ZSD_MUST_CHECK;
+
+/* How an allocation may draw on the limit. */
+enum zs_alloc {
+	ZS_NORMAL,    /* up to the limit less its headroom */
+	ZS_SHRINKING, /* takes the place of a larger object: headroom too */
+};
+
+/**
+ * zs_malloc() - room for one object
+ * @bytes: 1 .. ZS_MAX_OBJ_BYTES
+ * @how:   see enum zs_alloc
+ * @out:   receives the handle; untouched on error
+ *
+ * The object's bytes are undefined until zs_obj_write().
+ *
+ * Cost:    O(1) under the class's lock. Where the class has no free object, a
+ *          zspage is built from free pages; only when the reserve is exhausted
+ *          too does that make system calls (counted as direct_grows).
+ * Release: zs_free().
+ * Return:  0, or
+ *   -EINVAL  @bytes is 0
+ *   -E2BIG   @bytes is above ZS_MAX_OBJ_BYTES
+ *   -ENOSPC  the limit, the arena or the handle table is used up
+ *   -ENOMEM  the system has no memory
+ */
+int zs_malloc(struct zs_pool *pool, size_t bytes, enum zs_alloc how,
+	      zs_handle *out) ZSD_MUST_CHECK;
+
+/**
+ * zs_free() - give an object and its handle back
+ * @handle: live, and the caller's to free
+ *
+ * Waits while another thread has it pinned. A handle that is not live stops
+ * the process: a double free would hand one page's bytes to another.
+ * Cost: O(1) under the class's lock; the last object of a zspage gives its
+ * pages back to the arena.
+ */
+void zs_free(struct zs_pool *pool, zs_handle handle);
+
+/**
+ * zs_obj_write() - fill an object from its start
+ * @handle: live, the caller's, not pinned by it
+ * @bytes:  at most what it was allocated with
+ */
+void zs_obj_write(struct zs_pool *pool, zs_handle handle, const void *src,
+		  size_t bytes);
+
+/**
+ * zs_obj_read_begin() - pin an object and look at its first bytes
+ * @handle:     a handle that is or was live; see below
+ * @bytes:      at most what it was allocated with
+ * @local_copy: the caller's, @bytes large; used where the object straddles
+ *              two pages
+ * @out:        receives where the bytes are: in the arena or in @local_copy.
+ *              Valid until zs_obj_read_end()
+ *
+ * The one call that may be given a handle that another thread frees at this
+ * moment, so that a reader needs no lock around its own table of handles: it
+ * loads the handle, begins, and then looks whether its table still names that
+ * handle. If it does, the object is the right one and stays it until the end;
+ * if not, the bytes may be anybody's: it ends and starts over.
+ *
+ * Return: 0, or -ESTALE where the handle is not live, or is now that of an
+ * object too short for @bytes; nothing is pinned then.
+ */
+int zs_obj_read_begin(struct zs_pool *pool, zs_handle handle, size_t bytes,
+		      void *local_copy, const void **out) ZSD_MUST_CHECK;
+void zs_obj_read_end(struct zs_pool *pool, zs_handle handle);
+
+/**
+ * zs_huge_class_size() - from how many bytes on an object takes a whole page
+ *
+ * There is no use in compressing to this or more.
+ */
+size_t zs_huge_class_size(const struct zs_pool *pool);
+
+/* Which size class serves an object of @bytes (1 .. ZS_MAX_OBJ_BYTES). */
+unsigned zs_lookup_class_index(const struct zs_pool *pool, size_t bytes);
+
+/**
+ * zs_compact() - compact every class
+ *
+ * Beside running reads, writes and frees: it holds one class's lock for at
+ * most a slice at a time, and passes over what is pinned.
+ * Return: pages freed (given to the reserve; see zs_pool_housekeep()).
+ */
+uint64_t zs_compact(struct zs_pool *pool);
+
+/* Where a compaction in slices stands; all zero starts at the beginning. */
+struct zs_compact_cursor {
+	unsigned next_class; /* classes passed, from the largest down */
+};
+
+/**
+ * zs_compact_slice() - a bounded piece of a compaction
+ * @cursor:      the caller's, zeroed before the first slice
+ * @max_objects: stop once this many objects were moved, at least 1
+ * @freed_pages: receives the pages freed by this slice
+ *
+ * Return: true while there is more to do.
+ */
+bool zs_compact_slice(struct zs_pool *pool, struct zs_compact_cursor *cursor,
+		      unsigned max_objects, uint64_t *freed_pages);
+
+/**
+ * zs_pool_housekeep() - a bounded piece of refilling or shrinking the reserve
+ *
+ * Below the reserve it commits pages; above twice the reserve it hands pages
+ * back to the system. For a thread of its own: it makes system calls.
+ * Return: true while there is more to do, false when done or when the system
+ * or the limit gives no more (the next allocation wakes it again).
+ */
+bool zs_pool_housekeep(struct zs_pool *pool);
+
+/**
+ * zs_pool_shrink() - hand all free pages beyond the reserve back at once
+ *
+ * Makes system calls. Return: pages handed back.
+ */
+uint64_t zs_pool_shrink(struct zs_pool *pool);
+
+/* Numbers of one size class; the columns of zsmalloc's `classes` file. */
+struct zs_class_stats {
+	struct zs_geometry geometry;
+	uint64_t almost_full;	/* zspages */
+	uint64_t almost_empty;	/* zspages */
+	uint64_t full;		/* zspages */
+	uint64_t obj_allocated; /* objects its zspages have room for */
+	uint64_t obj_used;
+	uint64_t pages_used;
+	uint64_t freeable; /* pages that compaction would certainly free */
+};
+
+/**
+ * zs_class_stats() - read the numbers of one class
+ * @class_idx: 0 .. ZS_NR_CLASSES - 1
+ *
+ * The numbers agree with each other (taken under the class's lock).
+ * Return: true, or false where the class is merged into another.
+ */
+bool zs_class_stats(struct zs_pool *pool, unsigned class_idx,
+		    struct zs_class_stats *out);
+
+/* Numbers of the whole pool. */
+struct zs_pool_stats {
+	uint64_t pages_used;	  /* in zspages */
+	uint64_t pages_used_max;  /* highest pages_used so far */
+	uint64_t pages_reserve;	  /* free and touched */
+	uint64_t pages_compacted; /* freed by compaction so far */
+	uint64_t objs_moved;	  /* by compaction so far */
+	uint64_t metadata_bytes;  /* committed for handles and descriptors */
+	uint64_t charged_bytes;	  /* see zs_pool_charge() */
+	uint64_t limit_bytes;	  /* 0: none */
+	uint64_t direct_grows;	  /* allocations that found no free page */
+};
+
+/* Not one instant's numbers: threads go on while they are read. */
+void zs_pool_stats(struct zs_pool *pool, struct zs_pool_stats *out);
+
+/* Restart pages_used_max from what is used now. */
+void zs_pool_reset_peak(struct zs_pool *pool);
+
+/**
+ * zs_pool_verify() - check every invariant
+ * @text: receives what is wrong, at most ZS_VERIFY_TEXT_BYTES; "" if nothing
+ *
+ * Beside running threads; holds each class's lock while it walks that class,
+ * which may take milliseconds for a large one.
+ * Return: 0, or -EUCLEAN where an invariant does not hold.
+ */
+int zs_pool_verify(struct zs_pool *pool,
+		   char text[ZS_VERIFY_TEXT_BYTES]) ZSD_MUST_CHECK;
+
+#endif

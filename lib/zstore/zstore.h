@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * zstore - a disk of 4 KiB pages, kept compressed in memory
+ *
+ * Terms (zram's own):
+ *   slot         the entry of one page of the disk: where its content is.
+ *   same-filled  a page that repeats one 8-byte word; only the word is kept.
+ *   huge         a page that does not compress; kept raw.
+ *   disksize     what the client sees, bytes.
+ *   mem_limit    bound on the memory really used: arena and metadata, bytes.
+ *
+ * Everything the store must remember stands in one image, a shared mapping:
+ * header, slots, then the pool's handles, descriptors and arena. Two rules
+ * keep it readable by another process later on:
+ *   1. Slots, handles and object bytes are the truth; the rest is derived.
+ *   2. New before old: an object is complete before its slot is published,
+ *      and the old object is freed only after that. At every instant a slot
+ *      reads as its old or its new content.
+ *
+ * Ownership: the store owns the image and the pool. A thread owns the
+ * zstore_ctx it works with (scratch memory and counters).
+ *
+ * Threads: all functions from any thread at any time, each with a ctx of its
+ * own where one is asked for. Reads take no lock. Writes to one page exclude
+ * each other, so that two that touch different bytes of it both last; which
+ * of two that overlap lasts is not defined. A write is visible to every
+ * thread when its call returns.
+ *
+ * Errors of all I/O calls: a range that is not inside the disk is the
+ * caller's bug (see zstore_range_is_valid()) and stops the process.
+ *
+ * Source: Linux drivers/block/zram/zram_drv.c for what is kept and counted.
+ */
+#ifndef ZSD_ZSTORE_ZSTORE_H
+#define ZSD_ZSTORE_ZSTORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "zcomp/zcomp.h"
+#include "zsmalloc/zsmalloc.h"
+
+/* Largest disksize, bytes: 2^30 pages, so that handles never run out. */
+#define ZSTORE_MAX_DISK_BYTES (4 * TIB)
+
+#define ZSTORE_VERIFY_TEXT_BYTES ZS_VERIFY_TEXT_BYTES
+
+struct zstore;
+struct zstore_ctx;
+
+struct zstore_params {
+	uint64_t disk_bytes;	   /* multiple of ZSD_PAGE_BYTES, not 0 */
+	uint64_t mem_limit_bytes;  /* 0: none */
+	uint64_t reserve_bytes;	   /* arena memory to keep touched and ready */
+	unsigned chain_size;	   /* see ZS_CHAIN_SIZE_* */
+	struct zcomp_params zcomp; /* how pages are compressed */
+	void (*wake)(void *arg);   /* see struct zs_pool_params */
+	void *wake_arg;
+};
+
+/**
+ * zstore_create() - make an empty disk
+ * @params: copied
+ * @out:    receives the store; untouched on error
+ *
+ * Takes address space for the whole disk, memory for the reserve.
+ * Return: 0, -EINVAL for params out of range, -ENOMEM.
+ * Release: zstore_destroy(), after all its contexts; takes NULL too.
+ */
+int zstore_create(const struct zstore_params *params,
+		  struct zstore **out) ZSD_MUST_CHECK;
+void zstore_destroy(struct zstore *store);
+
+/**
+ * zstore_ctx_create() - what one thread needs to work with the store
+ *
+ * Allocates; the I/O calls do not. Return: 0 or -ENOMEM.
+ * Release: zstore_ctx_destroy(), which takes NULL too; its counters stay in
+ * the store's sums. No I/O call with it may be under way.
+ */
+int zstore_ctx_create(struct zstore *store,
+		      struct zstore_ctx **out) ZSD_MUST_CHECK;
+void zstore_ctx_destroy(struct zstore_ctx *ctx);
+
+/* What it was created with. Valid as long as the store. */
+const struct zstore_params *zstore_params(const struct zstore *store);
+
+/* Whether [offset, offset + bytes) lies inside the disk; never overflows. */
+bool zstore_range_is_valid(const struct zstore *store, uint64_t offset,
+			   uint64_t bytes);
+
+/**
+ * zstore_read() - copy a range of the disk to @dst
+ * @offset, @bytes: any, inside the disk
+ *
+ * Whole pages are decompressed straight into @dst. What was never written, or
+ * was trimmed, reads as zeros.
+ * Return: 0, or -EIO where a stored object does not decompress (counted in
+ * failed_reads); @dst then holds garbage.
+ */
+int zstore_read(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,
+		void *dst) ZSD_MUST_CHECK;
+
+/**
+ * zstore_write() - replace a range of the disk
+ * @offset, @bytes: any, inside the disk
+ *
+ * Whole pages are compressed straight from @src; parts of a page are
+ * read, patched and written. Each page changes at once or not at all.
+ * Return: 0, or (counted in failed_writes; the pages before the one that
+ * failed are written, the others are as they were)
+ *   -ENOSPC  mem_limit is reached
+ *   -ENOMEM  the system has no memory
+ *   -EIO     a part of a page was to be patched that does not decompress
+ */
+int zstore_write(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,
+		 const void *src) ZSD_MUST_CHECK;
+
+/**
+ * zstore_trim() - forget the whole pages of a range
+ *
+ * They read as zeros afterwards; pages that the range covers only in part
+ * keep their content. Cost: 2 MiB of disk that was never written are one step;
+ * a stored page costs a free. The caller bounds the range to bound the time.
+ */
+void zstore_trim(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes);
+
+/**
+ * zstore_write_zeroes() - make a range read as zeros
+ *
+ * As zstore_trim(), but pages covered in part are patched.
+ * Return: as zstore_write(), which only those two edges can fail with.
+ */
+int zstore_write_zeroes(struct zstore_ctx *ctx, uint64_t offset,
+			uint64_t bytes) ZSD_MUST_CHECK;
+
+/*
+ * Counters, as zram's mm_stat and io_stat name them. X(field): of struct
+ * zstore_stats.
+ */
+#define ZSTORE_MM_STAT(X)                                                      \
+	X(orig_data_size)    /* bytes stored, as the client sees them */       \
+	X(compr_data_size)   /* bytes of objects; same-filled pages are 0 */   \
+	X(mem_used_total)    /* bytes of arena in zspages */                   \
+	X(mem_limit)	     /* bytes; 0: none */                              \
+	X(mem_used_max)	     /* bytes; highest mem_used_total so far */        \
+	X(same_pages)	     /* same-filled pages now */                       \
+	X(pages_compacted)   /* arena pages freed by compaction so far */      \
+	X(huge_pages)	     /* pages stored raw now */                        \
+	X(huge_pages_since)  /* pages stored raw so far */
+
+#define ZSTORE_IO_STAT(X)                                                      \
+	X(failed_reads)	 /* pages that could not be read so far */             \
+	X(failed_writes) /* pages that could not be written so far */          \
+	X(invalid_io)	 /* always 0: any offset and length is served */       \
+	X(notify_free)	 /* pages that a trim freed so far */
+
+#define ZSTORE_MEMORY_STAT(X)                                                  \
+	X(metadata_bytes) /* committed for slots, handles, descriptors */      \
+	X(reserve_bytes)  /* arena: free, touched and ready */                 \
+	X(direct_grows)	  /* writes that found no free page ready so far */
+
+struct zstore_stats {
+#define ZSTORE_STAT_FIELD(name) uint64_t name;
+	ZSTORE_MM_STAT(ZSTORE_STAT_FIELD)
+	ZSTORE_IO_STAT(ZSTORE_STAT_FIELD)
+	ZSTORE_MEMORY_STAT(ZSTORE_STAT_FIELD)
+#undef ZSTORE_STAT_FIELD
+};
+
+/* zstore_stats() - sum the counters. Not one instant's: threads go on. */
+void zstore_stats(struct zstore *store, struct zstore_stats *out);
+
+/* The pool, for zs_class_stats(). Valid as long as the store. */
+struct zs_pool *zstore_pool(struct zstore *store);
+
+/**
+ * zstore_compact() - compact the pool and hand free pages to the system
+ * @freed_pages: receives the arena pages that compaction freed
+ *
+ * Beside running I/O; see zs_compact() and zs_pool_shrink().
+ */
+void zstore_compact(struct zstore *store, uint64_t *freed_pages);
+
+/* zstore_housekeep() - see zs_pool_housekeep() */
+bool zstore_housekeep(struct zstore *store);
+
+struct zstore_verify_report {
+	uint64_t pages_checked;		     /* stored pages read back */
+	char text[ZSTORE_VERIFY_TEXT_BYTES]; /* what is wrong; "" if nothing */
+};
+
+/**
+ * zstore_verify() - check the pool, and that every stored page reads
+ * @ctx:    the caller's
+ * @report: filled in either case
+ *
+ * Beside running I/O. Return: 0, or -EUCLEAN where something is wrong.
+ */
+int zstore_verify(struct zstore_ctx *ctx,
+		  struct zstore_verify_report *report) ZSD_MUST_CHECK;
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * control - the control socket: a thread that answers zsctl
+ *
+ * Has a uv loop of its own, so that a slow or hostile control client delays
+ * other control clients at worst, never data. Allocates as it likes: it is
+ * not on the data path. The protocol is docs/control-protocol.md; its text
+ * form is parsed and made by src/ctl.
+ *
+ * Ownership: the control owns the listening socket it is given and the clients
+ * that connect to it. Threads: created and destroyed by the main thread.
+ */
+#ifndef ZSD_SERVER_CONTROL_H
+#define ZSD_SERVER_CONTROL_H
+
+#include "base/compiler.h"
+#include "server/counters.h"
+#include "zstore/zstore.h"
+
+struct control;
+
+struct control_params {
+	int listen_fd;		/* a listening Unix stream socket */
+	struct zstore *store;	/* outlives the control */
+	unsigned nr_threads;	/* worker threads, to be shown */
+	/* Fill in the server's counters; called from the control's thread. */
+	void (*count)(void *arg, struct server_requests *requests,
+		      struct server_connections *connections);
+	void *count_arg;
+};
+
+/**
+ * control_start() - start the control thread
+ * @params: copied; on success the listening socket is the control's
+ *
+ * Return: 0 or -errno. End: control_stop(), which waits for the command under
+ * way, closes all clients and joins the thread; it takes NULL too.
+ */
+int control_start(const struct control_params *params,
+		  struct control **out) ZSD_MUST_CHECK;
+void control_stop(struct control *control);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * counters - what the server counts, under the names that zsctl shows
+ *
+ * Each worker counts for itself (one writer, relaxed atomics); whoever wants
+ * to know sums them up. X(field) makes structs, sums and JSON from one list.
+ */
+#ifndef ZSD_SERVER_COUNTERS_H
+#define ZSD_SERVER_COUNTERS_H
+
+#include <stdint.h>
+
+/* Requests answered so far, by kind, and the bytes they moved. */
+#define SERVER_REQUEST_COUNTERS(X)                                             \
+	X(read)                                                                \
+	X(write)                                                               \
+	X(flush)                                                               \
+	X(trim)                                                                \
+	X(write_zeroes)                                                        \
+	X(cache)                                                               \
+	X(errors)      /* answered with an error */                            \
+	X(read_bytes)  /* sent in answer to reads */                           \
+	X(write_bytes) /* received with writes */
+
+#define SERVER_CONNECTION_COUNTERS(X)                                          \
+	X(open)		      /* connections now */                            \
+	X(max)		      /* most there may be (--max-connections) */      \
+	X(accepted)	      /* connections taken so far */                   \
+	X(refused)	      /* turned away because max was reached */        \
+	X(handshake_failures) /* ended before the transmission phase */
+
+#define SERVER_COUNTER_FIELD(name) uint64_t name;
+
+struct server_requests {
+	SERVER_REQUEST_COUNTERS(SERVER_COUNTER_FIELD)
+};
+
+struct server_connections {
+	SERVER_CONNECTION_COUNTERS(SERVER_COUNTER_FIELD)
+};
+
+#undef SERVER_COUNTER_FIELD
+
+#endif

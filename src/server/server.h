@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * server - zsd's running half: sockets, threads, signals
+ *
+ * Threads and what each owns:
+ *   main          listeners, signals, the lifetime of all others
+ *   worker 0..N-1 a uv loop, the connections given to it, a zstore_ctx; runs
+ *                 every request of its connections to completion
+ *   control       a uv loop, the control socket and its clients
+ *   housekeeper   refills and shrinks the store's reserve, off the data path
+ *
+ * Source: docs/architecture.md draws it.
+ */
+#ifndef ZSD_SERVER_SERVER_H
+#define ZSD_SERVER_SERVER_H
+
+#include <stdbool.h>
+
+#include "base/compiler.h"
+#include "zstore/zstore.h"
+
+/* Bounds on what a command line may ask for. */
+#define SERVER_MAX_THREADS     256u
+#define SERVER_MAX_CONNECTIONS 4096u
+
+struct server_params {
+	struct zstore_params store; /* wake and wake_arg are the server's */
+	const char *socket_path;    /* NBD on a Unix socket, or NULL */
+	const char *listen_address; /* NBD on TCP, "HOST[:PORT]", or NULL */
+	const char *control_path;   /* control socket, or NULL */
+	const char *export_name;    /* "" is the default export */
+	const char *pid_file;	    /* written when ready, or NULL */
+	unsigned nr_threads;	    /* worker threads, 1 .. MAX_THREADS */
+	unsigned max_connections;   /* 1 .. MAX_CONNECTIONS */
+	unsigned handshake_timeout_s; /* at least 1 */
+	bool verbose;		    /* log connections as they come and go */
+};
+
+/**
+ * server_run() - serve until SIGTERM or SIGINT
+ * @params: must stay valid; strings are not copied
+ *
+ * Takes listening sockets from LISTEN_FDS where there are some. Prints what
+ * goes wrong, and one line when ready, to standard error.
+ * Return: 0 after a clean shutdown, or the -errno that kept it from starting
+ * (already explained on standard error).
+ */
+int server_run(const struct server_params *params) ZSD_MUST_CHECK;
+
+#endif
