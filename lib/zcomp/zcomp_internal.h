@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * zcomp_internal - what a codec is to zcomp: one table of functions
+ *
+ * A backend's errors are translated here and nowhere else: 0, -ENOMEM,
+ * -ENOSPC (result too large) and -EIO (damaged input), as zcomp.h promises.
+ */
+#ifndef ZSD_ZCOMP_ZCOMP_INTERNAL_H
+#define ZSD_ZCOMP_ZCOMP_INTERNAL_H
+
+#include <stddef.h>
+
+#include "zcomp/zcomp.h"
+
+struct zcomp_ops {
+	const char *name;	 /* as the user writes it */
+	const char *description; /* name and range of levels */
+	int level_min;
+	int level_max;
+	int level_default;
+
+	/* Allocates all scratch memory for sources of up to src_bytes_max. */
+	int (*create)(int level, size_t src_bytes_max, void **scratch);
+	void (*destroy)(void *scratch);
+
+	/* As zcomp_compress() and zcomp_decompress(). */
+	int (*compress)(void *scratch, const void *src, size_t src_bytes,
+			void *dst, size_t dst_bytes, size_t *out_bytes);
+	int (*decompress)(void *scratch, const void *src, size_t src_bytes,
+			  void *dst, size_t dst_bytes);
+};
+
+extern const struct zcomp_ops zcomp_lz4;
+extern const struct zcomp_ops zcomp_zstd;
+
+#endif
