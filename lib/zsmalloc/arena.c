@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The arena: 4 KiB pages, and the account of all memory the pool uses.
+ *
+ * A page below nr_top is in a zspage (used), in the chain of free pages that
+ * have memory (the reserve), or in the chain of those that gave theirs back
+ * (released). Pages from nr_top on were never touched.
+ *
+ * System calls are made with the lock dropped, on pages that are in no chain
+ * meanwhile, so that a thread that only needs a free page never waits for the
+ * kernel behind one that asks it for memory.
+ */
+#include "config.h"
+
+#include <errno.h>
+
+#include "base/bits.h"
+#include "zsmalloc/zs_internal.h"
+
+/*
+ * Pages committed or released at a time: 256 KiB. Large enough to spread the
+ * cost of the system calls, small enough (about 50 us of zeroing) for a
+ * request that must wait for it.
+ */
+#define BATCH_PAGES 64u
+
+/* Pages whose descriptors are committed at a time: 16 KiB of descriptors. */
+#define DESCRIBE_PAGES 1024u
+
+struct batch {
+	uint32_t n;
+	uint32_t pages[BATCH_PAGES];
+};
+
+uint64_t zs_arena_descriptor_bytes(uint64_t nr_pages)
+{
+	nr_pages = align_up(nr_pages, DESCRIBE_PAGES);
+	return nr_pages * sizeof(struct zs_page);
+}
+
+void zs_arena_init(struct zs_arena *arena, const struct zs_pool_params *params,
+		   struct mapping *map, uint64_t offset)
+{
+	*arena = (struct zs_arena){
+		.map = map,
+		.pages = (struct zs_page *)(void *)(map->base + offset),
+		.base = map->base + offset +
+			zs_arena_descriptor_bytes(params->nr_pages),
+		.nr_pages = params->nr_pages,
+		.free_head = ZS_PAGE_NONE,
+		.released_head = ZS_PAGE_NONE,
+		.reserve_pages = params->reserve_pages,
+		.wake = params->wake,
+		.wake_arg = params->wake_arg,
+	};
+	pthread_mutex_init(&arena->lock, NULL);
+}
+
+void zs_arena_fini(struct zs_arena *arena)
+{
+	pthread_mutex_destroy(&arena->lock);
+}
+
+static uint64_t page_offset(const struct zs_arena *arena, uint32_t page)
+{
+	return (uint64_t)(zs_page_address(arena, page) - arena->map->base);
+}
+
+/* --- Chains, under the lock ---------------------------------------------- */
+
+static void push(struct zs_arena *arena, uint32_t *head, uint32_t page)
+{
+	arena->pages[page].kind = ZS_PAGE_FREE;
+	arena->pages[page].next = *head;
+	*head = page;
+}
+
+static uint32_t pop(struct zs_arena *arena, uint32_t *head)
+{
+	uint32_t page = *head;
+
+	*head = arena->pages[page].next;
+	return page;
+}
+
+/* --- Accounting, under the lock ------------------------------------------ */
+
+/* A part of the limit that only allocations that shrink may use, bytes. */
+static uint64_t headroom(const struct zs_arena *arena)
+{
+	return min_u64(arena->reserve_pages * ZSD_PAGE_BYTES,
+		       arena->limit_bytes / 16);
+}
+
+/* What is used whether or not there is a reserve, bytes. */
+static uint64_t used_bytes(const struct zs_arena *arena)
+{
+	return arena->nr_used * ZSD_PAGE_BYTES + arena->metadata_bytes +
+	       arena->charged_bytes;
+}
+
+static uint64_t resident_bytes(const struct zs_arena *arena)
+{
+	return used_bytes(arena) + arena->nr_free * ZSD_PAGE_BYTES;
+}
+
+static bool may_use(const struct zs_arena *arena, uint32_t n, enum zs_alloc how)
+{
+	uint64_t limit = arena->limit_bytes;
+
+	if (!limit)
+		return true;
+	if (how == ZS_NORMAL)
+		limit -= headroom(arena);
+	return used_bytes(arena) + (uint64_t)n * ZSD_PAGE_BYTES <= limit;
+}
+
+/* Pages that may be committed without passing the limit. */
+static uint64_t room_pages(const struct zs_arena *arena)
+{
+	uint64_t resident = resident_bytes(arena);
+
+	if (!arena->limit_bytes)
+		return UINT64_MAX;
+	if (resident >= arena->limit_bytes)
+		return 0;
+	return (arena->limit_bytes - resident) / ZSD_PAGE_BYTES;
+}
+
+/* Whether the reserve is more than we want, or than the limit allows. */
+static bool has_surplus(const struct zs_arena *arena)
+{
+	if (arena->nr_free > 2 * arena->reserve_pages)
+		return true;
+	return arena->nr_free && arena->limit_bytes &&
+	       resident_bytes(arena) > arena->limit_bytes;
+}
+
+static void wake_if_needed(struct zs_arena *arena)
+{
+	/* Not at the first page taken: a quarter at a time costs less. */
+	bool refill = room_pages(arena) &&
+		      arena->nr_free < arena->reserve_pages -
+					       arena->reserve_pages / 4;
+	/* A batch later than it is surplus: not for each page to and fro. */
+	bool shrink = arena->nr_free > 2 * arena->reserve_pages + BATCH_PAGES;
+
+	if (!arena->wake || arena->wake_pending || !(refill || shrink))
+		return;
+	arena->wake_pending = true;
+	arena->wake(arena->wake_arg);
+}
+
+/* --- Batches: committing and releasing ----------------------------------- */
+
+static void batch_sort(struct batch *batch)
+{
+	for (uint32_t i = 1; i < batch->n; i++) {
+		uint32_t page = batch->pages[i], at = i;
+
+		for (; at > 0 && batch->pages[at - 1] > page; at--)
+			batch->pages[at] = batch->pages[at - 1];
+		batch->pages[at] = page;
+	}
+}
+
+/*
+ * Calls @fn once for each run of neighbours until it fails, with the lock
+ * dropped. Return: how many pages were done; *err is why no more.
+ */
+static uint32_t batch_apply(struct zs_arena *arena, struct batch *batch,
+			    int (*fn)(const struct mapping *, uint64_t,
+				      uint64_t),
+			    int *err)
+{
+	uint32_t done = 0;
+
+	*err = 0;
+	batch_sort(batch);
+	arena->nr_moving += batch->n;
+	pthread_mutex_unlock(&arena->lock);
+	while (done < batch->n && !*err) {
+		uint32_t run = 1;
+
+		while (done + run < batch->n &&
+		       batch->pages[done + run] == batch->pages[done] + run)
+			run++;
+		*err = fn(arena->map, page_offset(arena, batch->pages[done]),
+			  (uint64_t)run * ZSD_PAGE_BYTES);
+		if (!*err)
+			done += run;
+	}
+	pthread_mutex_lock(&arena->lock);
+	arena->nr_moving -= batch->n;
+	return done;
+}
+
+/* Make sure that the pages below @top have descriptors. Under the lock. */
+static int describe(struct zs_arena *arena, uint64_t top)
+{
+	while (arena->nr_described < top) {
+		uint64_t offset = (uint64_t)((unsigned char *)arena->pages -
+					     arena->map->base) +
+				  arena->nr_described * sizeof(struct zs_page);
+		uint64_t bytes = DESCRIBE_PAGES * sizeof(struct zs_page);
+		int err;
+
+		if (arena->limit_bytes &&
+		    resident_bytes(arena) + bytes > arena->limit_bytes)
+			return -ENOSPC;
+		err = mapping_commit(arena->map, offset, bytes);
+		if (err)
+			return err;
+		arena->nr_described += DESCRIBE_PAGES;
+		arena->metadata_bytes += bytes;
+	}
+	return 0;
+}
+
+/* Gather up to @want pages without memory. Under the lock. */
+static int gather(struct zs_arena *arena, uint64_t want, struct batch *batch)
+{
+	uint64_t fresh;
+	int err = 0;
+
+	want = min_u64(want, BATCH_PAGES);
+	batch->n = 0;
+	while (batch->n < want && arena->released_head != ZS_PAGE_NONE) {
+		batch->pages[batch->n++] = pop(arena, &arena->released_head);
+		arena->nr_released--;
+	}
+	fresh = min_u64(want - batch->n, arena->nr_pages - arena->nr_top);
+	if (fresh)
+		err = describe(arena, arena->nr_top + fresh);
+	if (!err) {
+		while (fresh--)
+			batch->pages[batch->n++] = (uint32_t)arena->nr_top++;
+	}
+	if (batch->n)
+		return 0;
+	return err ? err : -ENOSPC;
+}
+
+/* Commit up to @want pages to the reserve. Drops the lock meanwhile. */
+static int grow(struct zs_arena *arena, uint64_t want)
+{
+	struct batch batch;
+	uint32_t done;
+	int err;
+
+	want = min_u64(want, room_pages(arena));
+	if (!want)
+		return -ENOSPC;
+	err = gather(arena, want, &batch);
+	if (err)
+		return err;
+	done = batch_apply(arena, &batch, mapping_commit, &err);
+
+	/* Backwards, so that neighbours are taken in order. */
+	for (uint32_t i = batch.n; i-- > done;)
+		push(arena, &arena->released_head, batch.pages[i]);
+	for (uint32_t i = done; i-- > 0;)
+		push(arena, &arena->free_head, batch.pages[i]);
+	arena->nr_released += batch.n - done;
+	arena->nr_free += done;
+	return done ? 0 : err;
+}
+
+/* Release up to @want pages of the reserve. Drops the lock meanwhile. */
+static uint32_t release(struct zs_arena *arena, uint64_t want)
+{
+	struct batch batch = { .n = 0 };
+	uint32_t done;
+	int err;
+
+	want = min_u64(want, min_u64(arena->nr_free, BATCH_PAGES));
+	while (batch.n < want)
+		batch.pages[batch.n++] = pop(arena, &arena->free_head);
+	arena->nr_free -= batch.n;
+	done = batch_apply(arena, &batch, mapping_release, &err);
+
+	for (uint32_t i = batch.n; i-- > done;)
+		push(arena, &arena->free_head, batch.pages[i]);
+	for (uint32_t i = done; i-- > 0;)
+		push(arena, &arena->released_head, batch.pages[i]);
+	arena->nr_free += batch.n - done;
+	arena->nr_released += done;
+	return done;
+}
+
+/* --- What the rest of the pool calls ------------------------------------- */
+
+static uint32_t take_chain(struct zs_arena *arena, uint32_t n)
+{
+	uint32_t first = pop(arena, &arena->free_head);
+	uint32_t last = first;
+
+	for (uint32_t i = 1; i < n; i++) {
+		arena->pages[last].next = pop(arena, &arena->free_head);
+		last = arena->pages[last].next;
+	}
+	arena->pages[last].next = ZS_PAGE_NONE;
+	arena->nr_free -= n;
+	arena->nr_used += n;
+	arena->nr_used_max = max_u64(arena->nr_used_max, arena->nr_used);
+	return first;
+}
+
+int zs_arena_take(struct zs_arena *arena, uint32_t n, enum zs_alloc how,
+		  uint32_t *first)
+{
+	int err = 0;
+
+	pthread_mutex_lock(&arena->lock);
+	if (arena->nr_free < n)
+		arena->direct_grows++;
+	/* Both conditions anew after each growth, which drops the lock. */
+	while (!err) {
+		if (!may_use(arena, n, how)) {
+			err = -ENOSPC;
+		} else if (arena->nr_free >= n) {
+			*first = take_chain(arena, n);
+			break;
+		} else {
+			err = grow(arena, BATCH_PAGES);
+		}
+	}
+	wake_if_needed(arena);
+	pthread_mutex_unlock(&arena->lock);
+	return err;
+}
+
+void zs_arena_put(struct zs_arena *arena, uint32_t first, uint32_t n)
+{
+	uint32_t put = 0;
+
+	pthread_mutex_lock(&arena->lock);
+	while (first != ZS_PAGE_NONE) {
+		uint32_t next = arena->pages[first].next;
+
+		push(arena, &arena->free_head, first);
+		first = next;
+		put++;
+	}
+	BUG_ON(put != n);
+	arena->nr_free += n;
+	arena->nr_used -= n;
+	wake_if_needed(arena);
+	pthread_mutex_unlock(&arena->lock);
+}
+
+int zs_arena_charge(struct zs_arena *arena, uint64_t bytes, bool own)
+{
+	int err = 0;
+
+	pthread_mutex_lock(&arena->lock);
+	if (arena->limit_bytes) {
+		/* The reserve makes way for what is needed. */
+		while (resident_bytes(arena) + bytes > arena->limit_bytes &&
+		       arena->nr_free && release(arena, BATCH_PAGES))
+			;
+		if (resident_bytes(arena) + bytes > arena->limit_bytes)
+			err = -ENOSPC;
+	}
+	if (!err && own)
+		arena->metadata_bytes += bytes;
+	else if (!err)
+		arena->charged_bytes += bytes;
+	pthread_mutex_unlock(&arena->lock);
+	return err;
+}
+
+void zs_arena_uncharge(struct zs_arena *arena, uint64_t bytes)
+{
+	pthread_mutex_lock(&arena->lock);
+	arena->metadata_bytes -= bytes;
+	pthread_mutex_unlock(&arena->lock);
+}
+
+bool zs_arena_housekeep(struct zs_arena *arena)
+{
+	bool more = false;
+
+	pthread_mutex_lock(&arena->lock);
+	arena->wake_pending = false;
+	if (arena->nr_free < arena->reserve_pages) {
+		uint64_t missing = arena->reserve_pages - arena->nr_free;
+
+		more = grow(arena, missing) == 0 &&
+		       arena->nr_free < arena->reserve_pages;
+	} else if (has_surplus(arena)) {
+		more = release(arena, BATCH_PAGES) && has_surplus(arena);
+	}
+	pthread_mutex_unlock(&arena->lock);
+	return more;
+}
+
+uint64_t zs_arena_shrink(struct zs_arena *arena)
+{
+	uint64_t released = 0, step = 1;
+
+	pthread_mutex_lock(&arena->lock);
+	while (step && arena->nr_free > arena->reserve_pages) {
+		step = release(arena, arena->nr_free - arena->reserve_pages);
+		released += step;
+	}
+	pthread_mutex_unlock(&arena->lock);
+	return released;
+}

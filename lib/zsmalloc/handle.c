@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The handle table: one 64-bit entry a handle, which says where its object is.
+ *
+ * Free handles are chained through their entries. Each class keeps a stash of
+ * some, under the lock that its allocations hold anyway, so that the table's
+ * own lock is taken once in ZS_STASH_BATCH allocations.
+ */
+#include "config.h"
+
+#include <errno.h>
+
+#include "base/bits.h"
+#include "base/spin.h"
+#include "zsmalloc/zs_internal.h"
+
+/* Entries committed at a time: 64 KiB. */
+#define COMMIT_ENTRIES 8192u
+
+/* Entries that a table for @nr_handles needs: what stashes hold is extra. */
+static uint64_t nr_entries(uint64_t nr_handles)
+{
+	uint64_t stashed = (uint64_t)ZS_NR_CLASSES * ZS_STASH_MAX;
+
+	return align_up(1 + nr_handles + stashed, COMMIT_ENTRIES);
+}
+
+uint64_t zs_handles_bytes(uint64_t nr_handles)
+{
+	return nr_entries(nr_handles) * sizeof(uint64_t);
+}
+
+void zs_handles_init(struct zs_handles *handles, uint64_t nr_handles,
+		     struct mapping *map, uint64_t offset)
+{
+	*handles = (struct zs_handles){
+		.entries = (_Atomic uint64_t *)(void *)(map->base + offset),
+		.offset = offset,
+		.nr_max = nr_entries(nr_handles),
+		.nr_fresh = 1, /* 0 is ZS_HANDLE_NONE */
+		.free = ZS_HANDLE_NONE,
+	};
+	pthread_mutex_init(&handles->lock, NULL);
+}
+
+void zs_handles_fini(struct zs_handles *handles)
+{
+	pthread_mutex_destroy(&handles->lock);
+}
+
+/* --- Chains of free handles ----------------------------------------------- */
+
+static void chain_push(struct zs_handles *handles, zs_handle *head,
+		       zs_handle handle)
+{
+	/* Release: whoever pins this handle next is behind our last access. */
+	atomic_store_explicit(&handles->entries[handle],
+			      (uint64_t)*head << ZS_ENTRY_NEXT_SHIFT,
+			      memory_order_release);
+	*head = handle;
+}
+
+static zs_handle chain_pop(struct zs_handles *handles, zs_handle *head)
+{
+	zs_handle handle = *head;
+	uint64_t entry = atomic_load_explicit(&handles->entries[handle],
+					      memory_order_relaxed);
+
+	BUG_ON(entry & ZS_ENTRY_LIVE);
+	*head = (zs_handle)(entry >> ZS_ENTRY_NEXT_SHIFT);
+	return handle;
+}
+
+/* --- The table ------------------------------------------------------------ */
+
+/* Make sure that the next fresh entries have memory. Under the lock. */
+static int commit_fresh(struct zs_pool *pool)
+{
+	struct zs_handles *handles = &pool->handles;
+	uint64_t bytes = COMMIT_ENTRIES * sizeof(uint64_t);
+	int err;
+
+	if (handles->nr_fresh < handles->nr_committed)
+		return 0;
+	if (handles->nr_fresh >= handles->nr_max)
+		return -ENOSPC;
+	err = zs_arena_charge(&pool->arena, bytes, true);
+	if (err)
+		return err;
+	err = mapping_commit(pool->arena.map,
+			     handles->offset +
+				     handles->nr_committed * sizeof(uint64_t),
+			     bytes);
+	if (err) {
+		zs_arena_uncharge(&pool->arena, bytes);
+		return err;
+	}
+	handles->nr_committed += COMMIT_ENTRIES;
+	return 0;
+}
+
+/* Move a batch from the table to the class's empty stash. */
+static int stash_fill(struct zs_pool *pool, struct zs_class *class)
+{
+	struct zs_handles *handles = &pool->handles;
+	int err = 0;
+
+	pthread_mutex_lock(&handles->lock);
+	while (class->nr_stashed < ZS_STASH_BATCH) {
+		zs_handle handle;
+
+		if (handles->free != ZS_HANDLE_NONE) {
+			handle = chain_pop(handles, &handles->free);
+		} else {
+			err = commit_fresh(pool);
+			if (err)
+				break;
+			handle = (zs_handle)handles->nr_fresh++;
+		}
+		chain_push(handles, &class->stash, handle);
+		class->nr_stashed++;
+	}
+	pthread_mutex_unlock(&handles->lock);
+	return class->nr_stashed ? 0 : err;
+}
+
+static void stash_drain(struct zs_pool *pool, struct zs_class *class)
+{
+	struct zs_handles *handles = &pool->handles;
+
+	pthread_mutex_lock(&handles->lock);
+	for (unsigned i = 0; i < ZS_STASH_BATCH; i++)
+		chain_push(handles, &handles->free,
+			   chain_pop(handles, &class->stash));
+	class->nr_stashed -= ZS_STASH_BATCH;
+	pthread_mutex_unlock(&handles->lock);
+}
+
+int zs_handle_get(struct zs_pool *pool, struct zs_class *class, zs_handle *out)
+{
+	if (!class->nr_stashed) {
+		int err = stash_fill(pool, class);
+
+		if (err)
+			return err;
+	}
+	*out = chain_pop(&pool->handles, &class->stash);
+	class->nr_stashed--;
+	return 0;
+}
+
+void zs_handle_put(struct zs_pool *pool, struct zs_class *class,
+		   zs_handle handle)
+{
+	chain_push(&pool->handles, &class->stash, handle);
+	if (++class->nr_stashed == ZS_STASH_MAX)
+		stash_drain(pool, class);
+}
+
+/* --- Pins ----------------------------------------------------------------- */
+
+static bool try_pin(_Atomic uint64_t *slot, uint64_t entry)
+{
+	return atomic_compare_exchange_strong_explicit(
+		slot, &entry, entry | ZS_ENTRY_PINNED, memory_order_acquire,
+		memory_order_relaxed);
+}
+
+uint64_t zs_handle_pin(struct zs_pool *pool, zs_handle handle)
+{
+	_Atomic uint64_t *slot = &pool->handles.entries[handle];
+	unsigned spins = 0;
+
+	for (;;) {
+		uint64_t entry =
+			atomic_load_explicit(slot, memory_order_relaxed);
+
+		if (!(entry & ZS_ENTRY_LIVE))
+			return 0;
+		if (!(entry & ZS_ENTRY_PINNED) && try_pin(slot, entry))
+			return entry;
+		spin_wait(&spins);
+	}
+}
+
+bool zs_handle_try_pin(struct zs_pool *pool, zs_handle handle)
+{
+	_Atomic uint64_t *slot = &pool->handles.entries[handle];
+	uint64_t entry = atomic_load_explicit(slot, memory_order_relaxed);
+
+	return !(entry & ZS_ENTRY_PINNED) && try_pin(slot, entry);
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The pool: its life, and the life and bytes of its objects.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/bits.h"
+#include "zsmalloc/zs_internal.h"
+
+/* --- Create and destroy ----------------------------------------------------- */
+
+static uint64_t handles_bytes(const struct zs_pool_params *params)
+{
+	return zs_handles_bytes(params->nr_handles);
+}
+
+uint64_t zs_pool_image_bytes(const struct zs_pool_params *params)
+{
+	return handles_bytes(params) +
+	       zs_arena_descriptor_bytes(params->nr_pages) +
+	       params->nr_pages * ZSD_PAGE_BYTES;
+}
+
+static bool params_are_valid(const struct zs_pool_params *params)
+{
+	return params->chain_size >= ZS_CHAIN_SIZE_MIN &&
+	       params->chain_size <= ZS_CHAIN_SIZE_MAX && params->nr_handles &&
+	       params->nr_handles <= ZS_MAX_HANDLES && params->nr_pages &&
+	       params->nr_pages <= ZS_MAX_PAGES &&
+	       params->reserve_pages <= params->nr_pages;
+}
+
+static void init_class(struct zs_class *class, struct zs_geometry geometry)
+{
+	pthread_mutexattr_t attr;
+
+	/* Held for well under a microsecond: spinning beats sleeping. */
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ADAPTIVE_NP);
+	pthread_mutex_init(&class->lock, &attr);
+	pthread_mutexattr_destroy(&attr);
+
+	class->geometry = geometry;
+	class->is_huge = geometry.size_bytes == ZS_MAX_OBJ_BYTES;
+	for (unsigned g = 0; g < ZS_NR_GROUPS; g++)
+		class->first_zspage[g] = ZS_PAGE_NONE;
+}
+
+static void init_classes(struct zs_pool *pool, unsigned chain_size)
+{
+	unsigned largest = 0;
+
+	zs_geometry_table(chain_size, pool->table);
+	for (unsigned i = 0; i < ZS_NR_CLASSES; i++) {
+		struct zs_geometry geometry = pool->table[i];
+
+		pool->class_of[i] = (uint8_t)geometry.class_idx;
+		init_class(&pool->classes[i], geometry);
+		if (geometry.size_bytes < ZS_MAX_OBJ_BYTES)
+			largest = geometry.size_bytes;
+	}
+	/* The first payload that the largest class cannot hold. */
+	pool->huge_class_bytes = largest - ZS_HEADER_BYTES + 1;
+}
+
+int zs_pool_create(const struct zs_pool_params *params, struct mapping *map,
+		   uint64_t offset, struct zs_pool **out)
+{
+	struct zs_pool *pool;
+
+	if (!params_are_valid(params))
+		return -EINVAL;
+	pool = aligned_alloc(_Alignof(struct zs_pool), sizeof(*pool));
+	if (!pool)
+		return -ENOMEM;
+	memset(pool, 0, sizeof(*pool));
+	init_classes(pool, params->chain_size);
+	zs_handles_init(&pool->handles, params->nr_handles, map, offset);
+	zs_arena_init(&pool->arena, params, map,
+		      offset + handles_bytes(params));
+	while (zs_arena_housekeep(&pool->arena))
+		;
+	if (pool->arena.nr_free < params->reserve_pages) {
+		zs_pool_destroy(pool);
+		return -ENOMEM;
+	}
+	*out = pool;
+	return 0;
+}
+
+void zs_pool_destroy(struct zs_pool *pool)
+{
+	if (!pool)
+		return;
+	for (unsigned i = 0; i < ZS_NR_CLASSES; i++)
+		pthread_mutex_destroy(&pool->classes[i].lock);
+	zs_handles_fini(&pool->handles);
+	zs_arena_fini(&pool->arena);
+	free(pool);
+}
+
+void zs_pool_set_limit(struct zs_pool *pool, uint64_t limit_bytes)
+{
+	pthread_mutex_lock(&pool->arena.lock);
+	pool->arena.limit_bytes = limit_bytes;
+	pthread_mutex_unlock(&pool->arena.lock);
+}
+
+int zs_pool_charge(struct zs_pool *pool, uint64_t bytes)
+{
+	return zs_arena_charge(&pool->arena, bytes, false);
+}
+
+bool zs_pool_housekeep(struct zs_pool *pool)
+{
+	return zs_arena_housekeep(&pool->arena);
+}
+
+uint64_t zs_pool_shrink(struct zs_pool *pool)
+{
+	return zs_arena_shrink(&pool->arena);
+}
+
+/* --- Allocate and free ------------------------------------------------------ */
+
+/*
+ * The zspage to allocate from. A new one is built with the lock dropped: it
+ * may need system calls. (Two threads may build one each; both get used.)
+ */
+static int find_zspage(struct zs_pool *pool, struct zs_class *class,
+		       enum zs_alloc how, uint32_t *head)
+{
+	int err;
+
+	*head = zs_class_fullest(class);
+	if (*head != ZS_PAGE_NONE)
+		return 0;
+	pthread_mutex_unlock(&class->lock);
+	err = zs_zspage_create(pool, class, how, head);
+	pthread_mutex_lock(&class->lock);
+	return err;
+}
+
+int zs_malloc(struct zs_pool *pool, size_t bytes, enum zs_alloc how,
+	      zs_handle *out)
+{
+	struct zs_class *class;
+	zs_handle handle;
+	uint64_t entry;
+	uint32_t head;
+	int err;
+
+	if (!bytes)
+		return -EINVAL;
+	if (bytes > ZS_MAX_OBJ_BYTES)
+		return -E2BIG;
+	class = &pool->classes[zs_lookup_class_index(pool, bytes)];
+	pthread_mutex_lock(&class->lock);
+	err = zs_handle_get(pool, class, &handle);
+	if (err)
+		goto out;
+	err = find_zspage(pool, class, how, &head);
+	if (err) {
+		zs_handle_put(pool, class, handle);
+		goto out;
+	}
+	entry = zs_zspage_take_obj(pool, class, head, handle);
+	zs_zspage_refile(pool, class, head, pool->arena.pages[head].inuse - 1u);
+	class->obj_used++;
+	atomic_store_explicit(&pool->handles.entries[handle], entry,
+			      memory_order_release);
+	*out = handle;
+out:
+	pthread_mutex_unlock(&class->lock);
+	return err;
+}
+
+static uint32_t head_of(const struct zs_pool *pool, uint32_t page)
+{
+	const struct zs_page *desc = &pool->arena.pages[page];
+
+	BUG_ON(desc->kind == ZS_PAGE_FREE);
+	return desc->kind == ZS_PAGE_HEAD ? page : desc->head;
+}
+
+void zs_free(struct zs_pool *pool, zs_handle handle)
+{
+	uint64_t entry = zs_handle_pin(pool, handle);
+	struct zs_class *class = &pool->classes[zs_entry_class(entry)];
+	unsigned obj = zs_entry_obj(entry), inuse;
+	struct zs_place place = {
+		.page = zs_entry_page(entry),
+		.offset_bytes = obj * class->geometry.size_bytes %
+				ZSD_PAGE_BYTES,
+	};
+	uint32_t head;
+
+	BUG_ON(!entry);
+	pthread_mutex_lock(&class->lock);
+	head = head_of(pool, place.page);
+	BUG_ON(zs_obj_header_load(pool, class, place) !=
+	       zs_header_allocated(handle));
+	zs_zspage_put_obj(pool, class, head, obj, place);
+	inuse = pool->arena.pages[head].inuse;
+	zs_zspage_refile(pool, class, head, inuse + 1);
+	class->obj_used--;
+	zs_handle_put(pool, class, handle);
+	pthread_mutex_unlock(&class->lock);
+	if (!inuse)
+		zs_zspage_destroy(pool, class, head);
+}
+
+/* --- Bytes of a pinned object ------------------------------------------------ */
+
+/* The payload of an object: one piece, or two where it straddles pages. */
+struct pieces {
+	unsigned char *first;
+	unsigned char *second;
+	size_t first_bytes; /* at most; the rest is in the second */
+};
+
+static struct pieces locate(const struct zs_pool *pool,
+			    const struct zs_class *class, uint64_t entry,
+			    size_t bytes)
+{
+	uint32_t page = zs_entry_page(entry);
+	uint32_t at = zs_entry_obj(entry) * class->geometry.size_bytes %
+		      ZSD_PAGE_BYTES;
+	struct pieces pieces;
+
+	if (!class->is_huge)
+		at += ZS_HEADER_BYTES;
+	pieces.first = zs_page_address(&pool->arena, page) + at;
+	pieces.first_bytes = ZSD_PAGE_BYTES - at;
+	pieces.second = NULL;
+	if (bytes > pieces.first_bytes)
+		pieces.second = zs_page_address(&pool->arena,
+						pool->arena.pages[page].next);
+	return pieces;
+}
+
+static size_t payload_bytes_max(const struct zs_class *class)
+{
+	return class->is_huge ? ZS_MAX_OBJ_BYTES :
+				class->geometry.size_bytes - ZS_HEADER_BYTES;
+}
+
+void zs_obj_write(struct zs_pool *pool, zs_handle handle, const void *src,
+		  size_t bytes)
+{
+	uint64_t entry = zs_handle_pin(pool, handle);
+	const struct zs_class *class = &pool->classes[zs_entry_class(entry)];
+	struct pieces to;
+
+	BUG_ON(!entry || bytes > payload_bytes_max(class));
+	to = locate(pool, class, entry, bytes);
+	if (!to.second) {
+		memcpy(to.first, src, bytes);
+	} else {
+		memcpy(to.first, src, to.first_bytes);
+		memcpy(to.second, (const unsigned char *)src + to.first_bytes,
+		       bytes - to.first_bytes);
+	}
+	zs_handle_unpin(pool, handle, entry);
+}
+
+int zs_obj_read_begin(struct zs_pool *pool, zs_handle handle, size_t bytes,
+		      void *local_copy, const void **out)
+{
+	uint64_t entry = zs_handle_pin(pool, handle);
+	const struct zs_class *class;
+	struct pieces from;
+
+	if (!entry)
+		return -ESTALE;
+	class = &pool->classes[zs_entry_class(entry)];
+	if (bytes > payload_bytes_max(class)) {
+		zs_handle_unpin(pool, handle, entry);
+		return -ESTALE;
+	}
+	from = locate(pool, class, entry, bytes);
+	if (!from.second) {
+		*out = from.first;
+		return 0;
+	}
+	memcpy(local_copy, from.first, from.first_bytes);
+	memcpy((unsigned char *)local_copy + from.first_bytes, from.second,
+	       bytes - from.first_bytes);
+	*out = local_copy;
+	return 0;
+}
+
+void zs_obj_read_end(struct zs_pool *pool, zs_handle handle)
+{
+	uint64_t entry = atomic_load_explicit(&pool->handles.entries[handle],
+					      memory_order_relaxed);
+
+	CHECK(entry & ZS_ENTRY_PINNED);
+	zs_handle_unpin(pool, handle, entry);
+}

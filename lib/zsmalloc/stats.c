@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include "zsmalloc/zs_internal.h"
+
+bool zs_class_stats(struct zs_pool *pool, unsigned class_idx,
+		    struct zs_class_stats *out)
+{
+	struct zs_class *class = &pool->classes[class_idx];
+	struct zs_class_stats stats = { .geometry = class->geometry };
+	uint64_t nr_zspages, nr_freeable;
+
+	if (pool->class_of[class_idx] != class_idx)
+		return false;
+	pthread_mutex_lock(&class->lock);
+	for (unsigned g = 0; g < ZS_NR_PARTIAL_GROUPS; g++) {
+		if (g < ZS_NR_ALMOST_EMPTY)
+			stats.almost_empty += class->nr_zspages[g];
+		else
+			stats.almost_full += class->nr_zspages[g];
+	}
+	stats.full = class->nr_zspages[ZS_GROUP_FULL];
+	nr_zspages = zs_class_nr_zspages(class);
+	nr_freeable = zs_class_obj_free(class) /
+		      class->geometry.objs_per_zspage;
+	stats.obj_used = class->obj_used;
+	pthread_mutex_unlock(&class->lock);
+
+	stats.obj_allocated = nr_zspages * class->geometry.objs_per_zspage;
+	stats.pages_used = nr_zspages * class->geometry.pages_per_zspage;
+	stats.freeable = nr_freeable * class->geometry.pages_per_zspage;
+	*out = stats;
+	return true;
+}
+
+void zs_pool_stats(struct zs_pool *pool, struct zs_pool_stats *out)
+{
+	struct zs_arena *arena = &pool->arena;
+
+	pthread_mutex_lock(&arena->lock);
+	*out = (struct zs_pool_stats){
+		.pages_used = arena->nr_used,
+		.pages_used_max = arena->nr_used_max,
+		.pages_reserve = arena->nr_free,
+		.metadata_bytes = arena->metadata_bytes,
+		.charged_bytes = arena->charged_bytes,
+		.limit_bytes = arena->limit_bytes,
+		.direct_grows = arena->direct_grows,
+	};
+	pthread_mutex_unlock(&arena->lock);
+	out->pages_compacted = atomic_load_explicit(&pool->pages_compacted,
+						    memory_order_relaxed);
+	out->objs_moved =
+		atomic_load_explicit(&pool->objs_moved, memory_order_relaxed);
+}
+
+void zs_pool_reset_peak(struct zs_pool *pool)
+{
+	pthread_mutex_lock(&pool->arena.lock);
+	pool->arena.nr_used_max = pool->arena.nr_used;
+	pthread_mutex_unlock(&pool->arena.lock);
+}

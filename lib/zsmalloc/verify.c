@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * zs_pool_verify(): every invariant of zsmalloc.h, walked from the lists down
+ * to each object's header and back from its handle.
+ *
+ * What is walked may be broken, so that no index is followed before it was
+ * compared with its bounds, and no chain further than it can be long.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "zsmalloc/zs_internal.h"
+
+struct verifier {
+	struct zs_pool *pool;
+	struct zs_class *class; /* its lock is held */
+	uint32_t head;		/* the zspage looked at */
+	char *text;
+};
+
+static int ZSD_PRINTF(2, 3) broken(struct verifier *v, const char *format, ...)
+{
+	va_list args;
+	int n = 0;
+
+	if (v->class)
+		n = snprintf(v->text, ZS_VERIFY_TEXT_BYTES,
+			     "class %u, zspage %u: ",
+			     v->class->geometry.class_idx, v->head);
+	va_start(args, format);
+	vsnprintf(v->text + n, ZS_VERIFY_TEXT_BYTES - (size_t)n, format, args);
+	va_end(args);
+	return -EUCLEAN;
+}
+
+static bool page_exists(const struct verifier *v, uint32_t page)
+{
+	return page < v->pool->arena.nr_described;
+}
+
+/* The pages of the zspage: as many as they should be, and all its own. */
+static int verify_chain(struct verifier *v)
+{
+	const struct zs_page *pages = v->pool->arena.pages;
+	unsigned n = v->class->geometry.pages_per_zspage;
+	uint32_t page = v->head;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (!page_exists(v, page))
+			return broken(v, "page %u of the chain is %u", i, page);
+		if (pages[page].class_idx != v->class->geometry.class_idx)
+			return broken(v, "page %u is of class %u", page,
+				      pages[page].class_idx);
+		if (i == 0 ? pages[page].kind != ZS_PAGE_HEAD :
+			     pages[page].kind != ZS_PAGE_TAIL ||
+				     pages[page].head != v->head)
+			return broken(v, "page %u does not belong to it", page);
+		if (v->class->is_huge)
+			return 0;
+		page = pages[page].next;
+	}
+	if (page != ZS_PAGE_NONE)
+		return broken(v, "chain is longer than %u pages", n);
+	return 0;
+}
+
+static int verify_allocated(struct verifier *v, unsigned obj, uint32_t page,
+			    uint32_t header)
+{
+	struct zs_handles *handles = &v->pool->handles;
+	zs_handle handle = header >> 1;
+	uint64_t entry, expected;
+
+	if (handle == ZS_HANDLE_NONE || handle >= handles->nr_max)
+		return broken(v, "object %u has handle %u", obj, handle);
+	entry = atomic_load_explicit(&handles->entries[handle],
+				     memory_order_acquire);
+	expected = zs_entry(v->class->geometry.class_idx, obj, page);
+	if ((entry & ~ZS_ENTRY_PINNED) != expected)
+		return broken(v, "object %u: its handle %u leads elsewhere",
+			      obj, handle);
+	return 0;
+}
+
+/* Headers: those allocated lead back here; count both kinds. */
+static int verify_objs(struct verifier *v)
+{
+	const struct zs_page *zspage = &v->pool->arena.pages[v->head];
+	unsigned n = v->class->geometry.objs_per_zspage;
+	unsigned nr_allocated = 0;
+
+	for (unsigned obj = 0; obj < n; obj++) {
+		struct zs_place place =
+			zs_obj_place(v->pool, v->class, v->head, obj);
+		uint32_t header =
+			zs_obj_header_load(v->pool, v->class, place);
+		int err;
+
+		if (!(header & ZS_HEADER_ALLOCATED))
+			continue;
+		nr_allocated++;
+		err = verify_allocated(v, obj, place.page, header);
+		if (err)
+			return err;
+	}
+	if (nr_allocated != zspage->inuse)
+		return broken(v, "%u objects in use, %u counted", nr_allocated,
+			      zspage->inuse);
+	return 0;
+}
+
+/* The free list: every object that is not in use, once. */
+static int verify_free_list(struct verifier *v)
+{
+	const struct zs_page *zspage = &v->pool->arena.pages[v->head];
+	unsigned n = v->class->geometry.objs_per_zspage;
+	unsigned nr_free = 0, obj = zspage->freeobj;
+
+	while (obj != ZS_OBJ_NONE) {
+		uint32_t header;
+
+		if (obj >= n || nr_free == n)
+			return broken(v, "free list runs astray at %u", obj);
+		header = zs_obj_header_load(v->pool, v->class,
+					    zs_obj_place(v->pool, v->class,
+							 v->head, obj));
+		if (header & ZS_HEADER_ALLOCATED)
+			return broken(v, "object %u in use is in the free list",
+				      obj);
+		nr_free++;
+		obj = header >> 1;
+	}
+	if (nr_free + zspage->inuse != n)
+		return broken(v, "%u free and %u in use of %u objects", nr_free,
+			      zspage->inuse, n);
+	return 0;
+}
+
+static int verify_zspage(struct verifier *v, unsigned group)
+{
+	const struct zs_page *zspage = &v->pool->arena.pages[v->head];
+	int err = verify_chain(v);
+
+	if (err)
+		return err;
+	if (!zspage->inuse ||
+	    zspage->inuse > v->class->geometry.objs_per_zspage ||
+	    zs_fullness_group(v->class, zspage->inuse) != group)
+		return broken(v, "%u objects in use, but in group %u",
+			      zspage->inuse, group);
+	err = verify_objs(v);
+	if (!err)
+		err = verify_free_list(v);
+	return err;
+}
+
+static int verify_group(struct verifier *v, unsigned group, uint64_t *obj_used)
+{
+	const struct zs_page *pages = v->pool->arena.pages;
+	uint32_t prev = ZS_PAGE_NONE;
+	uint64_t n = 0;
+
+	for (v->head = v->class->first_zspage[group]; v->head != ZS_PAGE_NONE;
+	     v->head = pages[v->head].list_next) {
+		int err;
+
+		if (!page_exists(v, v->head))
+			return broken(v, "list %u leads nowhere", group);
+		if (pages[v->head].list_prev != prev)
+			return broken(v, "list %u is torn", group);
+		if (++n > v->class->nr_zspages[group])
+			return broken(v, "list %u is longer than counted",
+				      group);
+		err = verify_zspage(v, group);
+		if (err)
+			return err;
+		*obj_used += pages[v->head].inuse;
+		prev = v->head;
+	}
+	if (n != v->class->nr_zspages[group])
+		return broken(v, "list %u is shorter than counted", group);
+	return 0;
+}
+
+static int verify_class(struct verifier *v)
+{
+	uint64_t obj_used = 0;
+	int err = 0;
+
+	pthread_mutex_lock(&v->class->lock);
+	for (unsigned g = 0; g < ZS_NR_GROUPS && !err; g++)
+		err = verify_group(v, g, &obj_used);
+	if (!err && obj_used != v->class->obj_used)
+		err = broken(v, "%llu objects in use, %llu counted",
+			     (unsigned long long)obj_used,
+			     (unsigned long long)v->class->obj_used);
+	pthread_mutex_unlock(&v->class->lock);
+	return err;
+}
+
+static int verify_free_chain(struct verifier *v, uint32_t page, uint64_t n)
+{
+	const struct zs_page *pages = v->pool->arena.pages;
+	uint64_t found = 0;
+
+	for (; page != ZS_PAGE_NONE; page = pages[page].next) {
+		if (!page_exists(v, page) || found++ == n)
+			return broken(v, "arena: chain of free pages astray");
+		if (pages[page].kind != ZS_PAGE_FREE)
+			return broken(v, "arena: page %u is free and in use",
+				      page);
+	}
+	if (found != n)
+		return broken(v, "arena: %llu free pages, %llu counted",
+			      (unsigned long long)found, (unsigned long long)n);
+	return 0;
+}
+
+static int verify_arena(struct verifier *v)
+{
+	struct zs_arena *arena = &v->pool->arena;
+	int err;
+
+	v->class = NULL;
+	pthread_mutex_lock(&arena->lock);
+	err = verify_free_chain(v, arena->free_head, arena->nr_free);
+	if (!err)
+		err = verify_free_chain(v, arena->released_head,
+					arena->nr_released);
+	/* Pages on their way to or from the system are in no chain. */
+	if (!err && arena->nr_used + arena->nr_free + arena->nr_released +
+				    arena->nr_moving !=
+			    arena->nr_top)
+		err = broken(v, "arena: of %llu pages some are lost",
+			     (unsigned long long)arena->nr_top);
+	pthread_mutex_unlock(&arena->lock);
+	return err;
+}
+
+int zs_pool_verify(struct zs_pool *pool, char text[ZS_VERIFY_TEXT_BYTES])
+{
+	struct verifier v = { .pool = pool, .text = text };
+	int err = 0;
+
+	text[0] = '\0';
+	for (unsigned i = 0; i < ZS_NR_CLASSES && !err; i++) {
+		if (pool->class_of[i] != i)
+			continue;
+		v.class = &pool->classes[i];
+		err = verify_class(&v);
+	}
+	return err ? err : verify_arena(&v);
+}
