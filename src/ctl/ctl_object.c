@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ctl/ctl_internal.h"
+
+int ctl_error_set(struct ctl_error *error, int err, const char *format, ...)
+{
+	va_list args;
+
+	error->err = err;
+	va_start(args, format);
+	(void)vsnprintf(error->text, sizeof(error->text), format, args);
+	va_end(args);
+	for (char *p = error->text; *p; p++) {
+		if (*p < ' ' || *p > '~')
+			*p = '?';
+	}
+	return err;
+}
+
+const char *ctl_error_name(int err)
+{
+#define CTL_ERROR_CASE(name) \
+	case -(name):        \
+		return #name;
+	switch (err) {
+		CTL_ERRORS(CTL_ERROR_CASE)
+	default:
+		return "EIO";
+	}
+#undef CTL_ERROR_CASE
+}
+
+int ctl_object_load(const char *line, size_t bytes, json_t **out,
+		    struct ctl_error *error)
+{
+	json_error_t at;
+	json_t *root;
+
+	/*
+	 * Without JSON_ALLOW_NUL no string has a NUL, escaped or not, and
+	 * duplicate keys would let two readers see two different requests.
+	 */
+	root = json_loadb(line, bytes, JSON_REJECT_DUPLICATES, &at);
+	if (!root)
+		return ctl_error_set(error, -EPROTO,
+				     "no JSON object: %s (byte %d)", at.text,
+				     at.position);
+	if (!json_is_object(root)) {
+		json_decref(root);
+		return ctl_error_set(error, -EPROTO,
+				     "no JSON object, but an array");
+	}
+	*out = root;
+	return 0;
+}
+
+int ctl_object_dump(json_t *object, size_t max_bytes, char **line,
+		    size_t *bytes)
+{
+	size_t length;
+	char *text;
+	int err = -ENOMEM;
+
+	if (!object)
+		return -ENOMEM;
+	/* The size first: a second pass is cheap, a line that grows is not. */
+	length = json_dumpb(object, NULL, 0, JSON_COMPACT);
+	if (!length)
+		goto out;
+	err = -EMSGSIZE;
+	if (length + 1 > max_bytes)
+		goto out;
+	err = -ENOMEM;
+	text = malloc(length + 1);
+	if (!text)
+		goto out;
+	length = json_dumpb(object, text, length, JSON_COMPACT);
+	text[length] = '\n';
+	*line = text;
+	*bytes = length + 1;
+	err = 0;
+out:
+	json_decref(object);
+	return err;
+}
+
+json_int_t ctl_object_id(const json_t *object)
+{
+	const json_t *id = json_object_get(object, "id");
+
+	if (!json_is_integer(id) || json_integer_value(id) < 0 ||
+	    json_integer_value(id) > CTL_MAX_ID)
+		return CTL_NO_ID;
+	return json_integer_value(id);
+}
