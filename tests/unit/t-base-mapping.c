@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Whether memory is really there is asked of the kernel: mincore(2) says which
+ * pages of the memfd exist, fstat(2) how much it holds, getrusage(2) whether
+ * touching them faulted.
+ */
+#include "config.h"
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mapping.h"
+#include "base/units.h"
+#include "suite.h"
+
+#define NR_PAGES  256
+#define MAP_BYTES ((uint64_t)NR_PAGES * ZSD_PAGE_BYTES)
+
+static struct mapping map;
+
+static void setup(void)
+{
+	ck_assert_int_eq(mapping_create("t-base-mapping", MAP_BYTES, &map), 0);
+}
+
+static void teardown(void)
+{
+	mapping_destroy(&map);
+}
+
+static uint64_t page(unsigned nr)
+{
+	return (uint64_t)nr * ZSD_PAGE_BYTES;
+}
+
+static unsigned nr_resident(unsigned first, unsigned nr)
+{
+	unsigned char there[NR_PAGES];
+	unsigned n = 0;
+
+	ck_assert_int_eq(mincore(map.base + page(first), page(nr), there), 0);
+	for (unsigned i = 0; i < nr; i++)
+		n += there[i] & 1;
+	return n;
+}
+
+static uint64_t bytes_held(void)
+{
+	struct stat st;
+
+	ck_assert_int_eq(fstat(map.fd, &st), 0);
+	return (uint64_t)st.st_blocks * 512;
+}
+
+/* One assertion, for check takes its time over each. */
+static bool all_bytes_are(const unsigned char *p, uint64_t bytes,
+			  unsigned char value)
+{
+	return p[0] == value && memcmp(p, p + 1, bytes - 1) == 0;
+}
+
+static long nr_faults(void)
+{
+	struct rusage usage;
+
+	ck_assert_int_eq(getrusage(RUSAGE_SELF, &usage), 0);
+	return usage.ru_minflt + usage.ru_majflt;
+}
+
+START_TEST(a_new_mapping_costs_no_memory)
+{
+	ck_assert_uint_eq(map.bytes, MAP_BYTES);
+	ck_assert_uint_eq((uintptr_t)map.base % ZSD_PAGE_BYTES, 0);
+	ck_assert_uint_eq(nr_resident(0, NR_PAGES), 0);
+	ck_assert_uint_eq(bytes_held(), 0);
+}
+END_TEST
+
+START_TEST(a_new_mapping_reads_as_zeros)
+{
+	ck_assert(all_bytes_are(map.base, MAP_BYTES, 0));
+}
+END_TEST
+
+START_TEST(the_memfd_is_not_inherited)
+{
+	ck_assert_int_eq(fcntl(map.fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+}
+END_TEST
+
+START_TEST(commit_brings_exactly_the_range_in)
+{
+	ck_assert_int_eq(mapping_commit(&map, page(16), page(32)), 0);
+	ck_assert_uint_eq(nr_resident(0, 16), 0);
+	ck_assert_uint_eq(nr_resident(16, 32), 32);
+	ck_assert_uint_eq(nr_resident(48, NR_PAGES - 48), 0);
+	ck_assert_uint_eq(bytes_held(), page(32));
+}
+END_TEST
+
+START_TEST(committed_pages_do_not_fault)
+{
+	long before;
+
+	ck_assert_int_eq(mapping_commit(&map, 0, MAP_BYTES), 0);
+	nr_faults(); /* its own first faults are not to be counted */
+	before = nr_faults();
+	for (unsigned i = 0; i < NR_PAGES; i++)
+		*(volatile unsigned char *)(map.base + page(i)) = 1;
+	/* Far below one a page; a sanitizer's shadow takes one for eight. */
+	ck_assert_int_lt(nr_faults() - before, NR_PAGES / 4);
+}
+END_TEST
+
+START_TEST(commit_keeps_what_is_there)
+{
+	memset(map.base + page(3), 0x5a, page(2));
+	ck_assert_int_eq(mapping_commit(&map, 0, page(8)), 0);
+	ck_assert(all_bytes_are(map.base, page(3), 0));
+	ck_assert(all_bytes_are(map.base + page(3), page(2), 0x5a));
+	ck_assert(all_bytes_are(map.base + page(5), page(3), 0));
+}
+END_TEST
+
+START_TEST(release_gives_exactly_the_range_back)
+{
+	ck_assert_int_eq(mapping_commit(&map, 0, MAP_BYTES), 0);
+	memset(map.base, 0x77, MAP_BYTES);
+	ck_assert_int_eq(mapping_release(&map, page(100), page(50)), 0);
+	ck_assert_uint_eq(bytes_held(), MAP_BYTES - page(50));
+	ck_assert_uint_eq(nr_resident(0, 100), 100);
+	ck_assert_uint_eq(nr_resident(100, 50), 0);
+	ck_assert_uint_eq(nr_resident(150, NR_PAGES - 150), NR_PAGES - 150);
+	ck_assert(all_bytes_are(map.base, page(100), 0x77));
+	ck_assert(all_bytes_are(map.base + page(100), page(50), 0));
+	ck_assert(all_bytes_are(map.base + page(150), page(NR_PAGES - 150),
+				0x77));
+}
+END_TEST
+
+START_TEST(release_keeps_the_size)
+{
+	struct stat st;
+
+	ck_assert_int_eq(mapping_release(&map, page(NR_PAGES - 1), page(1)), 0);
+	ck_assert_int_eq(fstat(map.fd, &st), 0);
+	ck_assert_uint_eq((uint64_t)st.st_size, MAP_BYTES);
+}
+END_TEST
+
+START_TEST(released_pages_can_be_committed_again)
+{
+	ck_assert_int_eq(mapping_commit(&map, 0, page(4)), 0);
+	ck_assert_int_eq(mapping_release(&map, 0, page(4)), 0);
+	ck_assert_int_eq(mapping_commit(&map, 0, page(4)), 0);
+	ck_assert_uint_eq(nr_resident(0, 4), 4);
+	ck_assert_uint_eq(map.base[0], 0);
+}
+END_TEST
+
+START_TEST(a_size_beyond_the_address_space_is_an_error)
+{
+	struct mapping other = {.bytes = 12345, .fd = -7};
+
+	ck_assert_int_lt(mapping_create("too-large", (uint64_t)1 << 62, &other),
+			 0);
+	ck_assert_uint_eq(other.bytes, 12345);
+	ck_assert_int_eq(other.fd, -7);
+}
+END_TEST
+
+START_TEST(what_the_kernel_refuses_is_an_error)
+{
+	struct mapping read_only = map;
+	char path[64];
+
+	ck_assert_int_lt(snprintf(path, sizeof(path), "/proc/self/fd/%d",
+				  map.fd),
+			 (int)sizeof(path));
+	read_only.fd = open(path, O_RDONLY | O_CLOEXEC);
+	ck_assert_int_ge(read_only.fd, 0);
+	ck_assert_int_eq(mapping_commit(&map, 0, page(4)), 0);
+	memset(map.base, 0x33, page(4));
+	ck_assert_int_eq(mapping_commit(&read_only, page(4), page(4)), -EBADF);
+	ck_assert_int_eq(mapping_release(&read_only, 0, page(4)), -EBADF);
+	ck_assert_uint_eq(bytes_held(), page(4));
+	ck_assert_uint_eq(map.base[0], 0x33);
+	close(read_only.fd);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("base/mapping");
+	TCase *tcase = tcase_create("mapping");
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, a_new_mapping_costs_no_memory);
+	tcase_add_test(tcase, a_new_mapping_reads_as_zeros);
+	tcase_add_test(tcase, the_memfd_is_not_inherited);
+	tcase_add_test(tcase, commit_brings_exactly_the_range_in);
+	tcase_add_test(tcase, committed_pages_do_not_fault);
+	tcase_add_test(tcase, commit_keeps_what_is_there);
+	tcase_add_test(tcase, release_gives_exactly_the_range_back);
+	tcase_add_test(tcase, release_keeps_the_size);
+	tcase_add_test(tcase, released_pages_can_be_committed_again);
+	tcase_add_test(tcase, a_size_beyond_the_address_space_is_an_error);
+	tcase_add_test(tcase, what_the_kernel_refuses_is_an_error);
+	suite_add_tcase(suite, tcase);
+	return suite_run(suite);
+}
