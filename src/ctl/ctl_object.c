@@ -25,15 +25,18 @@ int ctl_error_set(struct ctl_error *error, int err, const char *format, ...)
 
 const char *ctl_error_name(int err)
 {
-#define CTL_ERROR_CASE(name) \
-	case -(name):        \
-		return #name;
-	switch (err) {
-		CTL_ERRORS(CTL_ERROR_CASE)
-	default:
-		return "EIO";
+#define CTL_ERROR_NAME(name) {-(name), #name},
+	static const struct {
+		int err;
+		const char *name;
+	} names[] = {CTL_ERRORS(CTL_ERROR_NAME)};
+#undef CTL_ERROR_NAME
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (names[i].err == err)
+			return names[i].name;
 	}
-#undef CTL_ERROR_CASE
+	return "EIO";
 }
 
 int ctl_object_load(const char *line, size_t bytes, json_t **out,
