@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * load_conn - one connection that keeps a number of requests under way
+ *
+ * Made to cost little, so that what is measured is the server: all memory is
+ * taken at open; a batch of requests is one sendmsg(2) whose pieces point
+ * into the pool of pages; replies are taken off the socket in bulk and their
+ * data is compared, or dropped, where it landed.
+ *
+ * The latency of a request runs from just before the system call that sends
+ * its batch to just after the one that brought the end of its reply.
+ *
+ * Threads: one.
+ */
+#ifndef ZSD_BENCH_LOAD_CONN_H
+#define ZSD_BENCH_LOAD_CONN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "histogram.h"
+#include "load_handshake.h"
+#include "load_plan.h"
+
+/*
+ * Most requests under way on one connection: a header and a payload each
+ * must fit the 1024 pieces that one sendmsg(2) takes.
+ */
+#define LOAD_MAX_DEPTH 512u
+
+struct load_conn;
+
+/* What happened, over all connections. */
+struct load_tally {
+	struct histogram latency[LOAD_NR_OPS]; /* answered without error */
+	uint64_t nr_enospc; /* refused with ENOSPC */
+	uint64_t nr_errors; /* refused otherwise */
+	uint32_t first_error; /* the server's number for it */
+	uint64_t nr_mismatches; /* reads that returned wrong bytes */
+	uint64_t first_mismatch_block; /* the first such block */
+};
+
+/* What is to be done, shared by all connections. */
+struct load_work {
+	struct load_plan *plan;
+	struct load_mix mix;
+	uint64_t nr_left; /* requests not started yet */
+	uint64_t deadline_ns; /* none is started after this (load_now_ns()) */
+	bool verify; /* compare what reads return */
+	struct load_tally tally;
+};
+
+/* CLOCK_MONOTONIC. */
+uint64_t load_now_ns(void);
+
+/**
+ * load_conn_open() - connect and negotiate
+ * @socket_path: the server's Unix socket
+ * @export_name: see load_handshake()
+ * @depth:       requests to keep under way, 1 .. LOAD_MAX_DEPTH
+ * @timeout_s:   longest silence of the server that is borne
+ * @out, @out_export: untouched on error
+ *
+ * Return: 0, -ENOMEM, -ENAMETOOLONG, or the -errno of socket(2), connect(2)
+ * or load_handshake(). Release: load_conn_close(), which takes NULL too.
+ */
+int load_conn_open(const char *socket_path, const char *export_name,
+		   unsigned depth, unsigned timeout_s, struct load_conn **out,
+		   struct load_export *out_export) ZSD_MUST_CHECK;
+void load_conn_close(struct load_conn *conn);
+
+/**
+ * load_conn_send() - start as many requests as depth allows, send them
+ *
+ * Never waits: what the socket does not take is sent by a later call.
+ * Return: 0 or the -errno of sendmsg(2).
+ */
+int load_conn_send(struct load_conn *conn,
+		   struct load_work *work) ZSD_MUST_CHECK;
+
+/**
+ * load_conn_receive() - take replies off the socket, once
+ * @wait: block until some are there
+ *
+ * Return: 0 (also where nothing was there and @wait is false), -EPROTO for
+ * bytes that are no reply to us, -ECONNRESET at the end of the stream,
+ * -ETIMEDOUT, or the -errno of recv(2).
+ */
+int load_conn_receive(struct load_conn *conn, struct load_work *work,
+		      bool wait) ZSD_MUST_CHECK;
+
+int load_conn_fd(const struct load_conn *conn);
+/* Whether part of a batch waits for room in the socket. */
+bool load_conn_has_unsent(const struct load_conn *conn);
+/* Whether requests wait for their reply. */
+bool load_conn_is_busy(const struct load_conn *conn);
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * load_plan - which request comes next, and what the disk must hold by now
+ *
+ * Terms:
+ *   block    the unit of every request: block_bytes of the disk, aligned.
+ *   content  what a block holds as far as we know: pages of the pool from a
+ *            certain one on, zeros, or CONTENT_UNKNOWN.
+ *
+ * At most one request is under way for a block at any time, over all
+ * connections. So what a read must return is certain, and can be checked.
+ *
+ * Ownership: the plan owns its tables, the pool stays the caller's.
+ * Threads: one.
+ */
+#ifndef ZSD_BENCH_LOAD_PLAN_H
+#define ZSD_BENCH_LOAD_PLAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "load_pages.h"
+#include "rng.h"
+
+enum load_op {
+	LOAD_READ,
+	LOAD_WRITE,
+	LOAD_TRIM,
+	LOAD_NR_OPS,
+};
+
+/* Contents that are not the index of a page in the pool. */
+#define CONTENT_ZEROS	UINT32_MAX
+#define CONTENT_UNKNOWN (UINT32_MAX - 1)
+
+/* The pages of a pool are told apart by 32 bits. */
+#define LOAD_PLAN_MAX_PAGES (UINT32_MAX - 2)
+
+struct load_params {
+	const struct load_pages *pages; /* at least one block of them */
+	uint64_t span_bytes; /* part of the disk in use; whole blocks */
+	uint32_t block_bytes; /* a multiple of 4 KiB */
+	uint32_t first_content; /* of every block: CONTENT_* */
+	bool trim_is_undefined; /* a trimmed block is not checked */
+	uint64_t seed;
+};
+
+/* What kind of requests, in which order. */
+struct load_mix {
+	unsigned percent[LOAD_NR_OPS]; /* sum 100 */
+	bool sequential; /* blocks in order; else random */
+	bool fill; /* block i gets the pool's pages from i blocks on */
+};
+
+struct load_request {
+	enum load_op op;
+	uint32_t content; /* written, or expected by a read */
+	uint64_t block; /* index */
+	uint64_t start_ns; /* the sender's */
+};
+
+struct load_plan {
+	struct load_params params;
+	uint64_t nr_blocks;
+	uint32_t *content; /* of each block */
+	bool *busy; /* of each block: a request is under way */
+	uint64_t cursor; /* next block of a sequential mix */
+	struct rng rng;
+};
+
+/* Return: 0, or -ENOMEM. Release: load_plan_fini(). */
+int load_plan_init(struct load_plan *plan,
+		   const struct load_params *params) ZSD_MUST_CHECK;
+void load_plan_fini(struct load_plan *plan);
+
+/* Starts a sequential mix at the first block again. */
+void load_plan_rewind(struct load_plan *plan);
+
+/**
+ * load_plan_next() - choose a request and mark its block busy
+ * @request: receives all but start_ns
+ *
+ * The caller keeps fewer requests under way than there are blocks.
+ */
+void load_plan_next(struct load_plan *plan, const struct load_mix *mix,
+		    struct load_request *request);
+
+/* The request was answered. A refused one has changed nothing. */
+void load_plan_done(struct load_plan *plan, const struct load_request *request,
+		    bool refused);
+
+/*
+ * Where the bytes of a write are: block_bytes of them. Not to be written; not
+ * const because struct iovec is not.
+ */
+unsigned char *load_plan_payload(const struct load_plan *plan,
+				 const struct load_request *request);
+
+/**
+ * load_plan_check() - whether part of what a read returned is right
+ * @offset: of @bytes in the block
+ */
+bool load_plan_check(const struct load_plan *plan,
+		     const struct load_request *request, uint32_t offset,
+		     const unsigned char *bytes, uint32_t nr_bytes);
+
+#endif
