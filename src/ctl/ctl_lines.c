@@ -25,6 +25,20 @@ void ctl_lines_fini(struct ctl_lines *lines)
 	lines->buffer = NULL;
 }
 
+/* Forget what is unread, all of it part of one line. */
+static void drop_rest(struct ctl_lines *lines)
+{
+	lines->start = 0;
+	lines->scanned = 0;
+	lines->end = 0;
+}
+
+void ctl_lines_reset(struct ctl_lines *lines)
+{
+	drop_rest(lines);
+	lines->overlong = false;
+}
+
 size_t ctl_lines_space(struct ctl_lines *lines, char **out)
 {
 	if (lines->start) {
@@ -42,14 +56,6 @@ void ctl_lines_add(struct ctl_lines *lines, size_t bytes)
 {
 	CHECK(bytes <= lines->size - lines->end);
 	lines->end += bytes;
-}
-
-/* Forget what is unread, all of it part of one line. */
-static void drop_rest(struct ctl_lines *lines)
-{
-	lines->start = 0;
-	lines->scanned = 0;
-	lines->end = 0;
 }
 
 enum ctl_lines_next ctl_lines_next(struct ctl_lines *lines, const char **line,

@@ -45,6 +45,9 @@ enum ctl_lines_next {
 int ctl_lines_init(struct ctl_lines *lines, size_t max_bytes) ZSD_MUST_CHECK;
 void ctl_lines_fini(struct ctl_lines *lines);
 
+/* Forget what is in the buffer: another stream begins. */
+void ctl_lines_reset(struct ctl_lines *lines);
+
 /**
  * ctl_lines_space() - where to read to
  * @out: receives the address of the space
