@@ -2,8 +2,8 @@
 /*
  * suite - the main() of a unit test program
  */
-#ifndef ZSD_TESTS_UNIT_SUITE_H
-#define ZSD_TESTS_UNIT_SUITE_H
+#ifndef ZSD_UNIT_SUITE_H
+#define ZSD_UNIT_SUITE_H
 
 #include <check.h>
 #include <stdlib.h>

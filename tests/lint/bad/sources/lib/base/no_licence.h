@@ -1,0 +1,3 @@
+#ifndef ZSD_BASE_OTHER_H
+#define ZSD_BASE_OTHER_H
+#endif

@@ -1,0 +1,156 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Who may include what: layers.sh [ROOT]
+#
+# A module is a folder of lib/ or src/; it may include itself, the modules of
+# its row, and the system headers that a row of the second table grants it.
+set -euo pipefail
+. "$(dirname "$0")/lint.sh"
+
+cd "${1:-$lint_tree}"
+
+# module        modules it may include
+modules='
+lib/base
+lib/zsmalloc    lib/base
+lib/zcomp       lib/base
+lib/zstore      lib/base lib/zsmalloc lib/zcomp
+src/nbd         lib/base
+src/ctl         lib/base
+src/server      lib/base lib/zsmalloc lib/zcomp lib/zstore src/nbd src/ctl
+src/zsd         lib/base lib/zsmalloc lib/zcomp lib/zstore src/server
+src/zsctl       lib/base src/ctl
+'
+
+# header          prefixes of the files that may include it
+# Socket, clock, log and signal headers are not for lib/, nor for the protocol
+# modules, which work on bytes alone. One without a row is for nobody.
+headers='
+ctype.h           lib src
+endian.h          lib src
+errno.h           lib src
+inttypes.h        lib src
+limits.h          lib src
+sched.h           lib src
+stdarg.h          lib src
+stdatomic.h       lib src
+stdbool.h         lib src
+stddef.h          lib src
+stdint.h          lib src
+stdio.h           lib src
+stdlib.h          lib src
+string.h          lib src
+strings.h         lib src
+unistd.h          lib src
+pthread.h         lib src/server
+fcntl.h           lib/base src/server src/zsd src/zsctl
+sys/mman.h        lib/base/mapping.c src/server
+sys/types.h       lib src
+sys/stat.h        src/server src/zsd src/zsctl
+sys/prctl.h       src/server src/zsd
+sys/resource.h    src/server src/zsd
+sys/ioctl.h       src/server
+sys/uio.h         src/server
+sys/eventfd.h     src/server
+sys/file.h        src/server
+signal.h          src/server src/zsd src/zsctl
+time.h            src/server src/zsd src/zsctl
+sys/time.h        src/server src/zsctl
+poll.h            src/server src/zsctl
+sys/socket.h      src/server src/zsctl
+sys/un.h          src/server src/zsctl
+netdb.h           src/server
+netinet/in.h      src/server
+netinet/tcp.h     src/server
+arpa/inet.h       src/server
+argp.h            src/zsd src/zsctl
+lz4.h             lib/zcomp/backend_lz4.c
+zstd.h            lib/zcomp/backend_zstd.c
+zstd_errors.h     lib/zcomp/backend_zstd.c
+jansson.h         src/ctl src/server src/zsctl
+uv.h              src/server
+systemd/sd-daemon.h src/server
+'
+
+declare -A may_include granted
+while read -r module allowed; do
+    [ -z "$module" ] || may_include[$module]=$allowed
+done <<<"$modules"
+while read -r header prefixes; do
+    [ -z "$header" ] || granted[$header]=$prefixes
+done <<<"$headers"
+
+# The module that "name/file.h" comes from: lib/name or src/name.
+module_of_include() {
+    local name=${1%%/*} side
+
+    for side in lib src; do
+        if [ -n "${may_include[$side/$name]+known}" ]; then
+            echo "$side/$name"
+            return
+        fi
+    done
+}
+
+check_own_header() { # FILE MODULE HEADER
+    local file=$1 module=$2 header=$3 from allowed
+
+    if [ "$header" = config.h ]; then
+        case $file in *.h) complain "$file: a header includes config.h" ;; esac
+        return
+    fi
+    from=$(module_of_include "$header")
+    if [ -z "$from" ]; then
+        complain "$file: \"$header\" is not of the form \"module/file.h\""
+        return
+    fi
+    [ "$from" != "$module" ] || return 0
+    case $header in
+    *_internal.h)
+        complain "$file: \"$header\" is private to $from"
+        return
+        ;;
+    esac
+    for allowed in ${may_include[$module]}; do
+        [ "$from" != "$allowed" ] || return 0
+    done
+    complain "$file: $module may not include $from (\"$header\")"
+}
+
+check_system_header() { # FILE HEADER
+    local file=$1 header=$2 prefix
+
+    for prefix in ${granted[$header]:-}; do
+        case $file in "$prefix" | "$prefix"/*) return ;; esac
+    done
+    if [ -n "${granted[$header]:-}" ]; then
+        complain "$file: <$header> is for ${granted[$header]} only"
+    else
+        complain "$file: <$header> is in no row of the table"
+    fi
+}
+
+check_include() { # FILE MODULE DIRECTIVE
+    local file=$1 module=$2 directive=$3
+
+    looked_at 1
+    if [[ $directive =~ ^[[:space:]]*#[[:space:]]*include[[:space:]]*\"(.+)\" ]]; then
+        check_own_header "$file" "$module" "${BASH_REMATCH[1]}"
+    elif [[ $directive =~ ^[[:space:]]*#[[:space:]]*include[[:space:]]*\<(.+)\> ]]; then
+        check_system_header "$file" "${BASH_REMATCH[1]}"
+    else
+        complain "$file: cannot tell what this includes: $directive"
+    fi
+}
+
+while read -r file; do
+    module=$(cut -d/ -f1,2 <<<"$file")
+    if [ -z "${may_include[$module]+known}" ]; then
+        complain "$file: $module has no row in the table"
+        continue
+    fi
+    while read -r directive; do
+        check_include "$file" "$module" "$directive"
+    done < <(grep -E '^[[:space:]]*#[[:space:]]*include' "$file" || true)
+done < <(lint_files lib src -- -name '*.[ch]')
+finish

@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Every lint can fail: each is run on what it must find, under bad/, and must
+# say exactly that.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+bad=$here/bad
+temp=$(mktemp -d)
+trap 'rm -rf "$temp"' EXIT
+failures=0
+
+fail() {
+    printf 'FAIL: %s\n' "$*"
+    failures=$((failures + 1))
+}
+
+# expect LINT [ARGUMENT...] : each line of standard input is a complaint that
+# the lint must make, and it must make no others.
+expect() {
+    local lint=$1 status=0 complaint nr=0
+    shift
+
+    "$here/$lint.sh" "$@" >"$temp/output" 2>&1 || status=$?
+    [ "$status" -eq 1 ] || fail "$lint: exit status $status, not 1"
+    while read -r complaint; do
+        nr=$((nr + 1))
+        grep -qF -- "$complaint" "$temp/output" ||
+            fail "$lint does not say: $complaint"
+    done
+    grep -q " looked at, $nr complaints\$" "$temp/output" ||
+        fail "$lint: not exactly $nr complaints: $(cat "$temp/output")"
+}
+
+expect layers "$bad/layers" <<'END'
+reaches_out.c: <lz4.h> is for lib/zcomp/backend_lz4.c only
+reaches_out.c: <made_up.h> is in no row of the table
+reaches_out.c: <sys/socket.h> is for
+reaches_out.c: <time.h> is for
+reaches_out.c: <uv.h> is for src/server only
+reaches_out.c: "bare.h" is not of the form
+reaches_out.c: lib/zstore may not include src/server
+reaches_out.c: "zsmalloc/zs_internal.h" is private to lib/zsmalloc
+has_config.h: a header includes config.h
+no_row.c: lib/unknown has no row in the table
+not_pure.c: <sys/socket.h> is for
+not_pure.c: cannot tell what this includes
+not_pure.c: src/nbd may not include lib/zstore
+END
+
+# A file that is too long needs no fixture of 800 lines.
+mkdir -p "$temp/sources"
+cp -r "$bad/sources/." "$temp/sources"
+{
+    printf '/* SPDX-License-Identifier: GPL-2.0-or-later */\n'
+    printf '#include "config.h"\n'
+    seq -f '/* %.0f */' 799
+} >"$temp/sources/lib/base/long.c"
+expect sources "$temp/sources" <<'END'
+lib/base/no_licence.h: the first line is not the licence
+lib/base/no_licence.h: no include guard ZSD_BASE_NO_LICENCE_H
+lib/base/config_late.c: the first include is not config.h
+lib/base/long.c: 801 lines
+scripts/no_licence: no licence in the first two lines
+END
+
+# Written in pieces, for the lint looks at this file too.
+mkdir -p "$temp/words/lib" "$temp/words/docs"
+printf '/* TO%s: the rest */\n' DO >"$temp/words/lib/later.c"
+printf 'This is FIX%s, and not imple%s.\n' ME mented >"$temp/words/docs/a.md"
+printf 'METHODOLOGY\n' >"$temp/words/docs/harmless.md"
+expect words "$temp/words" <<'END'
+lib/later.c:1:
+docs/a.md:1:
+END
+
+expect shellcheck "$bad/shellcheck" <<'END'
+scripts/unquoted: see above
+tests/goes_on.sh: goes on after errors
+END
+
+expect headers "$bad/headers" <<'END'
+lib/base/needs_another.h: does not compile by itself
+lib/base/no_guard.h: does not compile by itself
+END
+
+"${CC:-cc}" -c -o "$temp/mutable.o" -I"${top_builddir:-.}" \
+    "$bad/globals/mutable.c"
+expect globals "$temp/mutable.o" <<'END'
+mutable.o: initialised in .data
+mutable.o: zeroed in .bss
+mutable.o: per_thread in .tbss
+mutable.o: hidden_in_function
+END
+expect globals "$temp/absent.a" <<'END'
+absent.a: not built
+globals.sh: nothing to look at
+END
+
+expect dist "$bad/dist/git" "$bad/dist/tarball" <<'END'
+forgotten_in_makefile.c: in git but not in the tarball
+forgotten_in_git.c: in the tarball but not in git
+END
+
+# A lint that finds no files at all has looked in the wrong place.
+mkdir "$temp/empty"
+for lint in layers sources words shellcheck headers; do
+    expect "$lint" "$temp/empty" <<<"$lint.sh: nothing to look at"
+done
+
+[ "$failures" -eq 0 ]
+echo "every lint can fail"
