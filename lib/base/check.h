@@ -32,16 +32,16 @@
 void check_failed(const char *file, int line,
 		  const char *expr) ZSD_NORETURN ZSD_COLD;
 
-#define BUG_ON(cond)                                                           \
-	do {                                                                   \
-		if (unlikely(cond))                                            \
-			check_failed(__FILE__, __LINE__, #cond);               \
+#define BUG_ON(cond)                                             \
+	do {                                                     \
+		if (unlikely(cond))                              \
+			check_failed(__FILE__, __LINE__, #cond); \
 	} while (0)
 
-#define CHECK_AT_LEVEL(level, cond)                                            \
-	do {                                                                   \
-		if (ZSD_CHECKS >= (level) && unlikely(!(cond)))                \
-			check_failed(__FILE__, __LINE__, #cond);               \
+#define CHECK_AT_LEVEL(level, cond)                              \
+	do {                                                     \
+		if (ZSD_CHECKS >= (level) && unlikely(!(cond)))  \
+			check_failed(__FILE__, __LINE__, #cond); \
 	} while (0)
 
 #define CHECK(cond)	   CHECK_AT_LEVEL(1, cond)

@@ -19,7 +19,7 @@
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /* From a pointer to @member to the @type it stands in. */
-#define container_of(ptr, type, member)                                        \
+#define container_of(ptr, type, member) \
 	((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* Tells the core that this is a spin: saves power, frees its twin. */

@@ -21,8 +21,8 @@
 
 struct mapping {
 	unsigned char *base; /* page-aligned; reads as zeros at first */
-	uint64_t bytes;	     /* a multiple of ZSD_PAGE_BYTES */
-	int fd;		     /* the memfd */
+	uint64_t bytes; /* a multiple of ZSD_PAGE_BYTES */
+	int fd; /* the memfd */
 };
 
 /**

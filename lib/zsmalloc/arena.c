@@ -104,7 +104,7 @@ static uint64_t resident_bytes(const struct zs_arena *arena)
 	return used_bytes(arena) + arena->nr_free * ZSD_PAGE_BYTES;
 }
 
-static bool may_use(const struct zs_arena *arena, uint32_t n, enum zs_alloc how)
+static bool may_use_page(const struct zs_arena *arena, enum zs_alloc how)
 {
 	uint64_t limit = arena->limit_bytes;
 
@@ -112,7 +112,7 @@ static bool may_use(const struct zs_arena *arena, uint32_t n, enum zs_alloc how)
 		return true;
 	if (how == ZS_NORMAL)
 		limit -= headroom(arena);
-	return used_bytes(arena) + (uint64_t)n * ZSD_PAGE_BYTES <= limit;
+	return used_bytes(arena) + ZSD_PAGE_BYTES <= limit;
 }
 
 /* Pages that may be committed without passing the limit. */
@@ -140,8 +140,8 @@ static void wake_if_needed(struct zs_arena *arena)
 {
 	/* Not at the first page taken: a quarter at a time costs less. */
 	bool refill = room_pages(arena) &&
-		      arena->nr_free < arena->reserve_pages -
-					       arena->reserve_pages / 4;
+		      arena->nr_free <
+			      arena->reserve_pages - arena->reserve_pages / 4;
 	/* A batch later than it is surplus: not for each page to and fro. */
 	bool shrink = arena->nr_free > 2 * arena->reserve_pages + BATCH_PAGES;
 
@@ -168,10 +168,9 @@ static void batch_sort(struct batch *batch)
  * Calls @fn once for each run of neighbours until it fails, with the lock
  * dropped. Return: how many pages were done; *err is why no more.
  */
-static uint32_t batch_apply(struct zs_arena *arena, struct batch *batch,
-			    int (*fn)(const struct mapping *, uint64_t,
-				      uint64_t),
-			    int *err)
+static uint32_t
+batch_apply(struct zs_arena *arena, struct batch *batch,
+	    int (*fn)(const struct mapping *, uint64_t, uint64_t), int *err)
 {
 	uint32_t done = 0;
 
@@ -269,7 +268,7 @@ static int grow(struct zs_arena *arena, uint64_t want)
 /* Release up to @want pages of the reserve. Drops the lock meanwhile. */
 static uint32_t release(struct zs_arena *arena, uint64_t want)
 {
-	struct batch batch = { .n = 0 };
+	struct batch batch = {.n = 0};
 	uint32_t done;
 	int err;
 
@@ -290,40 +289,29 @@ static uint32_t release(struct zs_arena *arena, uint64_t want)
 
 /* --- What the rest of the pool calls ------------------------------------- */
 
-static uint32_t take_chain(struct zs_arena *arena, uint32_t n)
-{
-	uint32_t first = pop(arena, &arena->free_head);
-	uint32_t last = first;
-
-	for (uint32_t i = 1; i < n; i++) {
-		arena->pages[last].next = pop(arena, &arena->free_head);
-		last = arena->pages[last].next;
-	}
-	arena->pages[last].next = ZS_PAGE_NONE;
-	arena->nr_free -= n;
-	arena->nr_used += n;
-	arena->nr_used_max = max_u64(arena->nr_used_max, arena->nr_used);
-	return first;
-}
-
-int zs_arena_take(struct zs_arena *arena, uint32_t n, enum zs_alloc how,
-		  uint32_t *first)
+int zs_arena_take(struct zs_arena *arena, enum zs_alloc how, uint32_t *page)
 {
 	int err = 0;
 
 	pthread_mutex_lock(&arena->lock);
-	if (arena->nr_free < n)
+	if (!arena->nr_free)
 		arena->direct_grows++;
 	/* Both conditions anew after each growth, which drops the lock. */
-	while (!err) {
-		if (!may_use(arena, n, how)) {
+	do {
+		if (!may_use_page(arena, how))
 			err = -ENOSPC;
-		} else if (arena->nr_free >= n) {
-			*first = take_chain(arena, n);
-			break;
-		} else {
+		else if (!arena->nr_free)
 			err = grow(arena, BATCH_PAGES);
-		}
+		else
+			break;
+	} while (!err);
+	if (!err) {
+		*page = pop(arena, &arena->free_head);
+		arena->pages[*page].next = ZS_PAGE_NONE;
+		arena->nr_free--;
+		arena->nr_used++;
+		arena->nr_used_max =
+			max_u64(arena->nr_used_max, arena->nr_used);
 	}
 	wake_if_needed(arena);
 	pthread_mutex_unlock(&arena->lock);
@@ -335,14 +323,13 @@ void zs_arena_put(struct zs_arena *arena, uint32_t first, uint32_t n)
 	uint32_t put = 0;
 
 	pthread_mutex_lock(&arena->lock);
-	while (first != ZS_PAGE_NONE) {
+	for (; put < n && first != ZS_PAGE_NONE; put++) {
 		uint32_t next = arena->pages[first].next;
 
 		push(arena, &arena->free_head, first);
 		first = next;
-		put++;
 	}
-	BUG_ON(put != n);
+	BUG_ON(put != n || first != ZS_PAGE_NONE);
 	arena->nr_free += n;
 	arena->nr_used -= n;
 	wake_if_needed(arena);
@@ -370,10 +357,13 @@ int zs_arena_charge(struct zs_arena *arena, uint64_t bytes, bool own)
 	return err;
 }
 
-void zs_arena_uncharge(struct zs_arena *arena, uint64_t bytes)
+void zs_arena_uncharge(struct zs_arena *arena, uint64_t bytes, bool own)
 {
 	pthread_mutex_lock(&arena->lock);
-	arena->metadata_bytes -= bytes;
+	if (own)
+		arena->metadata_bytes -= bytes;
+	else
+		arena->charged_bytes -= bytes;
 	pthread_mutex_unlock(&arena->lock);
 }
 

@@ -60,9 +60,9 @@ void zs_geometry_table(unsigned chain_size,
 {
 	for (unsigned i = ZS_NR_CLASSES; i-- > 0;) {
 		unsigned size = MIN_CLASS_BYTES + i * CLASS_DELTA_BYTES;
-		unsigned pages = chain_size <= OLD_CHAIN_SIZE_MAX ?
-					 chain_by_percent(size, chain_size) :
-					 chain_by_waste(size, chain_size);
+		unsigned pages = chain_size <= OLD_CHAIN_SIZE_MAX
+					 ? chain_by_percent(size, chain_size)
+					 : chain_by_waste(size, chain_size);
 		unsigned objs = pages * ZSD_PAGE_BYTES / size;
 
 		if (i + 1 < ZS_NR_CLASSES &&

@@ -23,18 +23,19 @@
 struct migration {
 	struct zs_pool *pool;
 	struct zs_class *class;
-	unsigned budget;  /* objects that may still be moved */
-	uint32_t emptied; /* zspages to give back, chained by list_next */
-	uint64_t freed_pages;
+	unsigned budget; /* objects that may still be moved */
+	uint32_t freed; /* pages of emptied zspages, chained by next */
+	uint32_t nr_freed;
 };
 
-static bool can_compact(const struct zs_class *class)
+/*
+ * The growing zspage goes first: with the fewest objects to have free
+ * elsewhere, and none of its own that a page would have to be added for.
+ */
+static uint32_t pick_src(const struct zs_class *class)
 {
-	return zs_class_obj_free(class) >= class->geometry.objs_per_zspage;
-}
-
-static uint32_t emptiest(const struct zs_class *class)
-{
+	if (class->growing != ZS_PAGE_NONE)
+		return class->growing;
 	for (unsigned g = 0; g < ZS_NR_PARTIAL_GROUPS; g++) {
 		if (class->first_zspage[g] != ZS_PAGE_NONE)
 			return class->first_zspage[g];
@@ -134,11 +135,25 @@ static unsigned migrate(struct migration *m, uint32_t src, unsigned *obj,
 	return moved;
 }
 
+/* Put the pages of @head, which is empty, to those that are to be freed. */
+static void collect(struct migration *m, uint32_t head)
+{
+	struct zs_page *pages = m->pool->arena.pages;
+	uint32_t nr_pages, last = head;
+
+	zs_zspage_detach(m->pool, m->class, head, &nr_pages);
+	while (pages[last].next != ZS_PAGE_NONE)
+		last = pages[last].next;
+	pages[last].next = m->freed;
+	m->freed = head;
+	m->nr_freed += nr_pages;
+}
+
 /* Empty one zspage as far as the budget goes. Return: objects moved. */
 static unsigned empty_one(struct migration *m)
 {
 	struct zs_page *pages = m->pool->arena.pages;
-	uint32_t src = emptiest(m->class);
+	uint32_t src = pick_src(m->class);
 	unsigned obj = 0, moved = 0;
 
 	while (obj < m->class->geometry.objs_per_zspage && pages[src].inuse &&
@@ -149,22 +164,9 @@ static unsigned empty_one(struct migration *m)
 			break;
 		moved += migrate(m, src, &obj, dst);
 	}
-	if (!pages[src].inuse) {
-		pages[src].list_next = m->emptied;
-		m->emptied = src;
-		m->freed_pages += m->class->geometry.pages_per_zspage;
-	}
+	if (!pages[src].inuse)
+		collect(m, src);
 	return moved;
-}
-
-static void give_back(struct migration *m)
-{
-	while (m->emptied != ZS_PAGE_NONE) {
-		uint32_t head = m->emptied;
-
-		m->emptied = m->pool->arena.pages[head].list_next;
-		zs_zspage_destroy(m->pool, m->class, head);
-	}
 }
 
 /* Return: whether the class has more to move (and is not held by pins). */
@@ -175,24 +177,25 @@ static bool compact_class(struct zs_pool *pool, struct zs_class *class,
 		.pool = pool,
 		.class = class,
 		.budget = *budget,
-		.emptied = ZS_PAGE_NONE,
+		.freed = ZS_PAGE_NONE,
 	};
 	unsigned moved = 1;
 	bool more;
 
 	pthread_mutex_lock(&class->lock);
-	while (can_compact(class) && m.budget && moved)
+	while (zs_class_freeable(pool, class) && m.budget && moved)
 		moved = empty_one(&m);
-	more = can_compact(class) && moved;
+	more = zs_class_freeable(pool, class) && moved;
 	pthread_mutex_unlock(&class->lock);
-	give_back(&m);
+	if (m.nr_freed)
+		zs_arena_put(&pool->arena, m.freed, m.nr_freed);
 
 	atomic_fetch_add_explicit(&pool->objs_moved, *budget - m.budget,
 				  memory_order_relaxed);
-	atomic_fetch_add_explicit(&pool->pages_compacted, m.freed_pages,
+	atomic_fetch_add_explicit(&pool->pages_compacted, m.nr_freed,
 				  memory_order_relaxed);
 	*budget = m.budget;
-	*freed_pages += m.freed_pages;
+	*freed_pages += m.nr_freed;
 	return more;
 }
 
@@ -218,7 +221,7 @@ bool zs_compact_slice(struct zs_pool *pool, struct zs_compact_cursor *cursor,
 
 uint64_t zs_compact(struct zs_pool *pool)
 {
-	struct zs_compact_cursor cursor = { 0 };
+	struct zs_compact_cursor cursor = {0};
 	uint64_t freed, total = 0;
 	bool more;
 

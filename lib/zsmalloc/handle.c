@@ -92,7 +92,7 @@ static int commit_fresh(struct zs_pool *pool)
 				     handles->nr_committed * sizeof(uint64_t),
 			     bytes);
 	if (err) {
-		zs_arena_uncharge(&pool->arena, bytes);
+		zs_arena_uncharge(&pool->arena, bytes, true);
 		return err;
 	}
 	handles->nr_committed += COMMIT_ENTRIES;
@@ -161,9 +161,10 @@ void zs_handle_put(struct zs_pool *pool, struct zs_class *class,
 
 static bool try_pin(_Atomic uint64_t *slot, uint64_t entry)
 {
-	return atomic_compare_exchange_strong_explicit(
-		slot, &entry, entry | ZS_ENTRY_PINNED, memory_order_acquire,
-		memory_order_relaxed);
+	return atomic_compare_exchange_strong_explicit(slot, &entry,
+						       entry | ZS_ENTRY_PINNED,
+						       memory_order_acquire,
+						       memory_order_relaxed);
 }
 
 uint64_t zs_handle_pin(struct zs_pool *pool, zs_handle handle)
@@ -172,8 +173,9 @@ uint64_t zs_handle_pin(struct zs_pool *pool, zs_handle handle)
 	unsigned spins = 0;
 
 	for (;;) {
+		/* Acquire: whoever finds it dead sees what its death followed. */
 		uint64_t entry =
-			atomic_load_explicit(slot, memory_order_relaxed);
+			atomic_load_explicit(slot, memory_order_acquire);
 
 		if (!(entry & ZS_ENTRY_LIVE))
 			return 0;

@@ -45,6 +45,7 @@ static void init_class(struct zs_class *class, struct zs_geometry geometry)
 
 	class->geometry = geometry;
 	class->is_huge = geometry.size_bytes == ZS_MAX_OBJ_BYTES;
+	class->growing = ZS_PAGE_NONE;
 	for (unsigned g = 0; g < ZS_NR_GROUPS; g++)
 		class->first_zspage[g] = ZS_PAGE_NONE;
 }
@@ -114,6 +115,11 @@ int zs_pool_charge(struct zs_pool *pool, uint64_t bytes)
 	return zs_arena_charge(&pool->arena, bytes, false);
 }
 
+void zs_pool_uncharge(struct zs_pool *pool, uint64_t bytes)
+{
+	zs_arena_uncharge(&pool->arena, bytes, false);
+}
+
 bool zs_pool_housekeep(struct zs_pool *pool)
 {
 	return zs_arena_housekeep(&pool->arena);
@@ -127,21 +133,30 @@ uint64_t zs_pool_shrink(struct zs_pool *pool)
 /* --- Allocate and free ------------------------------------------------------ */
 
 /*
- * The zspage to allocate from. A new one is built with the lock dropped: it
- * may need system calls. (Two threads may build one each; both get used.)
+ * A zspage with a free object. Where there is none, a page is taken from the
+ * arena with the lock dropped, since that may need system calls; what another
+ * thread did meanwhile may have made it superfluous: then it is *@spare.
  */
-static int find_zspage(struct zs_pool *pool, struct zs_class *class,
-		       enum zs_alloc how, uint32_t *head)
+static int find_room(struct zs_pool *pool, struct zs_class *class,
+		     enum zs_alloc how, uint32_t *head, uint32_t *spare)
 {
 	int err;
 
-	*head = zs_class_fullest(class);
-	if (*head != ZS_PAGE_NONE)
+	*spare = ZS_PAGE_NONE;
+	*head = zs_class_find_room(pool, class);
+	if (likely(*head != ZS_PAGE_NONE))
 		return 0;
 	pthread_mutex_unlock(&class->lock);
-	err = zs_zspage_create(pool, class, how, head);
+	err = zs_arena_take(&pool->arena, how, spare);
 	pthread_mutex_lock(&class->lock);
-	return err;
+	*head = zs_class_find_room(pool, class);
+	if (*head != ZS_PAGE_NONE)
+		return 0;
+	if (err)
+		return err;
+	*head = zs_class_add_page(pool, class, *spare);
+	*spare = ZS_PAGE_NONE;
+	return 0;
 }
 
 int zs_malloc(struct zs_pool *pool, size_t bytes, enum zs_alloc how,
@@ -150,7 +165,7 @@ int zs_malloc(struct zs_pool *pool, size_t bytes, enum zs_alloc how,
 	struct zs_class *class;
 	zs_handle handle;
 	uint64_t entry;
-	uint32_t head;
+	uint32_t head, spare = ZS_PAGE_NONE;
 	int err;
 
 	if (!bytes)
@@ -162,7 +177,7 @@ int zs_malloc(struct zs_pool *pool, size_t bytes, enum zs_alloc how,
 	err = zs_handle_get(pool, class, &handle);
 	if (err)
 		goto out;
-	err = find_zspage(pool, class, how, &head);
+	err = find_room(pool, class, how, &head, &spare);
 	if (err) {
 		zs_handle_put(pool, class, handle);
 		goto out;
@@ -175,6 +190,8 @@ int zs_malloc(struct zs_pool *pool, size_t bytes, enum zs_alloc how,
 	*out = handle;
 out:
 	pthread_mutex_unlock(&class->lock);
+	if (unlikely(spare != ZS_PAGE_NONE))
+		zs_arena_put(&pool->arena, spare, 1);
 	return err;
 }
 
@@ -193,10 +210,10 @@ void zs_free(struct zs_pool *pool, zs_handle handle)
 	unsigned obj = zs_entry_obj(entry), inuse;
 	struct zs_place place = {
 		.page = zs_entry_page(entry),
-		.offset_bytes = obj * class->geometry.size_bytes %
-				ZSD_PAGE_BYTES,
+		.offset_bytes =
+			obj * class->geometry.size_bytes % ZSD_PAGE_BYTES,
 	};
-	uint32_t head;
+	uint32_t head, nr_pages = 0;
 
 	BUG_ON(!entry);
 	pthread_mutex_lock(&class->lock);
@@ -208,12 +225,15 @@ void zs_free(struct zs_pool *pool, zs_handle handle)
 	zs_zspage_refile(pool, class, head, inuse + 1);
 	class->obj_used--;
 	zs_handle_put(pool, class, handle);
-	pthread_mutex_unlock(&class->lock);
 	if (!inuse)
-		zs_zspage_destroy(pool, class, head);
+		zs_zspage_detach(pool, class, head, &nr_pages);
+	pthread_mutex_unlock(&class->lock);
+	if (nr_pages)
+		zs_arena_put(&pool->arena, head, nr_pages);
 }
 
-/* --- Bytes of a pinned object ------------------------------------------------ */
+/* --- Bytes of a pinned object ------------------------------------------------
+ */
 
 /* The payload of an object: one piece, or two where it straddles pages. */
 struct pieces {
@@ -244,8 +264,8 @@ static struct pieces locate(const struct zs_pool *pool,
 
 static size_t payload_bytes_max(const struct zs_class *class)
 {
-	return class->is_huge ? ZS_MAX_OBJ_BYTES :
-				class->geometry.size_bytes - ZS_HEADER_BYTES;
+	return class->is_huge ? ZS_MAX_OBJ_BYTES
+			      : class->geometry.size_bytes - ZS_HEADER_BYTES;
 }
 
 void zs_obj_write(struct zs_pool *pool, zs_handle handle, const void *src,

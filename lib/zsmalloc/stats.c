@@ -7,8 +7,7 @@ bool zs_class_stats(struct zs_pool *pool, unsigned class_idx,
 		    struct zs_class_stats *out)
 {
 	struct zs_class *class = &pool->classes[class_idx];
-	struct zs_class_stats stats = { .geometry = class->geometry };
-	uint64_t nr_zspages, nr_freeable;
+	struct zs_class_stats stats = {.geometry = class->geometry};
 
 	if (pool->class_of[class_idx] != class_idx)
 		return false;
@@ -20,15 +19,12 @@ bool zs_class_stats(struct zs_pool *pool, unsigned class_idx,
 			stats.almost_full += class->nr_zspages[g];
 	}
 	stats.full = class->nr_zspages[ZS_GROUP_FULL];
-	nr_zspages = zs_class_nr_zspages(class);
-	nr_freeable = zs_class_obj_free(class) /
-		      class->geometry.objs_per_zspage;
+	stats.obj_allocated = class->obj_allocated;
 	stats.obj_used = class->obj_used;
+	stats.pages_used = class->nr_pages;
+	if (!class->is_huge)
+		stats.freeable = zs_class_freeable(pool, class);
 	pthread_mutex_unlock(&class->lock);
-
-	stats.obj_allocated = nr_zspages * class->geometry.objs_per_zspage;
-	stats.pages_used = nr_zspages * class->geometry.pages_per_zspage;
-	stats.freeable = nr_freeable * class->geometry.pages_per_zspage;
 	*out = stats;
 	return true;
 }

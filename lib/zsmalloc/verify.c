@@ -17,7 +17,13 @@
 struct verifier {
 	struct zs_pool *pool;
 	struct zs_class *class; /* its lock is held */
-	uint32_t head;		/* the zspage looked at */
+	uint32_t head; /* the zspage looked at */
+	unsigned nr_objs; /* that its pages have room for */
+	struct { /* of the class's zspages so far */
+		uint64_t nr_pages;
+		uint64_t obj_allocated;
+		uint64_t obj_used;
+	} totals;
 	char *text;
 };
 
@@ -46,24 +52,29 @@ static int verify_chain(struct verifier *v)
 {
 	const struct zs_page *pages = v->pool->arena.pages;
 	unsigned n = v->class->geometry.pages_per_zspage;
+	bool is_growing = v->head == v->class->growing;
 	uint32_t page = v->head;
+	unsigned i;
 
-	for (unsigned i = 0; i < n; i++) {
+	for (i = 0; i < n && !(is_growing && page == ZS_PAGE_NONE); i++) {
 		if (!page_exists(v, page))
 			return broken(v, "page %u of the chain is %u", i, page);
 		if (pages[page].class_idx != v->class->geometry.class_idx)
 			return broken(v, "page %u is of class %u", page,
 				      pages[page].class_idx);
-		if (i == 0 ? pages[page].kind != ZS_PAGE_HEAD :
-			     pages[page].kind != ZS_PAGE_TAIL ||
+		if (i == 0 ? pages[page].kind != ZS_PAGE_HEAD
+			   : pages[page].kind != ZS_PAGE_TAIL ||
 				     pages[page].head != v->head)
 			return broken(v, "page %u does not belong to it", page);
-		if (v->class->is_huge)
-			return 0;
-		page = pages[page].next;
+		page = v->class->is_huge ? ZS_PAGE_NONE : pages[page].next;
 	}
 	if (page != ZS_PAGE_NONE)
 		return broken(v, "chain is longer than %u pages", n);
+	if (is_growing && i == n)
+		return broken(v, "it grows, but has all its %u pages", n);
+	v->nr_objs = zs_objs_in_pages(v->class, i);
+	v->totals.nr_pages += i;
+	v->totals.obj_allocated += v->nr_objs;
 	return 0;
 }
 
@@ -89,14 +100,12 @@ static int verify_allocated(struct verifier *v, unsigned obj, uint32_t page,
 static int verify_objs(struct verifier *v)
 {
 	const struct zs_page *zspage = &v->pool->arena.pages[v->head];
-	unsigned n = v->class->geometry.objs_per_zspage;
 	unsigned nr_allocated = 0;
 
-	for (unsigned obj = 0; obj < n; obj++) {
+	for (unsigned obj = 0; obj < v->nr_objs; obj++) {
 		struct zs_place place =
 			zs_obj_place(v->pool, v->class, v->head, obj);
-		uint32_t header =
-			zs_obj_header_load(v->pool, v->class, place);
+		uint32_t header = zs_obj_header_load(v->pool, v->class, place);
 		int err;
 
 		if (!(header & ZS_HEADER_ALLOCATED))
@@ -116,7 +125,7 @@ static int verify_objs(struct verifier *v)
 static int verify_free_list(struct verifier *v)
 {
 	const struct zs_page *zspage = &v->pool->arena.pages[v->head];
-	unsigned n = v->class->geometry.objs_per_zspage;
+	unsigned n = v->nr_objs;
 	unsigned nr_free = 0, obj = zspage->freeobj;
 
 	while (obj != ZS_OBJ_NONE) {
@@ -157,7 +166,7 @@ static int verify_zspage(struct verifier *v, unsigned group)
 	return err;
 }
 
-static int verify_group(struct verifier *v, unsigned group, uint64_t *obj_used)
+static int verify_group(struct verifier *v, unsigned group)
 {
 	const struct zs_page *pages = v->pool->arena.pages;
 	uint32_t prev = ZS_PAGE_NONE;
@@ -177,7 +186,7 @@ static int verify_group(struct verifier *v, unsigned group, uint64_t *obj_used)
 		err = verify_zspage(v, group);
 		if (err)
 			return err;
-		*obj_used += pages[v->head].inuse;
+		v->totals.obj_used += pages[v->head].inuse;
 		prev = v->head;
 	}
 	if (n != v->class->nr_zspages[group])
@@ -185,18 +194,36 @@ static int verify_group(struct verifier *v, unsigned group, uint64_t *obj_used)
 	return 0;
 }
 
+static int verify_totals(struct verifier *v)
+{
+	const struct zs_class *class = v->class;
+
+	if (v->totals.obj_used != class->obj_used ||
+	    v->totals.obj_allocated != class->obj_allocated ||
+	    v->totals.nr_pages != class->nr_pages)
+		return broken(
+			v,
+			"last of the class, which has %llu of %llu objects"
+			" in %llu pages, counted %llu of %llu in %llu",
+			(unsigned long long)v->totals.obj_used,
+			(unsigned long long)v->totals.obj_allocated,
+			(unsigned long long)v->totals.nr_pages,
+			(unsigned long long)class->obj_used,
+			(unsigned long long)class->obj_allocated,
+			(unsigned long long)class->nr_pages);
+	return 0;
+}
+
 static int verify_class(struct verifier *v)
 {
-	uint64_t obj_used = 0;
 	int err = 0;
 
+	memset(&v->totals, 0, sizeof(v->totals));
 	pthread_mutex_lock(&v->class->lock);
 	for (unsigned g = 0; g < ZS_NR_GROUPS && !err; g++)
-		err = verify_group(v, g, &obj_used);
-	if (!err && obj_used != v->class->obj_used)
-		err = broken(v, "%llu objects in use, %llu counted",
-			     (unsigned long long)obj_used,
-			     (unsigned long long)v->class->obj_used);
+		err = verify_group(v, g);
+	if (!err)
+		err = verify_totals(v);
 	pthread_mutex_unlock(&v->class->lock);
 	return err;
 }
@@ -242,7 +269,7 @@ static int verify_arena(struct verifier *v)
 
 int zs_pool_verify(struct zs_pool *pool, char text[ZS_VERIFY_TEXT_BYTES])
 {
-	struct verifier v = { .pool = pool, .text = text };
+	struct verifier v = {.pool = pool, .text = text};
 	int err = 0;
 
 	text[0] = '\0';

@@ -54,12 +54,12 @@ struct zs_page {
 			* zspage, which has one page, the object's handle */
 	union {
 		uint32_t list_prev; /* HEAD: in its fullness list */
-		uint32_t head;	    /* TAIL: its zspage */
+		uint32_t head; /* TAIL: its zspage */
 	};
 	uint32_t list_next; /* HEAD: in its fullness list */
 	uint32_t kind : 2;
 	uint32_t class_idx : 8;
-	uint32_t inuse : 11;   /* HEAD: objects in use */
+	uint32_t inuse : 11; /* HEAD: objects in use */
 	uint32_t freeobj : 11; /* HEAD: first free object, or ZS_OBJ_NONE */
 };
 
@@ -136,10 +136,17 @@ struct zs_class {
 	pthread_mutex_t lock;
 	struct zs_geometry geometry;
 	bool is_huge; /* an object fills a page and has no header */
+	/*
+	 * The one zspage that has not all its pages yet, or NONE. It gets the
+	 * next when no zspage has a free object left.
+	 */
+	uint32_t growing;
 	uint64_t obj_used;
+	uint64_t obj_allocated; /* used and free, in the pages there are */
+	uint64_t nr_pages; /* in its zspages */
 	uint64_t nr_zspages[ZS_NR_GROUPS];
 	uint32_t first_zspage[ZS_NR_GROUPS]; /* heads of the lists */
-	zs_handle stash;		     /* chain of free handles */
+	zs_handle stash; /* chain of free handles */
 	unsigned nr_stashed;
 } ZSD_CACHE_ALIGNED;
 
@@ -148,22 +155,22 @@ struct zs_class {
 struct zs_arena {
 	pthread_mutex_t lock;
 	struct mapping *map;
-	struct zs_page *pages;	 /* descriptors */
-	unsigned char *base;	 /* arena page 0 */
-	uint64_t nr_pages;	 /* arena size */
-	uint64_t nr_top;	 /* pages ever taken: all below this index */
-	uint64_t nr_described;	 /* pages with a committed descriptor */
-	uint64_t nr_used;	 /* in zspages */
-	uint64_t nr_used_max;	 /* highest so far */
-	uint64_t nr_free;	 /* the reserve: committed, in free_head */
-	uint64_t nr_released;	 /* without memory, in released_head */
-	uint64_t nr_moving;	 /* being committed or released right now */
-	uint32_t free_head;	 /* chain by next */
-	uint32_t released_head;	 /* chain by next */
-	uint64_t reserve_pages;	 /* what nr_free should be */
-	uint64_t limit_bytes;	 /* 0: none */
+	struct zs_page *pages; /* descriptors */
+	unsigned char *base; /* arena page 0 */
+	uint64_t nr_pages; /* arena size */
+	uint64_t nr_top; /* pages ever taken: all below this index */
+	uint64_t nr_described; /* pages with a committed descriptor */
+	uint64_t nr_used; /* in zspages */
+	uint64_t nr_used_max; /* highest so far */
+	uint64_t nr_free; /* the reserve: committed, in free_head */
+	uint64_t nr_released; /* without memory, in released_head */
+	uint64_t nr_moving; /* being committed or released right now */
+	uint32_t free_head; /* chain by next */
+	uint32_t released_head; /* chain by next */
+	uint64_t reserve_pages; /* what nr_free should be */
+	uint64_t limit_bytes; /* 0: none */
 	uint64_t metadata_bytes; /* committed entries and descriptors */
-	uint64_t charged_bytes;	 /* the caller's metadata */
+	uint64_t charged_bytes; /* the caller's metadata */
 	uint64_t direct_grows;
 	bool wake_pending; /* wake() was called, housekeep() not yet */
 	void (*wake)(void *arg);
@@ -173,16 +180,16 @@ struct zs_arena {
 struct zs_handles {
 	pthread_mutex_t lock;
 	_Atomic uint64_t *entries; /* [0] is ZS_HANDLE_NONE */
-	uint64_t offset;	   /* of the entries in the mapping */
-	uint64_t nr_max;	   /* entries there is room for */
-	uint64_t nr_committed;	   /* entries with memory */
-	uint64_t nr_fresh;	   /* entries ever taken: all below this */
-	zs_handle free;		   /* chain of free handles */
+	uint64_t offset; /* of the entries in the mapping */
+	uint64_t nr_max; /* entries there is room for */
+	uint64_t nr_committed; /* entries with memory */
+	uint64_t nr_fresh; /* entries ever taken: all below this */
+	zs_handle free; /* chain of free handles */
 };
 
 struct zs_pool {
 	struct zs_class classes[ZS_NR_CLASSES]; /* merged ones unused */
-	uint8_t class_of[ZS_NR_CLASSES];	/* by size: the class itself */
+	uint8_t class_of[ZS_NR_CLASSES]; /* by size: the class itself */
 	struct zs_geometry table[ZS_NR_CLASSES];
 	size_t huge_class_bytes; /* zs_huge_class_size() */
 	struct zs_arena arena;
@@ -202,11 +209,11 @@ void zs_arena_init(struct zs_arena *arena, const struct zs_pool_params *params,
 void zs_arena_fini(struct zs_arena *arena);
 
 /*
- * Take @n pages, chained by next. From the reserve, or by system calls where
- * that is exhausted. Return: 0, -ENOSPC, -ENOMEM.
+ * Take a page: from the reserve, or by system calls where that is exhausted.
+ * Return: 0, -ENOSPC, -ENOMEM.
  */
-int zs_arena_take(struct zs_arena *arena, uint32_t n, enum zs_alloc how,
-		  uint32_t *first) ZSD_MUST_CHECK;
+int zs_arena_take(struct zs_arena *arena, enum zs_alloc how,
+		  uint32_t *page) ZSD_MUST_CHECK;
 
 /* Give back a chain of @n pages that ends with ZS_PAGE_NONE. */
 void zs_arena_put(struct zs_arena *arena, uint32_t first, uint32_t n);
@@ -215,8 +222,7 @@ void zs_arena_put(struct zs_arena *arena, uint32_t first, uint32_t n);
 int zs_arena_charge(struct zs_arena *arena, uint64_t bytes,
 		    bool own) ZSD_MUST_CHECK;
 
-/* Take back a charge of the pool's own that came to nothing. */
-void zs_arena_uncharge(struct zs_arena *arena, uint64_t bytes);
+void zs_arena_uncharge(struct zs_arena *arena, uint64_t bytes, bool own);
 
 /* One bounded step towards the reserve. Return: true while there is more. */
 bool zs_arena_housekeep(struct zs_arena *arena);
@@ -265,9 +271,38 @@ struct zs_place {
 	uint32_t offset_bytes;
 };
 
-/* Build a zspage from fresh pages; no lock needed: nobody else knows them. */
-int zs_zspage_create(struct zs_pool *pool, const struct zs_class *class,
-		     enum zs_alloc how, uint32_t *head) ZSD_MUST_CHECK;
+/*
+ * The fullest zspage that has a free object, or NONE. What has holes comes
+ * before the growing zspage, which would cost a page.
+ */
+uint32_t zs_class_find_room(const struct zs_pool *pool,
+			    const struct zs_class *class);
+
+/*
+ * Add @page to the growing zspage, or make it the first of a new one.
+ * Return: the zspage, which has a free object now.
+ */
+uint32_t zs_class_add_page(struct zs_pool *pool, struct zs_class *class,
+			   uint32_t page);
+
+/*
+ * Take an emptied zspage, which is in no list, out of the class's account.
+ * @head is then a chain of *@nr_pages pages, for zs_arena_put() once the lock
+ * is dropped.
+ */
+void zs_zspage_detach(struct zs_pool *pool, struct zs_class *class,
+		      uint32_t head, uint32_t *nr_pages);
+
+/* Pages that the zspage has so far. */
+uint32_t zs_zspage_nr_pages(const struct zs_pool *pool,
+			    const struct zs_class *class, uint32_t head);
+
+/* Objects that fit the first @nr_pages pages of a zspage. */
+static inline unsigned zs_objs_in_pages(const struct zs_class *class,
+					uint32_t nr_pages)
+{
+	return nr_pages * ZSD_PAGE_BYTES / class->geometry.size_bytes;
+}
 
 struct zs_place zs_obj_place(const struct zs_pool *pool,
 			     const struct zs_class *class, uint32_t head,
@@ -300,30 +335,20 @@ void zs_zspage_put_obj(struct zs_pool *pool, const struct zs_class *class,
 void zs_zspage_refile(struct zs_pool *pool, struct zs_class *class,
 		      uint32_t head, unsigned old_inuse);
 
-/* The zspage to allocate from: of the fullest that have room; or NONE. */
-uint32_t zs_class_fullest(const struct zs_class *class);
-
 /* The class's fullness group for @inuse > 0 objects. */
 unsigned zs_fullness_group(const struct zs_class *class, unsigned inuse);
 
-static inline uint64_t zs_class_nr_zspages(const struct zs_class *class)
-{
-	uint64_t n = 0;
+/*
+ * Pages that compaction could certainly free: the growing zspage's, if its
+ * objects fit the holes of others, and those of as many whole zspages as the
+ * holes left then add up to.
+ */
+uint64_t zs_class_freeable(const struct zs_pool *pool,
+			   const struct zs_class *class);
 
-	for (unsigned g = 0; g < ZS_NR_GROUPS; g++)
-		n += class->nr_zspages[g];
-	return n;
-}
-
-/* Objects that the class's zspages could hold besides those they do. */
 static inline uint64_t zs_class_obj_free(const struct zs_class *class)
 {
-	return zs_class_nr_zspages(class) * class->geometry.objs_per_zspage -
-	       class->obj_used;
+	return class->obj_allocated - class->obj_used;
 }
-
-/* Give back an emptied zspage's pages; its class's lock need not be held. */
-void zs_zspage_destroy(struct zs_pool *pool, const struct zs_class *class,
-		       uint32_t head);
 
 #endif

@@ -13,6 +13,8 @@
  *                 included. Classes of equal geometry are one (merged).
  *   zspage        a chain of 1 .. chain_size single pages that holds N objects
  *                 of one class back to back; an object may straddle two pages.
+ *                 The last zspage of a class grows: it gets its pages one at
+ *                 a time, as objects need them.
  *   chain size    the most pages that a zspage may have: a parameter.
  *   handle        what the caller keeps. Opaque: it stays the same when the
  *                 object moves.
@@ -42,14 +44,15 @@
  *
  * Invariants (zs_pool_verify() checks them):
  *   sum of inuse over a class's zspages == obj_used <= obj_allocated
- *   obj_allocated == zspages * objs_per_zspage
+ *   obj_allocated == objects that fit the pages its zspages have: all of N,
+ *   but for one zspage a class, the growing one
  *   every live handle leads to an object whose header leads back to it
  *   pages_used + reserve + released == pages ever taken from the arena
  *
  * Source: after Linux mm/zsmalloc.c and Documentation/mm/zsmalloc.rst.
  * Differences: 4-byte headers and 32-bit handles; the arena with its reserve
- * instead of the page allocator; a pin bit in the handle entry instead of a
- * lock in each zspage, so that a read takes no lock at all.
+ * instead of the page allocator; zspages that grow; a pin bit in the handle
+ * entry instead of a lock in each zspage, so that a read takes no lock at all.
  */
 #ifndef ZSD_ZSMALLOC_ZSMALLOC_H
 #define ZSD_ZSMALLOC_ZSMALLOC_H
@@ -95,8 +98,8 @@ struct zs_pool;
 
 /* The shape of one size class. */
 struct zs_geometry {
-	uint16_t class_idx;	  /* of the class that serves this size */
-	uint16_t size_bytes;	  /* of an object, header included */
+	uint16_t class_idx; /* of the class that serves this size */
+	uint16_t size_bytes; /* of an object, header included */
 	uint16_t pages_per_zspage; /* 1 .. chain size */
 	uint16_t objs_per_zspage;
 };
@@ -115,9 +118,9 @@ void zs_geometry_table(unsigned chain_size,
 		       struct zs_geometry table[ZS_NR_CLASSES]);
 
 struct zs_pool_params {
-	unsigned chain_size;	/* ZS_CHAIN_SIZE_MIN .. ZS_CHAIN_SIZE_MAX */
-	uint64_t nr_handles;	/* most objects at a time, <= ZS_MAX_HANDLES */
-	uint64_t nr_pages;	/* arena size, pages, <= ZS_MAX_PAGES */
+	unsigned chain_size; /* ZS_CHAIN_SIZE_MIN .. ZS_CHAIN_SIZE_MAX */
+	uint64_t nr_handles; /* most objects at a time, <= ZS_MAX_HANDLES */
+	uint64_t nr_pages; /* arena size, pages, <= ZS_MAX_PAGES */
 	uint64_t reserve_pages; /* free pages to keep touched and ready */
 	/*
 	 * Called when zs_pool_housekeep() has something to do, at most once
@@ -172,9 +175,12 @@ void zs_pool_set_limit(struct zs_pool *pool, uint64_t limit_bytes);
  */
 int zs_pool_charge(struct zs_pool *pool, uint64_t bytes) ZSD_MUST_CHECK;
 
+/* zs_pool_uncharge() - take back a charge of as many bytes */
+void zs_pool_uncharge(struct zs_pool *pool, uint64_t bytes);
+
 /* How an allocation may draw on the limit. */
 enum zs_alloc {
-	ZS_NORMAL,    /* up to the limit less its headroom */
+	ZS_NORMAL, /* up to the limit less its headroom */
 	ZS_SHRINKING, /* takes the place of a larger object: headroom too */
 };
 
@@ -187,8 +193,8 @@ enum zs_alloc {
  * The object's bytes are undefined until zs_obj_write().
  *
  * Cost:    O(1) under the class's lock. Where the class has no free object, a
- *          zspage is built from free pages; only when the reserve is exhausted
- *          too does that make system calls (counted as direct_grows).
+ *          page is added from the reserve; only when that is exhausted too are
+ *          there system calls (counted as direct_grows).
  * Release: zs_free().
  * Return:  0, or
  *   -EINVAL  @bytes is 0
@@ -295,10 +301,10 @@ uint64_t zs_pool_shrink(struct zs_pool *pool);
 /* Numbers of one size class; the columns of zsmalloc's `classes` file. */
 struct zs_class_stats {
 	struct zs_geometry geometry;
-	uint64_t almost_full;	/* zspages */
-	uint64_t almost_empty;	/* zspages */
-	uint64_t full;		/* zspages */
-	uint64_t obj_allocated; /* objects its zspages have room for */
+	uint64_t almost_full; /* zspages */
+	uint64_t almost_empty; /* zspages */
+	uint64_t full; /* zspages */
+	uint64_t obj_allocated; /* objects its pages have room for */
 	uint64_t obj_used;
 	uint64_t pages_used;
 	uint64_t freeable; /* pages that compaction would certainly free */
@@ -316,15 +322,15 @@ bool zs_class_stats(struct zs_pool *pool, unsigned class_idx,
 
 /* Numbers of the whole pool. */
 struct zs_pool_stats {
-	uint64_t pages_used;	  /* in zspages */
-	uint64_t pages_used_max;  /* highest pages_used so far */
-	uint64_t pages_reserve;	  /* free and touched */
+	uint64_t pages_used; /* in zspages */
+	uint64_t pages_used_max; /* highest pages_used so far */
+	uint64_t pages_reserve; /* free and touched */
 	uint64_t pages_compacted; /* freed by compaction so far */
-	uint64_t objs_moved;	  /* by compaction so far */
-	uint64_t metadata_bytes;  /* committed for handles and descriptors */
-	uint64_t charged_bytes;	  /* see zs_pool_charge() */
-	uint64_t limit_bytes;	  /* 0: none */
-	uint64_t direct_grows;	  /* allocations that found no free page */
+	uint64_t objs_moved; /* by compaction so far */
+	uint64_t metadata_bytes; /* committed for handles and descriptors */
+	uint64_t charged_bytes; /* see zs_pool_charge() */
+	uint64_t limit_bytes; /* 0: none */
+	uint64_t direct_grows; /* allocations that found no free page */
 };
 
 /* Not one instant's numbers: threads go on while they are read. */

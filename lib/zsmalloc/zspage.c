@@ -4,6 +4,11 @@
  *
  * The zspage is known by its first page, whose descriptor is the zspage's.
  * Free objects are chained by index through their headers.
+ *
+ * Pages are added one at a time, when the class has no free object left, so
+ * that a class with few objects has few pages. (The kernel builds the chain
+ * whole, which costs each class half a chain on average: over a hundred
+ * classes, more than a small pool's headers and handles together.)
  */
 #include "config.h"
 
@@ -18,7 +23,7 @@ struct zs_place zs_obj_place(const struct zs_pool *pool,
 
 	for (; at >= ZSD_PAGE_BYTES; at -= ZSD_PAGE_BYTES)
 		page = pool->arena.pages[page].next;
-	return (struct zs_place){ .page = page, .offset_bytes = at };
+	return (struct zs_place){.page = page, .offset_bytes = at};
 }
 
 uint32_t zs_obj_header_load(const struct zs_pool *pool,
@@ -40,56 +45,92 @@ static void obj_header_store(struct zs_pool *pool, const struct zs_class *class,
 
 /* --- Life ------------------------------------------------------------------ */
 
-/* Chain all objects as free, in order. */
-static void init_objs(struct zs_pool *pool, const struct zs_class *class,
-		      uint32_t head)
+/* Chain the objects that page @nr_pages - 1, now the last, completes. */
+static void add_objs(struct zs_pool *pool, const struct zs_class *class,
+		     uint32_t head, uint32_t nr_pages)
 {
-	unsigned size = class->geometry.size_bytes;
-	unsigned last = class->geometry.objs_per_zspage - 1u;
-	struct zs_place place = { .page = head };
+	struct zs_page *zspage = &pool->arena.pages[head];
+	unsigned first = zs_objs_in_pages(class, nr_pages - 1);
+	unsigned obj = zs_objs_in_pages(class, nr_pages);
 
-	for (unsigned obj = 0; obj <= last; obj++) {
+	/* Backwards, so that they are taken in order. */
+	while (obj-- > first) {
+		struct zs_place place = zs_obj_place(pool, class, head, obj);
+
 		obj_header_store(pool, class, place,
-				 zs_header_free(obj < last ? obj + 1 :
-							     ZS_OBJ_NONE));
-		place.offset_bytes += size;
-		if (place.offset_bytes >= ZSD_PAGE_BYTES && obj < last) {
-			place.offset_bytes -= ZSD_PAGE_BYTES;
-			place.page = pool->arena.pages[place.page].next;
-		}
+				 zs_header_free(zspage->freeobj));
+		zspage->freeobj = obj & ZS_OBJ_NONE;
 	}
 }
 
-int zs_zspage_create(struct zs_pool *pool, const struct zs_class *class,
-		     enum zs_alloc how, uint32_t *head)
+uint32_t zs_zspage_nr_pages(const struct zs_pool *pool,
+			    const struct zs_class *class, uint32_t head)
+{
+	uint32_t n = 0;
+
+	if (head != class->growing)
+		return class->geometry.pages_per_zspage;
+	for (; head != ZS_PAGE_NONE; head = pool->arena.pages[head].next)
+		n++;
+	return n;
+}
+
+static void start_zspage(struct zs_pool *pool, struct zs_class *class,
+			 uint32_t head)
+{
+	struct zs_page *zspage = &pool->arena.pages[head];
+
+	zspage->kind = ZS_PAGE_HEAD;
+	zspage->inuse = 0;
+	zspage->freeobj = ZS_OBJ_NONE;
+	class->growing = head;
+}
+
+static void append_page(struct zs_pool *pool, uint32_t head, uint32_t page)
 {
 	struct zs_page *pages = pool->arena.pages;
-	uint8_t class_idx = (uint8_t)class->geometry.class_idx;
-	int err;
+	uint32_t last = head;
 
-	err = zs_arena_take(&pool->arena, class->geometry.pages_per_zspage, how,
-			    head);
-	if (err)
-		return err;
-	for (uint32_t page = *head; page != ZS_PAGE_NONE;
-	     page = pages[page].next) {
-		pages[page].kind = ZS_PAGE_TAIL;
-		pages[page].class_idx = class_idx;
-		pages[page].head = *head;
-	}
-	pages[*head].kind = ZS_PAGE_HEAD;
-	pages[*head].inuse = 0;
-	pages[*head].freeobj = 0;
-	init_objs(pool, class, *head);
-	return 0;
+	while (pages[last].next != ZS_PAGE_NONE)
+		last = pages[last].next;
+	pages[last].next = page;
+	pages[page].kind = ZS_PAGE_TAIL;
+	pages[page].head = head;
 }
 
-void zs_zspage_destroy(struct zs_pool *pool, const struct zs_class *class,
-		       uint32_t head)
+uint32_t zs_class_add_page(struct zs_pool *pool, struct zs_class *class,
+			   uint32_t page)
 {
-	if (class->is_huge) /* where next is the object's header */
+	uint32_t head = class->growing, nr_pages;
+
+	pool->arena.pages[page].class_idx = (uint8_t) class->geometry.class_idx;
+	pool->arena.pages[page].next = ZS_PAGE_NONE;
+	if (head == ZS_PAGE_NONE) {
+		head = page;
+		start_zspage(pool, class, head);
+	} else {
+		append_page(pool, head, page);
+	}
+	nr_pages = zs_zspage_nr_pages(pool, class, head);
+	add_objs(pool, class, head, nr_pages);
+	class->obj_allocated += zs_objs_in_pages(class, nr_pages) -
+				zs_objs_in_pages(class, nr_pages - 1);
+	class->nr_pages++;
+	if (nr_pages == class->geometry.pages_per_zspage)
+		class->growing = ZS_PAGE_NONE;
+	return head;
+}
+
+void zs_zspage_detach(struct zs_pool *pool, struct zs_class *class,
+		      uint32_t head, uint32_t *nr_pages)
+{
+	*nr_pages = zs_zspage_nr_pages(pool, class, head);
+	class->obj_allocated -= zs_objs_in_pages(class, *nr_pages);
+	class->nr_pages -= *nr_pages;
+	if (class->growing == head)
+		class->growing = ZS_PAGE_NONE;
+	if (class->is_huge) /* where next was the object's header */
 		pool->arena.pages[head].next = ZS_PAGE_NONE;
-	zs_arena_put(&pool->arena, head, class->geometry.pages_per_zspage);
 }
 
 /* --- Objects --------------------------------------------------------------- */
@@ -177,11 +218,36 @@ void zs_zspage_refile(struct zs_pool *pool, struct zs_class *class,
 		list_insert(pages, class, head, group);
 }
 
-uint32_t zs_class_fullest(const struct zs_class *class)
+uint32_t zs_class_find_room(const struct zs_pool *pool,
+			    const struct zs_class *class)
 {
 	for (unsigned g = ZS_NR_PARTIAL_GROUPS; g-- > 0;) {
-		if (class->first_zspage[g] != ZS_PAGE_NONE)
-			return class->first_zspage[g];
+		uint32_t head = class->first_zspage[g];
+
+		if (head == class->growing && head != ZS_PAGE_NONE &&
+		    pool->arena.pages[head].freeobj == ZS_OBJ_NONE)
+			head = pool->arena.pages[head].list_next;
+		if (head != ZS_PAGE_NONE)
+			return head;
 	}
 	return ZS_PAGE_NONE;
+}
+
+uint64_t zs_class_freeable(const struct zs_pool *pool,
+			   const struct zs_class *class)
+{
+	uint64_t nr_free = zs_class_obj_free(class), pages = 0;
+
+	if (class->growing != ZS_PAGE_NONE) {
+		uint32_t n = zs_zspage_nr_pages(pool, class, class->growing);
+		unsigned objs = zs_objs_in_pages(class, n);
+
+		/* Less than a whole zspage, so the others need as many. */
+		if (nr_free < objs)
+			return 0;
+		pages = n;
+		nr_free -= objs;
+	}
+	return pages + nr_free / class->geometry.objs_per_zspage *
+			       class->geometry.pages_per_zspage;
 }
