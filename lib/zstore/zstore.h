@@ -51,12 +51,12 @@ struct zstore;
 struct zstore_ctx;
 
 struct zstore_params {
-	uint64_t disk_bytes;	   /* multiple of ZSD_PAGE_BYTES, not 0 */
-	uint64_t mem_limit_bytes;  /* 0: none */
-	uint64_t reserve_bytes;	   /* arena memory to keep touched and ready */
-	unsigned chain_size;	   /* see ZS_CHAIN_SIZE_* */
+	uint64_t disk_bytes; /* multiple of ZSD_PAGE_BYTES, not 0 */
+	uint64_t mem_limit_bytes; /* 0: none */
+	uint64_t reserve_bytes; /* arena memory to keep touched and ready */
+	unsigned chain_size; /* see ZS_CHAIN_SIZE_* */
 	struct zcomp_params zcomp; /* how pages are compressed */
-	void (*wake)(void *arg);   /* see struct zs_pool_params */
+	void (*wake)(void *arg); /* see struct zs_pool_params */
 	void *wake_arg;
 };
 
@@ -140,27 +140,27 @@ int zstore_write_zeroes(struct zstore_ctx *ctx, uint64_t offset,
  * Counters, as zram's mm_stat and io_stat name them. X(field): of struct
  * zstore_stats.
  */
-#define ZSTORE_MM_STAT(X)                                                      \
-	X(orig_data_size)    /* bytes stored, as the client sees them */       \
-	X(compr_data_size)   /* bytes of objects; same-filled pages are 0 */   \
-	X(mem_used_total)    /* bytes of arena in zspages */                   \
-	X(mem_limit)	     /* bytes; 0: none */                              \
-	X(mem_used_max)	     /* bytes; highest mem_used_total so far */        \
-	X(same_pages)	     /* same-filled pages now */                       \
-	X(pages_compacted)   /* arena pages freed by compaction so far */      \
-	X(huge_pages)	     /* pages stored raw now */                        \
-	X(huge_pages_since)  /* pages stored raw so far */
+#define ZSTORE_MM_STAT(X)                                                  \
+	X(orig_data_size) /* bytes stored, as the client sees them */      \
+	X(compr_data_size) /* bytes of objects; same-filled pages are 0 */ \
+	X(mem_used_total) /* bytes of arena in zspages */                  \
+	X(mem_limit) /* bytes; 0: none */                                  \
+	X(mem_used_max) /* bytes; highest mem_used_total so far */         \
+	X(same_pages) /* same-filled pages now */                          \
+	X(pages_compacted) /* arena pages freed by compaction so far */    \
+	X(huge_pages) /* pages stored raw now */                           \
+	X(huge_pages_since) /* pages stored raw so far */
 
-#define ZSTORE_IO_STAT(X)                                                      \
-	X(failed_reads)	 /* pages that could not be read so far */             \
-	X(failed_writes) /* pages that could not be written so far */          \
-	X(invalid_io)	 /* always 0: any offset and length is served */       \
-	X(notify_free)	 /* pages that a trim freed so far */
+#define ZSTORE_IO_STAT(X)                                             \
+	X(failed_reads) /* pages that could not be read so far */     \
+	X(failed_writes) /* pages that could not be written so far */ \
+	X(invalid_io) /* always 0: any offset and length is served */ \
+	X(notify_free) /* pages that a trim freed so far */
 
-#define ZSTORE_MEMORY_STAT(X)                                                  \
-	X(metadata_bytes) /* committed for slots, handles, descriptors */      \
-	X(reserve_bytes)  /* arena: free, touched and ready */                 \
-	X(direct_grows)	  /* writes that found no free page ready so far */
+#define ZSTORE_MEMORY_STAT(X)                                             \
+	X(metadata_bytes) /* committed for slots, handles, descriptors */ \
+	X(reserve_bytes) /* arena: free, touched and ready */             \
+	X(direct_grows) /* writes that found no free page ready so far */
 
 struct zstore_stats {
 #define ZSTORE_STAT_FIELD(name) uint64_t name;
@@ -188,7 +188,7 @@ void zstore_compact(struct zstore *store, uint64_t *freed_pages);
 bool zstore_housekeep(struct zstore *store);
 
 struct zstore_verify_report {
-	uint64_t pages_checked;		     /* stored pages read back */
+	uint64_t pages_checked; /* stored pages read back */
 	char text[ZSTORE_VERIFY_TEXT_BYTES]; /* what is wrong; "" if nothing */
 };
 

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One page of the disk: reading it, and changing it as the rule "new before
+ * old" asks: pack the new content, publish it in the slot, release the old.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "zstore/fill.h"
+#include "zstore/zstore_internal.h"
+
+/*
+ * How much to compact for an allocation that found no room: objects at a time,
+ * and how often. About 100 us at the most, and only when the store is full.
+ */
+#define DIRECT_COMPACT_OBJECTS 64u
+#define DIRECT_COMPACT_SLICES  8u
+
+/* --- Reading ---------------------------------------------------------------- */
+
+/* The content of an object's bytes @src into @dst. */
+static int unpack(struct zstore_ctx *ctx, uint64_t slot, const void *src,
+		  void *dst)
+{
+	uint64_t word;
+
+	if (slot_is_word(slot)) {
+		memcpy(&word, src, sizeof(word));
+		fill_page(dst, word);
+		return 0;
+	}
+	if (slot_is_huge(slot)) {
+		memcpy(dst, src, ZSD_PAGE_BYTES);
+		return 0;
+	}
+	return zcomp_decompress(ctx->zcomp, src, slot_len_bytes(slot), dst,
+				ZSD_PAGE_BYTES);
+}
+
+/*
+ * Read the page that @slot says, while *@home says the same: without a lock,
+ * another thread may replace it before its object is pinned.
+ * Return: 0, -EIO, or -EAGAIN where it was replaced.
+ */
+static int load_slot(struct zstore_ctx *ctx, uint64_t slot,
+		     const _Atomic uint64_t *home, void *dst)
+{
+	struct zs_pool *pool = ctx->store->pool;
+	const void *src;
+	int err;
+
+	if (slot_kind(slot) == SLOT_EMPTY) {
+		memset(dst, 0, ZSD_PAGE_BYTES);
+		return 0;
+	}
+	if (slot_kind(slot) == SLOT_FILLED) {
+		fill_page(dst, slot_filled_word(slot));
+		return 0;
+	}
+	err = zs_obj_read_begin(pool, slot_handle(slot), slot_len_bytes(slot),
+				ctx->object, &src);
+	if (err) {
+		/* A slot that leads nowhere and stays is a lost page. */
+		BUG_ON(slot_load(home) == slot);
+		return -EAGAIN;
+	}
+	if (slot_load(home) == slot)
+		err = unpack(ctx, slot, src, dst);
+	else
+		err = -EAGAIN;
+	zs_obj_read_end(pool, slot_handle(slot));
+	return err;
+}
+
+int page_load(struct zstore_ctx *ctx, uint64_t index, void *dst)
+{
+	const _Atomic uint64_t *home = &ctx->store->slots[index];
+	int err;
+
+	if (!slot_exists(ctx->store, index)) {
+		memset(dst, 0, ZSD_PAGE_BYTES);
+		return 0;
+	}
+	do {
+		err = load_slot(ctx, slot_load(home), home, dst);
+	} while (err == -EAGAIN);
+	return err;
+}
+
+/* --- Packing ---------------------------------------------------------------- */
+
+/* Free pages by compaction. Return: whether there are more than before. */
+static bool compact_directly(struct zs_pool *pool)
+{
+	struct zs_compact_cursor cursor = {0};
+	uint64_t freed = 0;
+	bool more = true;
+
+	for (unsigned i = 0; i < DIRECT_COMPACT_SLICES && more && !freed; i++)
+		more = zs_compact_slice(pool, &cursor, DIRECT_COMPACT_OBJECTS,
+					&freed);
+	return freed;
+}
+
+/*
+ * Room for an object that takes the place of @old. Where there is none,
+ * compaction may make some; and what does not need more room than the old
+ * content may use the headroom of the limit.
+ */
+static int allocate(struct zstore_ctx *ctx, uint32_t len_bytes, uint64_t old,
+		    zs_handle *out)
+{
+	struct zs_pool *pool = ctx->store->pool;
+	int err = zs_malloc(pool, len_bytes, ZS_NORMAL, out);
+
+	if (likely(!err))
+		return 0;
+	if (compact_directly(pool))
+		err = zs_malloc(pool, len_bytes, ZS_NORMAL, out);
+	if (err && slot_kind(old) == SLOT_OBJECT &&
+	    len_bytes <= slot_len_bytes(old))
+		err = zs_malloc(pool, len_bytes, ZS_SHRINKING, out);
+	return err;
+}
+
+static int pack_object(struct zstore_ctx *ctx, const void *src,
+		       uint32_t len_bytes, uint64_t flags, uint64_t old,
+		       uint64_t *out)
+{
+	zs_handle handle;
+	int err = allocate(ctx, len_bytes, old, &handle);
+
+	if (err)
+		return err;
+	zs_obj_write(ctx->store->pool, handle, src, len_bytes);
+	*out = slot_make_object(handle, len_bytes, flags);
+	return 0;
+}
+
+/*
+ * Store a page's content apart from its slot.
+ * @old: what the slot says now, or said a moment ago: only a hint
+ * @out: receives what the slot is to say
+ */
+static int pack(struct zstore_ctx *ctx, const void *src, uint64_t old,
+		uint64_t *out)
+{
+	uint64_t word;
+	size_t len;
+
+	if (fill_detect(src, &word)) {
+		if (slot_can_fill(word)) {
+			*out = slot_make_filled(word);
+			return 0;
+		}
+		return pack_object(ctx, &word, sizeof(word), SLOT_WORD, old,
+				   out);
+	}
+	if (zcomp_compress(ctx->zcomp, src, ZSD_PAGE_BYTES, ctx->compressed,
+			   ctx->store->huge_class_bytes - 1, &len) == 0)
+		return pack_object(ctx, ctx->compressed, (uint32_t)len, 0, old,
+				   out);
+	return pack_object(ctx, src, ZSD_PAGE_BYTES, 0, old, out);
+}
+
+/* --- Counting and releasing ------------------------------------------------- */
+
+/* @sign is 1 where @slot's content comes, -1 where it goes. */
+static void count_slot(struct zstore_ctx *ctx, uint64_t slot, int sign)
+{
+	if (slot_kind(slot) == SLOT_EMPTY)
+		return;
+	count(ctx, COUNT_pages_stored, sign);
+	if (slot_kind(slot) == SLOT_FILLED || slot_is_word(slot)) {
+		count(ctx, COUNT_same_pages, sign);
+		return;
+	}
+	count(ctx, COUNT_compr_data_size, sign * (int64_t)slot_len_bytes(slot));
+	if (slot_is_huge(slot))
+		count(ctx, COUNT_huge_pages, sign);
+}
+
+static void release(struct zstore_ctx *ctx, uint64_t slot)
+{
+	count_slot(ctx, slot, -1);
+	if (slot_kind(slot) == SLOT_OBJECT)
+		zs_free(ctx->store->pool, slot_handle(slot));
+}
+
+/* Publish @new where @old is locked, and release that. */
+static void replace(struct zstore_ctx *ctx, _Atomic uint64_t *home,
+		    uint64_t old, uint64_t new)
+{
+	slot_publish(home, new);
+	count_slot(ctx, new, 1);
+	if (slot_kind(new) == SLOT_OBJECT && slot_is_huge(new))
+		count(ctx, COUNT_huge_pages_since, 1);
+	release(ctx, old);
+}
+
+/* --- Changing --------------------------------------------------------------- */
+
+/* Put memory behind the group of slots that @index is in. */
+static int commit_group(struct zstore *store, uint64_t index)
+{
+	uint64_t group = index / SLOTS_PER_GROUP;
+	int err = 0;
+
+	pthread_mutex_lock(&store->groups_lock);
+	if (slot_exists(store, index))
+		goto out;
+	err = zs_pool_charge(store->pool, ZSD_PAGE_BYTES);
+	if (err)
+		goto out;
+	err = mapping_commit(&store->image,
+			     store->slots_offset + group * ZSD_PAGE_BYTES,
+			     ZSD_PAGE_BYTES);
+	if (err)
+		zs_pool_uncharge(store->pool, ZSD_PAGE_BYTES);
+	else
+		atomic_store_explicit(&store->groups[group], 1,
+				      memory_order_release);
+out:
+	pthread_mutex_unlock(&store->groups_lock);
+	return err;
+}
+
+static int ensure_slot(struct zstore *store, uint64_t index)
+{
+	return likely(slot_exists(store, index)) ? 0
+						 : commit_group(store, index);
+}
+
+static int store_page(struct zstore_ctx *ctx, uint64_t index, const void *src)
+{
+	_Atomic uint64_t *home = &ctx->store->slots[index];
+	uint64_t new;
+	int err;
+
+	err = ensure_slot(ctx->store, index);
+	if (err)
+		return err;
+	err = pack(ctx, src, slot_load(home), &new);
+	if (err)
+		return err;
+	replace(ctx, home, slot_lock(home), new);
+	return 0;
+}
+
+/* With the slot locked, so that no other patch of this page is lost. */
+static int patch_locked(struct zstore_ctx *ctx, _Atomic uint64_t *home,
+			uint64_t old, uint32_t at, uint32_t bytes,
+			const void *src, uint64_t *new)
+{
+	int err = load_slot(ctx, old, home, ctx->page);
+
+	BUG_ON(err == -EAGAIN); /* nobody else may change it */
+	if (err)
+		return err;
+	if (src)
+		memcpy(ctx->page + at, src, bytes);
+	else
+		memset(ctx->page + at, 0, bytes);
+	return pack(ctx, ctx->page, old, new);
+}
+
+static int patch_page(struct zstore_ctx *ctx, uint64_t index, uint32_t at,
+		      uint32_t bytes, const void *src)
+{
+	_Atomic uint64_t *home = &ctx->store->slots[index];
+	uint64_t old, new;
+	int err;
+
+	err = ensure_slot(ctx->store, index);
+	if (err)
+		return err;
+	old = slot_lock(home);
+	err = patch_locked(ctx, home, old, at, bytes, src, &new);
+	if (err)
+		slot_publish(home, old);
+	else
+		replace(ctx, home, old, new);
+	return err;
+}
+
+int page_store(struct zstore_ctx *ctx, uint64_t index, const void *src)
+{
+	int err;
+
+	count(ctx, COUNT_changes_begun, 1);
+	err = store_page(ctx, index, src);
+	count(ctx, COUNT_changes_ended, 1);
+	return err;
+}
+
+/* Whether there is nothing in a page that zeros would change. */
+static bool is_empty(const struct zstore *store, uint64_t index)
+{
+	return !slot_exists(store, index) ||
+	       slot_kind(slot_load(&store->slots[index])) == SLOT_EMPTY;
+}
+
+int page_patch(struct zstore_ctx *ctx, uint64_t index, uint32_t at,
+	       uint32_t bytes, const void *src)
+{
+	int err;
+
+	if (!src && is_empty(ctx->store, index))
+		return 0;
+	count(ctx, COUNT_changes_begun, 1);
+	err = patch_page(ctx, index, at, bytes, src);
+	count(ctx, COUNT_changes_ended, 1);
+	return err;
+}
+
+bool page_discard(struct zstore_ctx *ctx, uint64_t index)
+{
+	_Atomic uint64_t *home = &ctx->store->slots[index];
+	uint64_t old;
+
+	if (is_empty(ctx->store, index))
+		return false;
+	count(ctx, COUNT_changes_begun, 1);
+	old = slot_lock(home);
+	replace(ctx, home, old, 0);
+	count(ctx, COUNT_changes_ended, 1);
+	return slot_kind(old) != SLOT_EMPTY;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Ranges of the disk, cut into pages: the calls of zstore.h that do I/O.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "base/bits.h"
+#include "zstore/zstore_internal.h"
+
+/* The part of a range that lies in one page. */
+struct piece {
+	uint64_t index; /* of the page */
+	uint32_t at; /* first byte in the page */
+	uint32_t bytes;
+};
+
+static struct piece first_piece(uint64_t offset, uint64_t bytes)
+{
+	struct piece piece = {
+		.index = offset / ZSD_PAGE_BYTES,
+		.at = (uint32_t)(offset % ZSD_PAGE_BYTES),
+	};
+
+	piece.bytes = (uint32_t)min_u64(bytes, ZSD_PAGE_BYTES - piece.at);
+	return piece;
+}
+
+static bool is_whole(const struct piece *piece)
+{
+	return piece->bytes == ZSD_PAGE_BYTES;
+}
+
+static int read_piece(struct zstore_ctx *ctx, const struct piece *piece,
+		      void *dst)
+{
+	int err;
+
+	if (is_whole(piece)) {
+		err = page_load(ctx, piece->index, dst);
+	} else {
+		err = page_load(ctx, piece->index, ctx->page);
+		memcpy(dst, ctx->page + piece->at, piece->bytes);
+	}
+	if (err)
+		count(ctx, COUNT_failed_reads, 1);
+	return err;
+}
+
+int zstore_read(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,
+		void *dst)
+{
+	unsigned char *to = dst;
+
+	BUG_ON(!zstore_range_is_valid(ctx->store, offset, bytes));
+	while (bytes) {
+		struct piece piece = first_piece(offset, bytes);
+		int err = read_piece(ctx, &piece, to);
+
+		if (err)
+			return err;
+		offset += piece.bytes;
+		to += piece.bytes;
+		bytes -= piece.bytes;
+	}
+	return 0;
+}
+
+static int write_piece(struct zstore_ctx *ctx, const struct piece *piece,
+		       const void *src)
+{
+	int err;
+
+	if (is_whole(piece))
+		err = page_store(ctx, piece->index, src);
+	else
+		err = page_patch(ctx, piece->index, piece->at, piece->bytes,
+				 src);
+	if (err)
+		count(ctx, COUNT_failed_writes, 1);
+	return err;
+}
+
+int zstore_write(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,
+		 const void *src)
+{
+	const unsigned char *from = src;
+
+	BUG_ON(!zstore_range_is_valid(ctx->store, offset, bytes));
+	while (bytes) {
+		struct piece piece = first_piece(offset, bytes);
+		int err = write_piece(ctx, &piece, from);
+
+		if (err)
+			return err;
+		offset += piece.bytes;
+		from += piece.bytes;
+		bytes -= piece.bytes;
+	}
+	return 0;
+}
+
+/* Discard pages [index, end). */
+static void discard_pages(struct zstore_ctx *ctx, uint64_t index, uint64_t end)
+{
+	while (index < end) {
+		if (!slot_exists(ctx->store, index)) {
+			index = align_down(index, SLOTS_PER_GROUP) +
+				SLOTS_PER_GROUP;
+			continue;
+		}
+		if (page_discard(ctx, index))
+			count(ctx, COUNT_notify_free, 1);
+		index++;
+	}
+}
+
+void zstore_trim(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)
+{
+	BUG_ON(!zstore_range_is_valid(ctx->store, offset, bytes));
+	discard_pages(ctx, div_round_up(offset, ZSD_PAGE_BYTES),
+		      (offset + bytes) / ZSD_PAGE_BYTES);
+}
+
+static int zero_piece(struct zstore_ctx *ctx, const struct piece *piece)
+{
+	int err = page_patch(ctx, piece->index, piece->at, piece->bytes, NULL);
+
+	if (err)
+		count(ctx, COUNT_failed_writes, 1);
+	return err;
+}
+
+int zstore_write_zeroes(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)
+{
+	struct piece piece;
+	int err;
+
+	BUG_ON(!zstore_range_is_valid(ctx->store, offset, bytes));
+	piece = first_piece(offset, bytes);
+	if (bytes && !is_whole(&piece)) {
+		err = zero_piece(ctx, &piece);
+		if (err)
+			return err;
+		offset += piece.bytes;
+		bytes -= piece.bytes;
+	}
+	discard_pages(ctx, offset / ZSD_PAGE_BYTES,
+		      (offset + bytes) / ZSD_PAGE_BYTES);
+	piece.index = (offset + bytes) / ZSD_PAGE_BYTES;
+	piece.at = 0;
+	piece.bytes = (uint32_t)((offset + bytes) % ZSD_PAGE_BYTES);
+	if (!bytes || !piece.bytes)
+		return 0;
+	return zero_piece(ctx, &piece);
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * slot - the entry of one page of the disk, packed into 64 bits
+ *
+ *   bit  0      locked: a writer is about to change it. Readers ignore it.
+ *   bits 1-2    kind
+ *   bit  3      OBJECT: it holds the word of a same-filled page
+ *   bits 4-16   OBJECT: its length, bytes: 4096 is a huge page, raw; less is
+ *               compressed
+ *   bits 17-31  unused, zero
+ *   bits 32-63  OBJECT: handle. FILLED: the 4 bytes that the page repeats
+ *
+ * All zero is a page that was never written or was trimmed.
+ *
+ * Same-filled pages repeat one word of 8 bytes. Nearly always (zeros, poison
+ * bytes) that word repeats its own half, and the half fits the slot; if not,
+ * the word is an object of 8 bytes.
+ */
+#ifndef ZSD_ZSTORE_SLOT_H
+#define ZSD_ZSTORE_SLOT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/spin.h"
+#include "zsmalloc/zsmalloc.h"
+
+enum slot_kind {
+	SLOT_EMPTY,
+	SLOT_FILLED,
+	SLOT_OBJECT,
+};
+
+#define SLOT_LOCKED	((uint64_t)1 << 0)
+#define SLOT_KIND_SHIFT 1
+#define SLOT_WORD	((uint64_t)1 << 3)
+#define SLOT_LEN_SHIFT	4
+#define SLOT_HIGH_SHIFT 32
+
+static inline enum slot_kind slot_kind(uint64_t slot)
+{
+	return (enum slot_kind)(slot >> SLOT_KIND_SHIFT & 3);
+}
+
+static inline bool slot_is_word(uint64_t slot)
+{
+	return slot & SLOT_WORD;
+}
+
+static inline uint32_t slot_len_bytes(uint64_t slot)
+{
+	return (uint32_t)(slot >> SLOT_LEN_SHIFT) & 0x1fff;
+}
+
+static inline bool slot_is_huge(uint64_t slot)
+{
+	return slot_len_bytes(slot) == ZSD_PAGE_BYTES;
+}
+
+static inline zs_handle slot_handle(uint64_t slot)
+{
+	return (zs_handle)(slot >> SLOT_HIGH_SHIFT);
+}
+
+/* The word that a FILLED slot's page repeats. */
+static inline uint64_t slot_filled_word(uint64_t slot)
+{
+	uint64_t half = slot >> SLOT_HIGH_SHIFT;
+
+	return half << 32 | half;
+}
+
+static inline bool slot_can_fill(uint64_t word)
+{
+	return word >> 32 == (word & UINT32_MAX);
+}
+
+static inline uint64_t slot_make_filled(uint64_t word)
+{
+	return word << SLOT_HIGH_SHIFT | (uint64_t)SLOT_FILLED
+						 << SLOT_KIND_SHIFT;
+}
+
+static inline uint64_t slot_make_object(zs_handle handle, uint32_t len_bytes,
+					uint64_t flags)
+{
+	return (uint64_t)handle << SLOT_HIGH_SHIFT |
+	       (uint64_t)len_bytes << SLOT_LEN_SHIFT | flags |
+	       (uint64_t)SLOT_OBJECT << SLOT_KIND_SHIFT;
+}
+
+/* What the page is now, for a reader. */
+static inline uint64_t slot_load(const _Atomic uint64_t *slot)
+{
+	return atomic_load_explicit(slot, memory_order_acquire) & ~SLOT_LOCKED;
+}
+
+/* Keep other writers out. Return: what the page is until slot_publish(). */
+static inline uint64_t slot_lock(_Atomic uint64_t *slot)
+{
+	unsigned spins = 0;
+
+	for (;;) {
+		uint64_t old = atomic_load_explicit(slot, memory_order_relaxed);
+
+		if (!(old & SLOT_LOCKED) &&
+		    atomic_compare_exchange_weak_explicit(
+			    slot, &old, old | SLOT_LOCKED, memory_order_acquire,
+			    memory_order_relaxed))
+			return old;
+		spin_wait(&spins);
+	}
+}
+
+/* Make @new what the page is, and let other writers in. */
+static inline void slot_publish(_Atomic uint64_t *slot, uint64_t new)
+{
+	atomic_store_explicit(slot, new, memory_order_release);
+}
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include "zstore/zstore_internal.h"
+
+int64_t zstore_sum(struct zstore *store, enum zstore_counter counter)
+{
+	struct zstore_ctx *ctx, *next;
+	int64_t sum;
+
+	pthread_mutex_lock(&store->ctxs_lock);
+	sum = store->retired[counter];
+	list_for_each_safe (ctx, next, &store->ctxs, struct zstore_ctx, node)
+		sum += atomic_load_explicit(&ctx->counters[counter],
+					    memory_order_relaxed);
+	pthread_mutex_unlock(&store->ctxs_lock);
+	return sum;
+}
+
+/* A gauge that was read while a page moved between contexts may be short. */
+static uint64_t sum(struct zstore *store, enum zstore_counter counter)
+{
+	int64_t n = zstore_sum(store, counter);
+
+	return n > 0 ? (uint64_t)n : 0;
+}
+
+void zstore_stats(struct zstore *store, struct zstore_stats *out)
+{
+	struct zs_pool_stats pool;
+
+	zs_pool_stats(store->pool, &pool);
+	*out = (struct zstore_stats){
+		.orig_data_size =
+			sum(store, COUNT_pages_stored) * ZSD_PAGE_BYTES,
+		.compr_data_size = sum(store, COUNT_compr_data_size),
+		.mem_used_total = pool.pages_used * ZSD_PAGE_BYTES,
+		.mem_limit = pool.limit_bytes,
+		.mem_used_max = pool.pages_used_max * ZSD_PAGE_BYTES,
+		.same_pages = sum(store, COUNT_same_pages),
+		.pages_compacted = pool.pages_compacted,
+		.huge_pages = sum(store, COUNT_huge_pages),
+		.huge_pages_since = sum(store, COUNT_huge_pages_since),
+		.failed_reads = sum(store, COUNT_failed_reads),
+		.failed_writes = sum(store, COUNT_failed_writes),
+		.invalid_io = 0,
+		.notify_free = sum(store, COUNT_notify_free),
+		.metadata_bytes = pool.metadata_bytes + pool.charged_bytes,
+		.reserve_bytes = pool.pages_reserve * ZSD_PAGE_BYTES,
+		.direct_grows = pool.direct_grows,
+	};
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The store and its contexts: their life.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "zstore/zstore_internal.h"
+
+/*
+ * Arena pages for each page of the disk, address space only. One would do for
+ * raw pages; part-filled zspages may hold up to as many pages as objects.
+ */
+#define ARENA_PER_DISK 4u
+
+/* For the smallest disks: a zspage of the longest chain in every class. */
+#define ARENA_MIN_PAGES (ZS_NR_CLASSES * ZS_CHAIN_SIZE_MAX)
+
+/*
+ * Objects besides one for each page of the disk: a page that is replaced has
+ * two for a moment, in as many threads as there are.
+ */
+#define SPARE_HANDLES 4096u
+
+/* The reserve is at most this part of mem_limit. */
+#define RESERVE_PER_LIMIT 8u
+
+static bool params_are_valid(const struct zstore_params *params)
+{
+	return params->disk_bytes && params->disk_bytes % ZSD_PAGE_BYTES == 0 &&
+	       params->disk_bytes <= ZSTORE_MAX_DISK_BYTES &&
+	       params->chain_size >= ZS_CHAIN_SIZE_MIN &&
+	       params->chain_size <= ZS_CHAIN_SIZE_MAX && params->zcomp.ops;
+}
+
+static struct zs_pool_params pool_params(const struct zstore *store)
+{
+	const struct zstore_params *params = &store->params;
+	uint64_t reserve = params->reserve_bytes;
+	uint64_t nr_pages = ARENA_PER_DISK * store->nr_slots + ARENA_MIN_PAGES;
+
+	if (params->mem_limit_bytes)
+		reserve = min_u64(reserve,
+				  params->mem_limit_bytes / RESERVE_PER_LIMIT);
+	nr_pages = min_u64(nr_pages, ZS_MAX_PAGES);
+	return (struct zs_pool_params){
+		.chain_size = params->chain_size,
+		.nr_handles = store->nr_slots + SPARE_HANDLES,
+		.nr_pages = nr_pages,
+		.reserve_pages = min_u64(reserve / ZSD_PAGE_BYTES, nr_pages),
+		.wake = params->wake,
+		.wake_arg = params->wake_arg,
+	};
+}
+
+static void write_header(struct zstore *store,
+			 const struct zs_pool_params *pool,
+			 uint64_t pool_offset)
+{
+	struct zstore_header *header = (void *)store->image.base;
+
+	*header = (struct zstore_header){
+		.version = ZSTORE_VERSION,
+		.page_bytes = ZSD_PAGE_BYTES,
+		.disk_bytes = store->params.disk_bytes,
+		.image_bytes = store->image.bytes,
+		.slots_offset = store->slots_offset,
+		.pool_offset = pool_offset,
+		.nr_handles = pool->nr_handles,
+		.nr_pages = pool->nr_pages,
+		.chain_size = pool->chain_size,
+	};
+	zcomp_format(&store->params.zcomp, header->algorithm);
+	header->magic = ZSTORE_MAGIC; /* last: now it can be read */
+}
+
+/* Lay the image out and make the pool in it. */
+static int create_image(struct zstore *store)
+{
+	struct zs_pool_params pool = pool_params(store);
+	uint64_t slots_bytes = store->nr_groups * ZSD_PAGE_BYTES;
+	uint64_t pool_offset;
+	int err;
+
+	store->slots_offset = ZSD_PAGE_BYTES;
+	pool_offset = store->slots_offset + slots_bytes;
+	err = mapping_create("zsd", pool_offset + zs_pool_image_bytes(&pool),
+			     &store->image);
+	if (err)
+		return err;
+	store->slots = (_Atomic uint64_t *)(void *)(store->image.base +
+						    store->slots_offset);
+	err = mapping_commit(&store->image, 0, ZSD_PAGE_BYTES);
+	if (err)
+		goto err_image;
+	err = zs_pool_create(&pool, &store->image, pool_offset, &store->pool);
+	if (err)
+		goto err_image;
+	write_header(store, &pool, pool_offset);
+	/* The header is counted, limit or no limit. */
+	err = zs_pool_charge(store->pool, ZSD_PAGE_BYTES);
+	zs_pool_set_limit(store->pool, store->params.mem_limit_bytes);
+	store->huge_class_bytes = zs_huge_class_size(store->pool);
+	return err;
+
+err_image:
+	mapping_destroy(&store->image);
+	return err;
+}
+
+int zstore_create(const struct zstore_params *params, struct zstore **out)
+{
+	struct zstore *store;
+	int err;
+
+	if (!params_are_valid(params))
+		return -EINVAL;
+	store = calloc(1, sizeof(*store));
+	if (!store)
+		return -ENOMEM;
+	store->params = *params;
+	store->nr_slots = params->disk_bytes / ZSD_PAGE_BYTES;
+	store->nr_groups = div_round_up(store->nr_slots, SLOTS_PER_GROUP);
+	store->groups = calloc(store->nr_groups, sizeof(*store->groups));
+	if (!store->groups) {
+		free(store);
+		return -ENOMEM;
+	}
+	err = create_image(store);
+	if (err) {
+		free(store->groups);
+		free(store);
+		return err;
+	}
+	pthread_mutex_init(&store->groups_lock, NULL);
+	pthread_mutex_init(&store->ctxs_lock, NULL);
+	list_init(&store->ctxs);
+	*out = store;
+	return 0;
+}
+
+void zstore_destroy(struct zstore *store)
+{
+	if (!store)
+		return;
+	BUG_ON(!list_is_empty(&store->ctxs));
+	zs_pool_destroy(store->pool);
+	mapping_destroy(&store->image);
+	pthread_mutex_destroy(&store->groups_lock);
+	pthread_mutex_destroy(&store->ctxs_lock);
+	free(store->groups);
+	free(store);
+}
+
+int zstore_ctx_create(struct zstore *store, struct zstore_ctx **out)
+{
+	struct zstore_ctx *ctx = aligned_alloc(64, align_up(sizeof(*ctx), 64));
+	int err;
+
+	if (!ctx)
+		return -ENOMEM;
+	memset(ctx, 0, sizeof(*ctx));
+	ctx->store = store;
+	err = zcomp_ctx_create(&store->params.zcomp, ZSD_PAGE_BYTES,
+			       &ctx->zcomp);
+	if (err) {
+		free(ctx);
+		return err;
+	}
+	pthread_mutex_lock(&store->ctxs_lock);
+	list_add_tail(&store->ctxs, &ctx->node);
+	pthread_mutex_unlock(&store->ctxs_lock);
+	*out = ctx;
+	return 0;
+}
+
+void zstore_ctx_destroy(struct zstore_ctx *ctx)
+{
+	struct zstore *store;
+
+	if (!ctx)
+		return;
+	store = ctx->store;
+	pthread_mutex_lock(&store->ctxs_lock);
+	list_del(&ctx->node);
+	for (unsigned i = 0; i < NR_COUNTERS; i++)
+		store->retired[i] += ctx->counters[i];
+	pthread_mutex_unlock(&store->ctxs_lock);
+	zcomp_ctx_destroy(ctx->zcomp);
+	free(ctx);
+}
+
+const struct zstore_params *zstore_params(const struct zstore *store)
+{
+	return &store->params;
+}
+
+struct zs_pool *zstore_pool(struct zstore *store)
+{
+	return store->pool;
+}
+
+bool zstore_range_is_valid(const struct zstore *store, uint64_t offset,
+			   uint64_t bytes)
+{
+	return offset <= store->params.disk_bytes &&
+	       bytes <= store->params.disk_bytes - offset;
+}
+
+void zstore_compact(struct zstore *store, uint64_t *freed_pages)
+{
+	*freed_pages = zs_compact(store->pool);
+	zs_pool_shrink(store->pool);
+}
+
+bool zstore_housekeep(struct zstore *store)
+{
+	return zs_pool_housekeep(store->pool);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * zstore_verify(): the pool in itself, every slot against the pool, and, if
+ * nobody changed anything meanwhile, the counters against both.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "zstore/zstore_internal.h"
+
+struct tally {
+	int64_t pages; /* slots that are not empty */
+	int64_t objects; /* slots that name an object */
+};
+
+/*
+ * How many changes there were, if none is under way now; else -1. Ended is
+ * read before begun: were they equal by chance, one that began between the two
+ * would show in begun.
+ */
+static int64_t quiet_changes(struct zstore *store)
+{
+	int64_t ended = zstore_sum(store, COUNT_changes_ended);
+	int64_t begun = zstore_sum(store, COUNT_changes_begun);
+
+	return begun == ended ? begun : -1;
+}
+
+static int verify_slots(struct zstore_ctx *ctx, struct tally *tally,
+			struct zstore_verify_report *report)
+{
+	struct zstore *store = ctx->store;
+
+	for (uint64_t index = 0; index < store->nr_slots; index++) {
+		uint64_t slot;
+
+		if (!slot_exists(store, index)) {
+			index |= SLOTS_PER_GROUP - 1;
+			continue;
+		}
+		slot = slot_load(&store->slots[index]);
+		if (slot_kind(slot) == SLOT_EMPTY)
+			continue;
+		tally->pages++;
+		tally->objects += slot_kind(slot) == SLOT_OBJECT;
+		if (page_load(ctx, index, ctx->page) != 0) {
+			snprintf(report->text, sizeof(report->text),
+				 "page %" PRIu64 " does not decompress", index);
+			return -EUCLEAN;
+		}
+		report->pages_checked++;
+	}
+	return 0;
+}
+
+static int verify_tally(struct zstore *store, const struct tally *tally,
+			struct zstore_verify_report *report)
+{
+	int64_t pages = zstore_sum(store, COUNT_pages_stored);
+	int64_t objects = 0;
+
+	for (unsigned i = 0; i < ZS_NR_CLASSES; i++) {
+		struct zs_class_stats stats;
+
+		if (zs_class_stats(store->pool, i, &stats))
+			objects += (int64_t)stats.obj_used;
+	}
+	if (tally->pages == pages && tally->objects == objects)
+		return 0;
+	snprintf(report->text, sizeof(report->text),
+		 "slots name %" PRId64 " pages and %" PRId64
+		 " objects, counted are %" PRId64 " and %" PRId64,
+		 tally->pages, tally->objects, pages, objects);
+	return -EUCLEAN;
+}
+
+int zstore_verify(struct zstore_ctx *ctx, struct zstore_verify_report *report)
+{
+	struct zstore *store = ctx->store;
+	struct tally tally = {0};
+	struct zstore_verify_report tally_report = {0};
+	int64_t changes;
+	int err, tally_err;
+
+	*report = (struct zstore_verify_report){0};
+	err = zs_pool_verify(store->pool, report->text);
+	if (err)
+		return err;
+	changes = quiet_changes(store);
+	err = verify_slots(ctx, &tally, report);
+	if (err)
+		return err;
+	tally_err = verify_tally(store, &tally, &tally_report);
+	if (!tally_err || changes < 0 || quiet_changes(store) != changes)
+		return 0;
+	snprintf(report->text, sizeof(report->text), "%s", tally_report.text);
+	return tally_err;
+}

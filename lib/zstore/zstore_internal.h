@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * zstore_internal - the parts of a store and how its files share them
+ *
+ * The image, one mapping, each part page-aligned:
+ *
+ *   header   struct zstore_header, one page
+ *   slots    uint64_t[], 8 B a page of the disk, committed by the page of
+ *            slots (SLOTS_PER_GROUP) when one of them is first written
+ *   pool     handles, descriptors, arena: see zs_internal.h
+ *
+ * Lock order (take only downwards): a slot's lock bit, store->groups_lock,
+ * then the pool's. store->ctxs_lock is a leaf.
+ */
+#ifndef ZSD_ZSTORE_ZSTORE_INTERNAL_H
+#define ZSD_ZSTORE_ZSTORE_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/check.h"
+#include "base/list.h"
+#include "zstore/slot.h"
+#include "zstore/zstore.h"
+
+/* "zsd disk" in the machine's byte order: the image is not for others. */
+#define ZSTORE_MAGIC   UINT64_C(0x6b73696420647a73)
+#define ZSTORE_VERSION 1u
+
+/* First page of the image: how to read the rest of it. */
+struct zstore_header {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t page_bytes;
+	uint64_t disk_bytes;
+	uint64_t image_bytes;
+	uint64_t slots_offset; /* bytes from the start of the image */
+	uint64_t pool_offset; /* bytes from the start of the image */
+	uint64_t nr_handles; /* as the pool was created with */
+	uint64_t nr_pages; /* as the pool was created with */
+	uint32_t chain_size;
+	char algorithm[ZCOMP_NAME_BYTES];
+};
+
+/* Slots in one page of them: 2 MiB of disk. */
+#define SLOTS_PER_GROUP (ZSD_PAGE_BYTES / sizeof(uint64_t))
+
+/*
+ * What each context counts; sums over all contexts make the statistics.
+ * Gauges go down as well, and one context's part of them may be negative.
+ */
+#define ZSTORE_COUNTERS(X)                                               \
+	X(pages_stored) /* gauge: slots that are not empty */            \
+	X(compr_data_size) /* gauge: bytes of objects, words aside */    \
+	X(same_pages) /* gauge */                                        \
+	X(huge_pages) /* gauge */                                        \
+	X(huge_pages_since)                                              \
+	X(failed_reads)                                                  \
+	X(failed_writes)                                                 \
+	X(notify_free)                                                   \
+	X(changes_begun) /* slots to be changed; see store_is_quiet() */ \
+	X(changes_ended)
+
+enum zstore_counter {
+#define ZSTORE_COUNTER_ENUM(name) COUNT_##name,
+	ZSTORE_COUNTERS(ZSTORE_COUNTER_ENUM)
+#undef ZSTORE_COUNTER_ENUM
+	NR_COUNTERS
+};
+
+struct zstore {
+	struct zstore_params params;
+	struct mapping image;
+	_Atomic uint64_t *slots; /* in the image */
+	uint64_t slots_offset; /* in the image, bytes */
+	uint64_t nr_slots;
+	struct zs_pool *pool;
+	size_t huge_class_bytes; /* zs_huge_class_size() */
+
+	pthread_mutex_t groups_lock; /* committing groups of slots */
+	_Atomic uint8_t *groups; /* 1 where committed */
+	uint64_t nr_groups;
+
+	pthread_mutex_t ctxs_lock; /* the two below */
+	struct list_node ctxs; /* struct zstore_ctx.node */
+	int64_t retired[NR_COUNTERS]; /* of destroyed contexts */
+};
+
+struct zstore_ctx {
+	struct zstore *store;
+	struct zcomp_ctx *zcomp;
+	struct list_node node;
+	_Atomic int64_t counters[NR_COUNTERS]; /* written by the owner alone */
+	/* Scratch, each for one step and never across a call that uses it. */
+	unsigned char page[ZSD_PAGE_BYTES]; /* being patched */
+	unsigned char compressed[ZSD_PAGE_BYTES]; /* made by page_pack() */
+	unsigned char object[ZSD_PAGE_BYTES]; /* zs_obj_read_begin()'s */
+};
+
+static inline void count(struct zstore_ctx *ctx, enum zstore_counter counter,
+			 int64_t n)
+{
+	_Atomic int64_t *c = &ctx->counters[counter];
+
+	/* One writer: no locked instruction needed. */
+	atomic_store_explicit(c,
+			      atomic_load_explicit(c, memory_order_relaxed) + n,
+			      memory_order_relaxed);
+}
+
+/* Sum one counter over all contexts, past ones too. */
+int64_t zstore_sum(struct zstore *store, enum zstore_counter counter);
+
+/* Whether page @index was ever written: if not, its slot has no memory. */
+static inline bool slot_exists(const struct zstore *store, uint64_t index)
+{
+	return atomic_load_explicit(&store->groups[index / SLOTS_PER_GROUP],
+				    memory_order_acquire);
+}
+
+/* --- page.c: one page, @index being inside the disk ----------------------- */
+
+/* Read it. 0, or -EIO and garbage in @dst. */
+int page_load(struct zstore_ctx *ctx, uint64_t index, void *dst) ZSD_MUST_CHECK;
+
+/* Replace all of it. 0, -ENOSPC, -ENOMEM; the page is then as it was. */
+int page_store(struct zstore_ctx *ctx, uint64_t index,
+	       const void *src) ZSD_MUST_CHECK;
+
+/*
+ * Replace @bytes from @at on, with zeros if @src is NULL; an empty page stays
+ * empty then. As page_store(), and -EIO where it cannot be read.
+ */
+int page_patch(struct zstore_ctx *ctx, uint64_t index, uint32_t at,
+	       uint32_t bytes, const void *src) ZSD_MUST_CHECK;
+
+/* Forget it. Return: whether there was anything. */
+bool page_discard(struct zstore_ctx *ctx, uint64_t index);
+
+#endif
