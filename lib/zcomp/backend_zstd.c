@@ -44,17 +44,17 @@ static size_t set_parameters(ZSTD_CCtx *cctx,
 		ZSTD_cParameter parameter;
 		int value;
 	} settings[] = {
-		{ ZSTD_c_windowLog, (int)cparams->windowLog },
-		{ ZSTD_c_chainLog, (int)cparams->chainLog },
-		{ ZSTD_c_hashLog, (int)cparams->hashLog },
-		{ ZSTD_c_searchLog, (int)cparams->searchLog },
-		{ ZSTD_c_minMatch, (int)cparams->minMatch },
-		{ ZSTD_c_targetLength, (int)cparams->targetLength },
-		{ ZSTD_c_strategy, (int)cparams->strategy },
-		{ ZSTD_c_contentSizeFlag, 0 },
-		{ ZSTD_c_checksumFlag, 0 },
-		{ ZSTD_c_dictIDFlag, 0 },
-		{ ZSTD_c_format, ZSTD_f_zstd1_magicless },
+		{ZSTD_c_windowLog, (int)cparams->windowLog},
+		{ZSTD_c_chainLog, (int)cparams->chainLog},
+		{ZSTD_c_hashLog, (int)cparams->hashLog},
+		{ZSTD_c_searchLog, (int)cparams->searchLog},
+		{ZSTD_c_minMatch, (int)cparams->minMatch},
+		{ZSTD_c_targetLength, (int)cparams->targetLength},
+		{ZSTD_c_strategy, (int)cparams->strategy},
+		{ZSTD_c_contentSizeFlag, 0},
+		{ZSTD_c_checksumFlag, 0},
+		{ZSTD_c_dictIDFlag, 0},
+		{ZSTD_c_format, ZSTD_f_zstd1_magicless},
 	};
 	size_t ret = 0;
 
@@ -120,8 +120,8 @@ static int zstd_compress(void *arg, const void *src, size_t src_bytes,
 			 void *dst, size_t dst_bytes, size_t *out_bytes)
 {
 	struct zstd_scratch *scratch = arg;
-	size_t n = ZSTD_compress2(scratch->cctx, dst, dst_bytes, src,
-				  src_bytes);
+	size_t n =
+		ZSTD_compress2(scratch->cctx, dst, dst_bytes, src, src_bytes);
 
 	/* With memory and parameters fixed, only the room can be wrong. */
 	if (ZSTD_isError(n))

@@ -15,7 +15,7 @@ struct zcomp_ctx {
 	void *scratch;
 };
 
-static const struct zcomp_ops *const codecs[] = { &zcomp_lz4, &zcomp_zstd };
+static const struct zcomp_ops *const codecs[] = {&zcomp_lz4, &zcomp_zstd};
 
 static const struct zcomp_ops *find_codec(const char *name, size_t name_bytes)
 {

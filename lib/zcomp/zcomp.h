@@ -29,7 +29,7 @@ struct zcomp_ctx;
 
 struct zcomp_params {
 	const struct zcomp_ops *ops; /* the codec */
-	int level;		     /* in the codec's own range */
+	int level; /* in the codec's own range */
 };
 
 /**

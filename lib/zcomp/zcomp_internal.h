@@ -13,7 +13,7 @@
 #include "zcomp/zcomp.h"
 
 struct zcomp_ops {
-	const char *name;	 /* as the user writes it */
+	const char *name; /* as the user writes it */
 	const char *description; /* name and range of levels */
 	int level_min;
 	int level_max;
