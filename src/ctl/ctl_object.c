@@ -8,6 +8,9 @@
 
 #include "ctl/ctl_internal.h"
 
+/* Reals are ratios: six digits say all there is to say. */
+#define DUMP_FLAGS (JSON_COMPACT | JSON_REAL_PRECISION(6))
+
 int ctl_error_set(struct ctl_error *error, int err, const char *format, ...)
 {
 	va_list args;
@@ -73,7 +76,7 @@ int ctl_object_dump(json_t *object, size_t max_bytes, char **line,
 	if (!object)
 		return -ENOMEM;
 	/* The size first: a second pass is cheap, a line that grows is not. */
-	length = json_dumpb(object, NULL, 0, JSON_COMPACT);
+	length = json_dumpb(object, NULL, 0, DUMP_FLAGS);
 	if (!length)
 		goto out;
 	err = -EMSGSIZE;
@@ -83,7 +86,7 @@ int ctl_object_dump(json_t *object, size_t max_bytes, char **line,
 	text = malloc(length + 1);
 	if (!text)
 		goto out;
-	length = json_dumpb(object, text, length, JSON_COMPACT);
+	length = json_dumpb(object, text, length, DUMP_FLAGS);
 	text[length] = '\n';
 	*line = text;
 	*bytes = length + 1;

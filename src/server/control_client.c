@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "server/control_internal.h"
+
+static void serve_next(struct control_client *client);
+
+/* Make the slot free again, once nothing refers to it. */
+static void release_slot(struct control_client *client)
+{
+	if (!client->closed || client->control->runner == client)
+		return;
+	ctl_request_fini(&client->request);
+	client->in_use = false;
+	control_accept(client->control);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct control_client *client = handle->data;
+
+	client->closed = true;
+	release_slot(client);
+}
+
+void control_client_close(struct control_client *client)
+{
+	if (client->closing)
+		return;
+	client->closing = true;
+	list_del(&client->waiting);
+	uv_close((uv_handle_t *)&client->pipe, on_closed);
+}
+
+static void on_written(uv_write_t *write, int status)
+{
+	struct control_client *client = write->data;
+
+	free(client->reply);
+	client->reply = NULL;
+	if (status < 0) {
+		control_client_close(client);
+		return;
+	}
+	serve_next(client);
+}
+
+/* Answer the request under way with @result, or with @error if it is NULL. */
+static void reply(struct control_client *client, json_t *result,
+		  struct ctl_error *error)
+{
+	const json_int_t id = client->request.id;
+	size_t bytes;
+	uv_buf_t buf;
+	int err;
+
+	err = ctl_reply_format(id, result, error, &client->reply, &bytes);
+	if (err == -EMSGSIZE) {
+		ctl_error_set(error, -EIO, "the result is too long for a line");
+		err = ctl_reply_format(id, NULL, error, &client->reply, &bytes);
+	}
+	ctl_request_fini(&client->request);
+	if (err) {
+		control_client_close(client);
+		return;
+	}
+	buf = uv_buf_init(client->reply, (unsigned)bytes);
+	client->write.data = client;
+	err = uv_write(&client->write, (uv_stream_t *)&client->pipe, &buf, 1,
+		       on_written);
+	if (err)
+		on_written(&client->write, err);
+}
+
+/* Answer with what a command gave; takes the reference to @result over. */
+static void reply_with_outcome(struct control_client *client, int err,
+			       json_t *result)
+{
+	struct ctl_error error;
+
+	if (err)
+		ctl_error_set(&error, err, "command '%s' failed: %s",
+			      client->command->name, uv_strerror(err));
+	reply(client, result, &error);
+	json_decref(result);
+}
+
+static void run_next_long(struct control *control);
+
+/* On a thread of libuv's pool. */
+static void run_long(uv_work_t *work)
+{
+	struct control *control = work->data;
+	struct control_client *client = control->runner;
+
+	client->err = client->command->run(
+		&control->env, client->request.arguments, &client->result);
+}
+
+static void on_long_done(uv_work_t *work, int status)
+{
+	struct control *control = work->data;
+	struct control_client *client = control->runner;
+	json_t *result = client->result;
+
+	client->result = NULL;
+	control->runner = NULL;
+	if (client->closing) {
+		json_decref(result);
+		release_slot(client);
+	} else {
+		reply_with_outcome(client, status ? status : client->err,
+				   result);
+	}
+	run_next_long(control);
+}
+
+static void run_next_long(struct control *control)
+{
+	struct control_client *client;
+	int err;
+
+	if (control->runner || list_is_empty(&control->waiting))
+		return;
+	client = list_first(&control->waiting, struct control_client, waiting);
+	list_del(&client->waiting);
+	control->runner = client;
+	control->work.data = control;
+	err = uv_queue_work(&control->loop, &control->work, run_long,
+			    on_long_done);
+	if (err)
+		on_long_done(&control->work, err);
+}
+
+static void run_command(struct control_client *client)
+{
+	const struct control_command *command = client->command;
+	struct control *control = client->control;
+	json_t *result = NULL;
+	int err;
+
+	if (command->is_long) {
+		list_add_tail(&control->waiting, &client->waiting);
+		run_next_long(control);
+		return;
+	}
+	err = command->run(&control->env, client->request.arguments, &result);
+	reply_with_outcome(client, err, result);
+}
+
+static void take_line(struct control_client *client, const char *line,
+		      size_t bytes)
+{
+	struct ctl_request *request = &client->request;
+	struct ctl_error error;
+	int err;
+
+	err = ctl_request_parse(line, bytes, request, &error);
+	if (err)
+		goto refuse;
+	client->command = control_command_find(request->command);
+	if (!client->command) {
+		ctl_error_set(&error, -EOPNOTSUPP, "unknown command '%.80s'",
+			      request->command);
+		goto refuse;
+	}
+	err = ctl_arguments_check(request->arguments,
+				  client->command->arguments, &error);
+	if (err)
+		goto refuse;
+	run_command(client);
+	return;
+
+refuse:
+	reply(client, NULL, &error);
+}
+
+static void refuse_overlong(struct control_client *client)
+{
+	struct ctl_error error;
+
+	client->request = (struct ctl_request){.id = CTL_NO_ID};
+	ctl_error_set(&error, -EMSGSIZE,
+		      "a request line has at most %zu bytes, newline included",
+		      CTL_MAX_REQUEST_BYTES);
+	reply(client, NULL, &error);
+}
+
+/*
+ * Take the next line, if there is one. Its command then is under way, and the
+ * end of its reply is what takes the line after it.
+ */
+static bool take_next(struct control_client *client)
+{
+	const char *line;
+	size_t bytes;
+
+	switch (ctl_lines_next(&client->lines, &line, &bytes)) {
+	case CTL_LINES_LINE:
+		take_line(client, line, bytes);
+		return true;
+	case CTL_LINES_OVERLONG:
+		refuse_overlong(client);
+		return true;
+	case CTL_LINES_NONE:
+		break;
+	}
+	return false;
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+	struct control_client *client = handle->data;
+
+	(void)suggested;
+	buf->len = ctl_lines_space(&client->lines, &buf->base);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
+{
+	struct control_client *client = stream->data;
+
+	(void)buf;
+	if (nread == UV_EOF) {
+		client->ended = true;
+	} else if (nread < 0) {
+		control_client_close(client);
+		return;
+	} else {
+		ctl_lines_add(&client->lines, (size_t)nread);
+	}
+	if (take_next(client))
+		uv_read_stop(stream);
+	else if (client->ended)
+		control_client_close(client);
+}
+
+/* Nothing is under way and nothing is read: go on. */
+static void serve_next(struct control_client *client)
+{
+	uv_stream_t *stream = (uv_stream_t *)&client->pipe;
+
+	if (take_next(client))
+		return;
+	if (client->ended || uv_read_start(stream, on_alloc, on_read))
+		control_client_close(client);
+}
+
+void control_client_open(struct control_client *client)
+{
+	struct control *control = client->control;
+
+	client->in_use = true;
+	client->closing = false;
+	client->closed = false;
+	client->ended = false;
+	list_init(&client->waiting);
+	ctl_lines_reset(&client->lines);
+	uv_pipe_init(&control->loop, &client->pipe, 0);
+	client->pipe.data = client;
+	if (uv_accept((uv_stream_t *)&control->listener,
+		      (uv_stream_t *)&client->pipe))
+		control_client_close(client);
+	else
+		serve_next(client);
+}

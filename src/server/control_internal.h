@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * control_internal - the control thread and its clients
+ *
+ * All of it belongs to the control's thread, except that the pool thread which
+ * runs a long command writes its client's result and err, and nobody else
+ * touches that client's request meanwhile.
+ *
+ * A client has one command under way at most. From the moment that a line is
+ * taken until its reply is written nothing is read from it, so it holds one
+ * buffer of input and one reply, and one that does not read its replies waits
+ * for itself alone. Long commands of all clients run one after the other: they
+ * take one core from the workers at most.
+ */
+#ifndef ZSD_SERVER_CONTROL_INTERNAL_H
+#define ZSD_SERVER_CONTROL_INTERNAL_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "base/list.h"
+#include "ctl/ctl.h"
+#include "ctl/ctl_lines.h"
+#include "server/control_commands.h"
+
+/* Most control clients: people and monitors, not crowds. */
+#define CONTROL_MAX_CLIENTS 16u
+
+struct control_client {
+	struct control *control;
+	uv_pipe_t pipe;
+	bool in_use;
+	bool closing; /* uv_close() was called */
+	bool closed; /* and is done */
+	bool ended; /* the client sends no more; it may still read */
+	struct ctl_lines lines;
+
+	struct ctl_request request; /* under way */
+	const struct control_command *command;
+	struct list_node waiting; /* in control->waiting, if a long one */
+	json_t *result; /* of a long one: an object, or NULL */
+	int err; /* then why not */
+
+	uv_write_t write;
+	char *reply; /* what is being written, or NULL */
+};
+
+struct control {
+	struct control_env env;
+	uv_thread_t thread;
+	uv_loop_t loop;
+	uv_async_t stop;
+	uv_pipe_t listener;
+	bool stopping;
+	bool accept_waits; /* a connection found neither slot nor refusal */
+
+	struct control_client clients[CONTROL_MAX_CLIENTS];
+	uv_pipe_t refusal; /* for the one that is being turned away */
+	bool refusing;
+
+	uv_work_t work; /* the long command that runs */
+	struct control_client *runner; /* whose it is, or NULL */
+	struct list_node waiting; /* clients, in order of asking */
+};
+
+/* Take the connection that the listener announces into a free slot. */
+void control_client_open(struct control_client *client);
+
+/* Let go of a client; a command of its that runs goes on to its end. */
+void control_client_close(struct control_client *client);
+
+/* A slot has become free: see whether somebody waits for it. */
+void control_accept(struct control *control);
+
+#endif

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <check.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "control_rig.h"
+#include "server/control.h"
+
+/* Most bytes that a reply can have, by docs/control-protocol.md. */
+#define MAX_REPLY_BYTES ((size_t)256 << 10)
+
+static struct {
+	struct rig_store store;
+	struct control *control;
+	struct sockaddr_un address;
+	char folder[64];
+
+	pthread_mutex_t lock; /* of what follows */
+	pthread_cond_t changed;
+	bool held;
+	unsigned nr_begun;
+} rig;
+
+/* --- the made-up store -------------------------------------------------- */
+
+unsigned rig_counter(const char *name)
+{
+	unsigned sum = 0;
+
+	for (const char *p = name; *p; p++)
+		sum = sum * 31 % 9973 + (unsigned char)*p;
+	return rig.store.empty ? 0 : sum;
+}
+
+#define FILL(name) out->name = rig_counter(#name);
+
+void zstore_stats(struct zstore *store, struct zstore_stats *out)
+{
+	(void)store;
+	ZSTORE_MM_STAT(FILL)
+	ZSTORE_IO_STAT(FILL)
+	ZSTORE_MEMORY_STAT(FILL)
+}
+
+static void fill_requests(struct server_requests *out)
+{
+	SERVER_REQUEST_COUNTERS(FILL)
+}
+
+static void fill_connections(struct server_connections *out)
+{
+	SERVER_CONNECTION_COUNTERS(FILL)
+}
+
+static void count(void *arg, struct server_requests *requests,
+		  struct server_connections *connections)
+{
+	ck_assert_ptr_eq(arg, &rig);
+	fill_requests(requests);
+	fill_connections(connections);
+}
+
+const struct zstore_params *zstore_params(const struct zstore *store)
+{
+	static const struct zstore_params params = {
+		.disk_bytes = 3 * TIB,
+		.chain_size = 8,
+	};
+
+	(void)store;
+	return &params;
+}
+
+char *zcomp_format(const struct zcomp_params *params,
+		   char text[ZCOMP_NAME_BYTES])
+{
+	(void)params;
+	(void)snprintf(text, ZCOMP_NAME_BYTES, "zstd:3");
+	return text;
+}
+
+int zstore_ctx_create(struct zstore *store, struct zstore_ctx **out)
+{
+	(void)store;
+	*out = NULL;
+	return 0;
+}
+
+void zstore_ctx_destroy(struct zstore_ctx *ctx)
+{
+	(void)ctx;
+}
+
+struct zs_pool *zstore_pool(struct zstore *store)
+{
+	(void)store;
+	return NULL;
+}
+
+/* Class 3 is in use, 5 is not, 254 is the last; all others are merged. */
+bool zs_class_stats(struct zs_pool *pool, unsigned class_idx,
+		    struct zs_class_stats *out)
+{
+	(void)pool;
+	if (class_idx != 3 && class_idx != 5 && class_idx != 254)
+		return false;
+	memset(out, 0, sizeof(*out));
+	out->geometry.class_idx = (uint16_t)class_idx;
+	out->geometry.size_bytes = (uint16_t)(32 + 16 * class_idx);
+	out->geometry.pages_per_zspage = 2;
+	out->geometry.objs_per_zspage = 9;
+	if (class_idx == 5)
+		return true;
+	out->almost_full = 1;
+	out->almost_empty = 2;
+	out->obj_allocated = class_idx;
+	out->obj_used = 10;
+	out->pages_used = 20;
+	out->freeable = 30;
+	return true;
+}
+
+void zstore_compact(struct zstore *store, uint64_t *freed_pages)
+{
+	(void)store;
+	pthread_mutex_lock(&rig.lock);
+	rig.nr_begun++;
+	pthread_cond_broadcast(&rig.changed);
+	while (rig.held)
+		pthread_cond_wait(&rig.changed, &rig.lock);
+	rig.store.nr_compacts++;
+	pthread_mutex_unlock(&rig.lock);
+	*freed_pages = RIG_FREED_PAGES;
+}
+
+int zstore_verify(struct zstore_ctx *ctx, struct zstore_verify_report *report)
+{
+	(void)ctx;
+	report->pages_checked = RIG_VERIFIED;
+	(void)snprintf(report->text, sizeof(report->text), "%s",
+		       rig.store.broken ? RIG_PROBLEM : "");
+	return rig.store.broken ? -EUCLEAN : 0;
+}
+
+/* --- the control thread --------------------------------------------------- */
+
+static int listen_at(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(bind(fd, (const struct sockaddr *)address,
+			      sizeof(*address)),
+			 0);
+	ck_assert_int_eq(listen(fd, SOMAXCONN), 0);
+	return fd;
+}
+
+void rig_start(void)
+{
+	struct control_params params = {
+		.nr_threads = 4,
+		.count = count,
+		.count_arg = &rig,
+	};
+
+	memset(&rig, 0, sizeof(rig));
+	pthread_mutex_init(&rig.lock, NULL);
+	pthread_cond_init(&rig.changed, NULL);
+	(void)snprintf(rig.folder, sizeof(rig.folder), "/tmp/t-control.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(rig.folder));
+	rig.address.sun_family = AF_UNIX;
+	(void)snprintf(rig.address.sun_path, sizeof(rig.address.sun_path),
+		       "%s/control", rig.folder);
+	params.listen_fd = listen_at(&rig.address);
+	ck_assert_int_eq(control_start(&params, &rig.control), 0);
+}
+
+void rig_stop(void)
+{
+	control_stop(rig.control);
+	unlink(rig.address.sun_path);
+	rmdir(rig.folder);
+}
+
+struct rig_store *rig_store(void)
+{
+	return &rig.store;
+}
+
+void rig_hold_compact(void)
+{
+	pthread_mutex_lock(&rig.lock);
+	rig.held = true;
+	pthread_mutex_unlock(&rig.lock);
+}
+
+void rig_release_compact(void)
+{
+	pthread_mutex_lock(&rig.lock);
+	rig.held = false;
+	pthread_cond_broadcast(&rig.changed);
+	pthread_mutex_unlock(&rig.lock);
+}
+
+void rig_await_compact(unsigned nr_begun)
+{
+	struct timespec deadline;
+	int err = 0;
+
+	clock_gettime(CLOCK_REALTIME, &deadline);
+	deadline.tv_sec += RIG_PATIENCE_S;
+	pthread_mutex_lock(&rig.lock);
+	while (rig.nr_begun < nr_begun && !err)
+		err = pthread_cond_timedwait(&rig.changed, &rig.lock,
+					     &deadline);
+	pthread_mutex_unlock(&rig.lock);
+	ck_assert_int_eq(err, 0);
+}
+
+/* --- clients ------------------------------------------------------------ */
+
+int rig_connect(void)
+{
+	const struct timeval patience = {.tv_sec = RIG_PATIENCE_S};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	ck_assert_int_ge(fd, 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	ck_assert_int_eq(connect(fd, (const struct sockaddr *)&rig.address,
+				 sizeof(rig.address)),
+			 0);
+	return fd;
+}
+
+void rig_send(int fd, const char *data, size_t bytes)
+{
+	ssize_t n;
+
+	while (bytes) {
+		n = send(fd, data, bytes, MSG_NOSIGNAL);
+		ck_assert_msg(n > 0, "send: %s", strerror(errno));
+		data += n;
+		bytes -= (size_t)n;
+	}
+}
+
+json_t *rig_reply(int fd)
+{
+	char *line = malloc(MAX_REPLY_BYTES);
+	size_t bytes = 0;
+	json_t *reply;
+	ssize_t n;
+
+	ck_assert_ptr_nonnull(line);
+	do {
+		ck_assert_uint_lt(bytes, MAX_REPLY_BYTES);
+		n = recv(fd, line + bytes, 1, 0);
+		ck_assert_msg(n >= 0, "recv: %s", strerror(errno));
+		if (n == 0) {
+			ck_assert_uint_eq(bytes, 0);
+			free(line);
+			return NULL;
+		}
+		bytes++;
+	} while (line[bytes - 1] != '\n');
+	reply = json_loadb(line, bytes, JSON_REJECT_DUPLICATES, NULL);
+	ck_assert_ptr_nonnull(reply);
+	free(line);
+	return reply;
+}
+
+json_t *rig_ask(int fd, const char *line)
+{
+	json_t *reply;
+
+	rig_send(fd, line, strlen(line));
+	rig_send(fd, "\n", 1);
+	reply = rig_reply(fd);
+	ck_assert_ptr_nonnull(reply);
+	return reply;
+}
+
+static void expect_id(const json_t *reply, json_int_t id)
+{
+	const json_t *have = json_object_get(reply, "id");
+
+	if (id < 0)
+		ck_assert(json_is_null(have));
+	else
+		ck_assert_int_eq(json_integer_value(have), id);
+}
+
+void rig_expect_error(json_t *reply, json_int_t id, const char *code,
+		      const char *message_part)
+{
+	const json_t *error = json_object_get(reply, "error");
+	const char *message;
+
+	expect_id(reply, id);
+	ck_assert_ptr_nonnull(error);
+	ck_assert_str_eq(json_string_value(json_object_get(error, "code")),
+			 code);
+	message = json_string_value(json_object_get(error, "message"));
+	ck_assert_msg(message && strstr(message, message_part), "it says: %s",
+		      message);
+	json_decref(reply);
+}
+
+json_t *rig_result(json_t *reply, json_int_t id)
+{
+	json_t *result = json_object_get(reply, "result");
+
+	expect_id(reply, id);
+	ck_assert_msg(json_is_object(result), "no result: %s",
+		      json_string_value(json_object_get(
+			      json_object_get(reply, "error"), "message")));
+	return result;
+}

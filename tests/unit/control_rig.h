@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * control_rig - a control thread over a store that tests hold in their hands
+ *
+ * The store is made up: its numbers are known and its long commands run for as
+ * long as a test wants. Clients are plain blocking sockets; whatever does not
+ * come within RIG_PATIENCE_S fails the test.
+ */
+#ifndef ZSD_TESTS_UNIT_CONTROL_RIG_H
+#define ZSD_TESTS_UNIT_CONTROL_RIG_H
+
+#include <jansson.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Far beyond what a busy machine needs, seconds. */
+#define RIG_PATIENCE_S 20
+
+/* What the made-up store is like; the control's threads read it. */
+struct rig_store {
+	atomic_bool empty; /* all counters are 0 */
+	atomic_bool broken; /* verify finds RIG_PROBLEM */
+	atomic_uint nr_compacts; /* compactions ended so far */
+};
+
+#define RIG_PROBLEM	"slot 7 leads nowhere"
+#define RIG_VERIFIED	123
+#define RIG_FREED_PAGES 5
+
+/* The value of the counter @name, the same wherever it is asked for. */
+unsigned rig_counter(const char *name);
+
+/* Start and stop a control thread; no compaction may be held at the end. */
+void rig_start(void);
+void rig_stop(void);
+
+struct rig_store *rig_store(void);
+
+/* Keep compactions from ending, and let them. */
+void rig_hold_compact(void);
+void rig_release_compact(void);
+
+/* Wait until a compaction is held: @nr_begun have begun so far. */
+void rig_await_compact(unsigned nr_begun);
+
+/* Connect a client. Return: its socket. */
+int rig_connect(void);
+
+/* Send all of @bytes. */
+void rig_send(int fd, const char *data, size_t bytes);
+
+/**
+ * rig_reply() - read one reply line
+ *
+ * Return: the parsed line, a reference; NULL at the end of the stream.
+ */
+json_t *rig_reply(int fd);
+
+/* Send @line and a newline, and read one reply, which must come. */
+json_t *rig_ask(int fd, const char *line);
+
+/* Check that @reply, taken over, is an error of @code for @id (-1: null). */
+void rig_expect_error(json_t *reply, json_int_t id, const char *code,
+		      const char *message_part);
+
+/* The result of @reply, which must be there for @id. */
+json_t *rig_result(json_t *reply, json_int_t id);
+
+#endif
