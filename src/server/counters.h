@@ -11,22 +11,22 @@
 #include <stdint.h>
 
 /* Requests answered so far, by kind, and the bytes they moved. */
-#define SERVER_REQUEST_COUNTERS(X)                                             \
-	X(read)                                                                \
-	X(write)                                                               \
-	X(flush)                                                               \
-	X(trim)                                                                \
-	X(write_zeroes)                                                        \
-	X(cache)                                                               \
-	X(errors)      /* answered with an error */                            \
-	X(read_bytes)  /* sent in answer to reads */                           \
+#define SERVER_REQUEST_COUNTERS(X)                  \
+	X(read)                                     \
+	X(write)                                    \
+	X(flush)                                    \
+	X(trim)                                     \
+	X(write_zeroes)                             \
+	X(cache)                                    \
+	X(errors) /* answered with an error */      \
+	X(read_bytes) /* sent in answer to reads */ \
 	X(write_bytes) /* received with writes */
 
-#define SERVER_CONNECTION_COUNTERS(X)                                          \
-	X(open)		      /* connections now */                            \
-	X(max)		      /* most there may be (--max-connections) */      \
-	X(accepted)	      /* connections taken so far */                   \
-	X(refused)	      /* turned away because max was reached */        \
+#define SERVER_CONNECTION_COUNTERS(X)                        \
+	X(open) /* connections now */                        \
+	X(max) /* most there may be (--max-connections) */   \
+	X(accepted) /* connections taken so far */           \
+	X(refused) /* turned away because max was reached */ \
 	X(handshake_failures) /* ended before the transmission phase */
 
 #define SERVER_COUNTER_FIELD(name) uint64_t name;

@@ -23,17 +23,20 @@
 #define SERVER_MAX_THREADS     256u
 #define SERVER_MAX_CONNECTIONS 4096u
 
+/* Longest name of an export, bytes: what the NBD protocol allows. */
+#define SERVER_MAX_NAME_BYTES 4096u
+
 struct server_params {
 	struct zstore_params store; /* wake and wake_arg are the server's */
-	const char *socket_path;    /* NBD on a Unix socket, or NULL */
+	const char *socket_path; /* NBD on a Unix socket, or NULL */
 	const char *listen_address; /* NBD on TCP, "HOST[:PORT]", or NULL */
-	const char *control_path;   /* control socket, or NULL */
-	const char *export_name;    /* "" is the default export */
-	const char *pid_file;	    /* written when ready, or NULL */
-	unsigned nr_threads;	    /* worker threads, 1 .. MAX_THREADS */
-	unsigned max_connections;   /* 1 .. MAX_CONNECTIONS */
+	const char *control_path; /* control socket, or NULL */
+	const char *export_name; /* at most MAX_NAME_BYTES; "": default */
+	const char *pid_file; /* written when ready, or NULL */
+	unsigned nr_threads; /* worker threads, 1 .. MAX_THREADS */
+	unsigned max_connections; /* 1 .. MAX_CONNECTIONS */
 	unsigned handshake_timeout_s; /* at least 1 */
-	bool verbose;		    /* log connections as they come and go */
+	bool verbose; /* log connections as they come and go */
 };
 
 /**

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/bits.h"
+#include "base/check.h"
+#include "base/units.h"
+#include "nbd/nbd_export.h"
+#include "nbd/nbd_proto.h"
+#include "server/acceptor.h"
+#include "server/control.h"
+#include "server/housekeeper.h"
+#include "server/listener.h"
+#include "server/log.h"
+#include "server/pid_file.h"
+#include "server/sd.h"
+#include "server/server.h"
+#include "server/tcp_socket.h"
+#include "server/worker.h"
+
+/*
+ * What the export can do. FLUSH and FUA cost nothing, and clients that know
+ * them expect them; CAN_MULTI_CONN holds because a write is visible to all
+ * threads before it is answered; zeroing is always fast.
+ */
+#define EXPORT_FLAGS                                                    \
+	(NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH | NBD_FLAG_SEND_FUA | \
+	 NBD_FLAG_SEND_TRIM | NBD_FLAG_SEND_WRITE_ZEROES |              \
+	 NBD_FLAG_CAN_MULTI_CONN | NBD_FLAG_SEND_CACHE |                \
+	 NBD_FLAG_SEND_FAST_ZERO)
+
+#define EXPORT_DESCRIPTION "compressed memory"
+
+/* Descriptors besides connections: standard ones, listeners, memfd, and for
+ * each loop its epoll, eventfd and signal pipe. Rounded up. */
+#define FDS_FIXED    64u
+#define FDS_A_WORKER 8u
+
+_Static_assert(SERVER_MAX_NAME_BYTES <= NBD_MAX_STRING_BYTES,
+	       "the protocol can carry the name");
+
+static const int end_signals[] = {SIGTERM, SIGINT};
+
+/* Everything but the atomics is the main thread's. */
+struct server {
+	const struct server_params *params;
+	struct nbd_export export;
+	struct listeners listeners;
+	struct housekeeper *keeper;
+	struct zstore *store;
+	struct worker *workers[SERVER_MAX_THREADS];
+	unsigned nr_workers; /* those that run */
+	struct control *control;
+	uv_loop_t loop;
+	uv_signal_t signals[ARRAY_SIZE(end_signals)];
+	struct acceptor acceptor;
+	const char *pid_file; /* the one that was written, or NULL */
+	_Atomic uint64_t nr_accepted;
+	_Atomic uint64_t nr_refused;
+};
+
+static int complain(const char *what, int err)
+{
+	log_line("%s: %s", what, strerror(-err));
+	return err;
+}
+
+/* --- connections -------------------------------------------------------- */
+
+/* The worker with the fewest connections, and how many all have. */
+static struct worker *pick_worker(struct server *s, unsigned *nr_all)
+{
+	struct worker *best = NULL;
+	unsigned nr, nr_best = 0;
+
+	*nr_all = 0;
+	for (unsigned i = 0; i < s->nr_workers; i++) {
+		nr = worker_nr_conns(s->workers[i]);
+		*nr_all += nr;
+		if (!best || nr < nr_best) {
+			best = s->workers[i];
+			nr_best = nr;
+		}
+	}
+	return best;
+}
+
+static void on_accepted(void *arg, int fd)
+{
+	struct server *s = arg;
+	uint64_t id = s->nr_accepted + s->nr_refused + 1;
+	struct worker *worker;
+	unsigned nr_all;
+
+	worker = pick_worker(s, &nr_all);
+	tcp_set_nodelay(fd);
+	if (nr_all >= s->params->max_connections ||
+	    worker_give(worker, fd, id)) {
+		atomic_fetch_add(&s->nr_refused, 1);
+		close(fd);
+		return;
+	}
+	atomic_fetch_add(&s->nr_accepted, 1);
+}
+
+/* For the control thread: workers are neither made nor ended meanwhile. */
+static void count(void *arg, struct server_requests *requests,
+		  struct server_connections *connections)
+{
+	struct server *s = arg;
+
+	memset(requests, 0, sizeof(*requests));
+	memset(connections, 0, sizeof(*connections));
+	for (unsigned i = 0; i < s->nr_workers; i++)
+		worker_count(s->workers[i], requests, connections);
+	connections->max = s->params->max_connections;
+	connections->accepted = atomic_load(&s->nr_accepted);
+	connections->refused = atomic_load(&s->nr_refused);
+}
+
+/* --- start -------------------------------------------------------------- */
+
+/* The soft limit is there for programs that use select(2). */
+static void raise_fd_limit(const struct server_params *params)
+{
+	rlim_t needed = FDS_FIXED + params->nr_threads * FDS_A_WORKER +
+			params->max_connections;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= needed)
+		return;
+	limit.rlim_cur = min_u64(needed, limit.rlim_max);
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < needed)
+		log_line("warning: %llu file descriptors may be too few for "
+			 "--max-connections=%u",
+			 (unsigned long long)limit.rlim_cur,
+			 params->max_connections);
+}
+
+static int start_store(struct server *s)
+{
+	struct zstore_params params = s->params->store;
+	int err;
+
+	err = housekeeper_create(&s->keeper);
+	if (err)
+		return complain("cannot make the housekeeper", err);
+	params.wake = housekeeper_wake;
+	params.wake_arg = s->keeper;
+	err = zstore_create(&params, &s->store);
+	if (err)
+		return complain("cannot make the store", err);
+	err = housekeeper_start(s->keeper, s->store);
+	if (err)
+		return complain("cannot start the housekeeper", err);
+	return 0;
+}
+
+static int start_workers(struct server *s)
+{
+	const struct worker_params params = {
+		.store = s->store,
+		.export = &s->export,
+		.handshake_timeout_s = s->params->handshake_timeout_s,
+		.verbose = s->params->verbose,
+	};
+	int err;
+
+	while (s->nr_workers < s->params->nr_threads) {
+		err = worker_create(&params, &s->workers[s->nr_workers]);
+		if (err)
+			return complain("cannot start a worker", err);
+		s->nr_workers++;
+	}
+	return 0;
+}
+
+static int start_control(struct server *s)
+{
+	const struct control_params params = {
+		.listen_fd = listener_take_control(&s->listeners),
+		.store = s->store,
+		.nr_threads = s->nr_workers,
+		.count = count,
+		.count_arg = s,
+	};
+	int err;
+
+	if (params.listen_fd < 0)
+		return 0;
+	err = control_start(&params, &s->control);
+	if (err) {
+		close(params.listen_fd);
+		return complain("cannot start the control thread", err);
+	}
+	return 0;
+}
+
+static void close_handles(struct server *s)
+{
+	acceptor_close(&s->acceptor);
+	for (size_t i = 0; i < ARRAY_SIZE(s->signals); i++) {
+		if (!uv_is_closing((uv_handle_t *)&s->signals[i]))
+			uv_close((uv_handle_t *)&s->signals[i], NULL);
+	}
+}
+
+/* With no handle left uv_run() returns. A second signal finds its default
+ * action: it ends a shutdown that takes too long. */
+static void on_signal(uv_signal_t *signal, int number)
+{
+	struct server *s = signal->data;
+
+	log_line("%s: shutting down", strsignal(number));
+	close_handles(s);
+}
+
+static int start_loop(struct server *s)
+{
+	int err;
+
+	for (size_t i = 0; i < ARRAY_SIZE(end_signals); i++) {
+		err = uv_signal_start(&s->signals[i], on_signal,
+				      end_signals[i]);
+		if (err)
+			return complain("cannot wait for signals", err);
+	}
+	err = acceptor_open(&s->acceptor, &s->loop, s->listeners.fds,
+			    s->listeners.nr, on_accepted, s);
+	if (err)
+		return complain("cannot wait for connections", err);
+	return 0;
+}
+
+static int write_pid_file(struct server *s)
+{
+	int err;
+
+	if (!s->params->pid_file)
+		return 0;
+	err = pid_file_write(s->params->pid_file);
+	if (err)
+		return complain(s->params->pid_file, err);
+	s->pid_file = s->params->pid_file;
+	return 0;
+}
+
+static int start(struct server *s)
+{
+	int err;
+
+	raise_fd_limit(s->params);
+	err = listener_open(s->params, &s->listeners);
+	if (err)
+		return err;
+	err = start_store(s);
+	if (err)
+		return err;
+	err = start_workers(s);
+	if (err)
+		return err;
+	err = start_control(s);
+	if (err)
+		return err;
+	err = start_loop(s);
+	if (err)
+		return err;
+	return write_pid_file(s);
+}
+
+static void announce(const struct server *s)
+{
+	char size[UNITS_TEXT_BYTES], codec[ZCOMP_NAME_BYTES];
+	char address[256];
+
+	for (size_t i = 0; i < s->listeners.nr; i++)
+		log_line("listening on %s",
+			 listener_describe(&s->listeners, i, address,
+					   sizeof(address)));
+	log_line("ready: %s disk, %s, %u threads",
+		 units_format(s->export.size_bytes, size),
+		 zcomp_format(&s->params->store.zcomp, codec), s->nr_workers);
+	sd_notify_ready();
+}
+
+/* --- end ---------------------------------------------------------------- */
+
+static void stop_workers(struct server *s)
+{
+	for (unsigned i = 0; i < s->nr_workers; i++)
+		worker_stop(s->workers[i]);
+	/* The control counts over them, so they all stay until it is gone. */
+	control_stop(s->control);
+	for (unsigned i = 0; i < s->nr_workers; i++)
+		worker_destroy(s->workers[i]);
+}
+
+/* Also of what was started only in part. */
+static void stop(struct server *s)
+{
+	listener_close(&s->listeners);
+	close_handles(s);
+	uv_run(&s->loop, UV_RUN_DEFAULT);
+	BUG_ON(uv_loop_close(&s->loop));
+	stop_workers(s);
+	housekeeper_destroy(s->keeper);
+	zstore_destroy(s->store);
+	if (s->pid_file)
+		pid_file_remove(s->pid_file);
+}
+
+static int init(struct server *s, const struct server_params *params)
+{
+	int err;
+
+	s->params = params;
+	s->listeners.control_fd = -1;
+	s->export.name = params->export_name;
+	s->export.description = EXPORT_DESCRIPTION;
+	s->export.size_bytes = params->store.disk_bytes;
+	s->export.flags = EXPORT_FLAGS;
+	err = uv_loop_init(&s->loop);
+	if (err)
+		return complain("cannot make an event loop", err);
+	for (size_t i = 0; i < ARRAY_SIZE(s->signals); i++) {
+		err = uv_signal_init(&s->loop, &s->signals[i]);
+		if (err)
+			return complain("cannot make an event loop", err);
+		s->signals[i].data = s;
+	}
+	return 0;
+}
+
+int server_run(const struct server_params *params)
+{
+	struct server *s;
+	int err;
+
+	signal(SIGPIPE, SIG_IGN);
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return complain("cannot start", -ENOMEM);
+	err = init(s, params);
+	if (err)
+		goto out;
+	err = start(s);
+	if (!err) {
+		announce(s);
+		uv_run(&s->loop, UV_RUN_DEFAULT);
+		sd_notify_stopping();
+	}
+	stop(s);
+out:
+	free(s);
+	return err;
+}

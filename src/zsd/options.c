@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <argp.h>
+#include <ctype.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "base/check.h"
+#include "base/units.h"
+#include "zsd/options.h"
+
+/* Options without a letter. */
+enum {
+	KEY_CHAIN_SIZE = 0x100,
+	KEY_MAX_CONNECTIONS,
+	KEY_HANDSHAKE_TIMEOUT,
+};
+
+/* A day: a bound that keeps milliseconds far from any overflow. */
+#define MAX_HANDSHAKE_TIMEOUT_S 86400u
+
+/*
+ * In the order of the manual page: argp sorts within a group by name, so each
+ * option is a group of its own.
+ */
+static const struct argp_option argp_options[] = {
+	{"size", 's', "SIZE", 0,
+	 "Disk size the client sees, a multiple of 4096; K, M, G, T are "
+	 "powers of 1024 (required)",
+	 1},
+	{"socket", 'u', "PATH", 0, "Listen for NBD on a Unix socket", 2},
+	{"listen", 'l', "ADDRESS[:PORT]", 0,
+	 "Listen for NBD on TCP, port 10809 by default", 3},
+	{"control", 'c', "PATH", 0,
+	 "Control socket (default: with --socket PATH it is PATH.ctl, "
+	 "otherwise there is none)",
+	 4},
+	{"algorithm", 'a', "ALG[:LEVEL]", 0,
+	 "lz4 (default; LEVEL is its acceleration, 1 to 65537, default 1) "
+	 "or zstd (LEVEL -7 to 22, default 1)",
+	 5},
+	{"mem-limit", 'm', "SIZE", 0,
+	 "Bound on the memory really used, arena and metadata; 0 for none "
+	 "(default)",
+	 6},
+	{"reserve", 'r', "SIZE", 0,
+	 "Free, already touched arena memory kept ready (default 4M)", 7},
+	{"threads", 't', "N", 0, "Worker threads (default: one per core)", 8},
+	{"chain-size", KEY_CHAIN_SIZE, "N", 0,
+	 "Pages per zspage at most, 4 to 16 (default 8)", 9},
+	{"export-name", 'n', "NAME", 0,
+	 "Name of the export (default: empty; that one is always accepted)",
+	 10},
+	{"max-connections", KEY_MAX_CONNECTIONS, "N", 0,
+	 "Connections at most (default 64)", 11},
+	{"handshake-timeout", KEY_HANDSHAKE_TIMEOUT, "SECONDS", 0,
+	 "Drop a client that has not negotiated by then (default 10)", 12},
+	{"pid-file", 'P', "PATH", 0, "Write the process id when ready", 13},
+	{"verbose", 'v', NULL, 0, "Log connections as they come and go", 14},
+	{"version", 'V', NULL, 0, "Print program version", -1},
+	{0},
+};
+
+/* --- values ------------------------------------------------------------- */
+
+/* How one option's argument becomes a field of struct server_params. */
+struct value {
+	int key;
+	const char *name;
+	void (*take)(const struct value *value, const char *arg, void *field,
+		     struct argp_state *state);
+	size_t field; /* its offset */
+	unsigned min; /* for take_number() */
+	unsigned max;
+};
+
+static void take_number(const struct value *value, const char *arg, void *field,
+			struct argp_state *state)
+{
+	unsigned long number;
+	char *end;
+
+	errno = 0;
+	number = strtoul(arg, &end, 10);
+	if (!isdigit((unsigned char)*arg) || *end != '\0' || errno ||
+	    number < value->min || number > value->max)
+		argp_error(state, "--%s: '%s' is no number from %u to %u",
+			   value->name, arg, value->min, value->max);
+	*(unsigned *)field = (unsigned)number;
+}
+
+static void take_size(const struct value *value, const char *arg, void *field,
+		      struct argp_state *state)
+{
+	if (units_parse(arg, field))
+		argp_error(state,
+			   "--%s: '%s' is no size: give a number of bytes, or "
+			   "one with a suffix K, M, G or T",
+			   value->name, arg);
+}
+
+static void take_disk_size(const struct value *value, const char *arg,
+			   void *field, struct argp_state *state)
+{
+	const uint64_t *bytes = field;
+	char max[UNITS_TEXT_BYTES];
+
+	take_size(value, arg, field, state);
+	if (*bytes == 0 || *bytes % ZSD_PAGE_BYTES ||
+	    *bytes > ZSTORE_MAX_DISK_BYTES)
+		argp_error(state,
+			   "--%s: '%s' is no multiple of %u bytes, from %u "
+			   "bytes to %s",
+			   value->name, arg, ZSD_PAGE_BYTES, ZSD_PAGE_BYTES,
+			   units_format(ZSTORE_MAX_DISK_BYTES, max));
+}
+
+static void take_text(const struct value *value, const char *arg, void *field,
+		      struct argp_state *state)
+{
+	if (*arg == '\0')
+		argp_error(state, "--%s must not be empty", value->name);
+	*(const char **)field = arg;
+}
+
+static void take_name(const struct value *value, const char *arg, void *field,
+		      struct argp_state *state)
+{
+	if (strlen(arg) > SERVER_MAX_NAME_BYTES)
+		argp_error(state, "--%s: longer than %u bytes", value->name,
+			   SERVER_MAX_NAME_BYTES);
+	*(const char **)field = arg;
+}
+
+static void take_algorithm(const struct value *value, const char *arg,
+			   void *field, struct argp_state *state)
+{
+	char known[128] = "";
+	const char *text;
+
+	if (zcomp_parse(arg, field) == 0)
+		return;
+	for (size_t i = 0; (text = zcomp_describe(i)) != NULL; i++) {
+		strncat(known, i ? " or " : "",
+			sizeof(known) - strlen(known) - 1);
+		strncat(known, text, sizeof(known) - strlen(known) - 1);
+	}
+	argp_error(state, "--%s: '%s' is not %s", value->name, arg, known);
+}
+
+static void take_flag(const struct value *value, const char *arg, void *field,
+		      struct argp_state *state)
+{
+	(void)value;
+	(void)arg;
+	(void)state;
+	*(bool *)field = true;
+}
+
+#define FIELD(name) offsetof(struct server_params, name)
+
+static const struct value values[] = {
+	{'s', "size", take_disk_size, FIELD(store.disk_bytes), 0, 0},
+	{'u', "socket", take_text, FIELD(socket_path), 0, 0},
+	{'l', "listen", take_text, FIELD(listen_address), 0, 0},
+	{'c', "control", take_text, FIELD(control_path), 0, 0},
+	{'a', "algorithm", take_algorithm, FIELD(store.zcomp), 0, 0},
+	{'m', "mem-limit", take_size, FIELD(store.mem_limit_bytes), 0, 0},
+	{'r', "reserve", take_size, FIELD(store.reserve_bytes), 0, 0},
+	{'t', "threads", take_number, FIELD(nr_threads), 1, SERVER_MAX_THREADS},
+	{KEY_CHAIN_SIZE, "chain-size", take_number, FIELD(store.chain_size),
+	 ZS_CHAIN_SIZE_MIN, ZS_CHAIN_SIZE_MAX},
+	{'n', "export-name", take_name, FIELD(export_name), 0, 0},
+	{KEY_MAX_CONNECTIONS, "max-connections", take_number,
+	 FIELD(max_connections), 1, SERVER_MAX_CONNECTIONS},
+	{KEY_HANDSHAKE_TIMEOUT, "handshake-timeout", take_number,
+	 FIELD(handshake_timeout_s), 1, MAX_HANDSHAKE_TIMEOUT_S},
+	{'P', "pid-file", take_text, FIELD(pid_file), 0, 0},
+	{'v', "verbose", take_flag, FIELD(verbose), 0, 0},
+};
+
+/* --- the command line --------------------------------------------------- */
+
+/* What no single option can tell. */
+static void check_all(struct options *options, struct argp_state *state)
+{
+	struct server_params *server = &options->server;
+
+	if (server->store.disk_bytes == 0)
+		argp_error(state, "--size is required");
+	/* Whether LISTEN_FDS is meant for us the server finds out. */
+	if (!server->socket_path && !server->listen_address &&
+	    !getenv("LISTEN_FDS"))
+		argp_error(state,
+			   "nothing to listen on: give --socket PATH or "
+			   "--listen ADDRESS, or pass sockets by LISTEN_FDS");
+	if (server->control_path || !server->socket_path)
+		return;
+	if (asprintf(&options->default_control_path, "%s.ctl",
+		     server->socket_path) < 0) {
+		options->default_control_path = NULL;
+		argp_failure(state, EXIT_FAILURE, ENOMEM, "--control");
+	}
+	server->control_path = options->default_control_path;
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct options *options = state->input;
+	char *params = (char *)&options->server;
+
+	if (key == 'V') {
+		printf("%s\n", PACKAGE_STRING);
+		exit(EXIT_SUCCESS);
+	}
+	if (key == ARGP_KEY_END) {
+		check_all(options, state);
+		return 0;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+		if (values[i].key != key)
+			continue;
+		values[i].take(&values[i], arg, params + values[i].field,
+			       state);
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+/* As many as may run at once: of the machine's cores those we may use. */
+static unsigned default_threads(void)
+{
+	cpu_set_t cores;
+	int nr = 1;
+
+	if (sched_getaffinity(0, sizeof(cores), &cores) == 0)
+		nr = CPU_COUNT(&cores);
+	return min_u32((uint32_t)nr, SERVER_MAX_THREADS);
+}
+
+static void set_defaults(struct server_params *server)
+{
+	server->store.reserve_bytes = OPTIONS_RESERVE_BYTES;
+	server->store.chain_size = ZS_CHAIN_SIZE_DEFAULT;
+	BUG_ON(zcomp_parse(OPTIONS_ALGORITHM, &server->store.zcomp));
+	server->export_name = "";
+	server->nr_threads = default_threads();
+	server->max_connections = OPTIONS_MAX_CONNECTIONS;
+	server->handshake_timeout_s = OPTIONS_HANDSHAKE_TIMEOUT_S;
+}
+
+void options_parse(int argc, char **argv, struct options *out)
+{
+	static const struct argp parser = {
+		.options = argp_options,
+		.parser = parse_option,
+		.doc = "Serve a compressed disk in memory over NBD.\v"
+		       "With sockets passed by LISTEN_FDS these take the place "
+		       "of --socket and --listen; one that is named \"control\" "
+		       "takes the place of --control.",
+	};
+
+	memset(out, 0, sizeof(*out));
+	set_defaults(&out->server);
+	argp_err_exit_status = OPTIONS_EXIT_USAGE;
+	argp_parse(&parser, argc, argv, 0, NULL, out);
+}
+
+void options_fini(struct options *options)
+{
+	free(options->default_control_path);
+	options->default_control_path = NULL;
+}
