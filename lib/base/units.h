@@ -23,7 +23,7 @@
 #define ZSD_PAGE_BYTES ((uint32_t)1 << ZSD_PAGE_SHIFT)
 
 /* Room for units_format(), bytes with the final NUL ("1023.9 GiB"). */
-#define UNITS_TEXT_BYTES 24
+#define UNITS_TEXT_BYTES 32
 
 /**
  * units_parse() - read a size such as "512M"
