@@ -28,8 +28,8 @@
 #   Processor time per request is the server's alone, user and system, all
 #             threads, to the nanosecond (load_cpu.h).
 #   Density   a new server for each page file, its disk as large as the file,
-#             filled once, in order. "stored" is bytes written over
-#             mem_used_total + metadata_bytes as zsctl tells them. "resident"
+#             filled once, in order. The first row is bytes written over
+#             mem_used_total + metadata_bytes as zsctl tells them, the last
 #             is bytes written over how much larger the process's VmRSS is
 #             than that of the same server with an empty disk of 1 MiB: it can
 #             be asked of any server.
@@ -250,17 +250,11 @@ weigh() { # NAME LABEL FILE...
     load "$name" --prefill --requests 0 --block-bytes 64K --depth 4
     after=$(resident_bytes "${pid_of[$name]}")
     own_sizes "$name" |
-        jq -c --arg server "$name" --arg pages "$label" \
-            --argjson bytes "$bytes" --argjson before "$before" \
-            --argjson after "$after" '
-            {$server, $pages, $bytes, sizes: .,
-             resident: ($bytes / ($after - $before))}
-            + if .mem_used_total then
-                {stored: ($bytes / (.mem_used_total +
-                            .metadata_bytes)),
-                 used_per_compressed:
-                    .bytes_per_compressed_byte}
-              else {} end' >>"$density"
+        jq -c -L "$here" --arg server "$name" --arg pages "$label" \
+            --argjson bytes "$bytes" --argjson resident "$((after - before))" \
+            'import "bench-summary" as s;
+             {$server, $pages, $bytes, $resident, sizes: .} | s::density' \
+            >>"$density"
     stop_servers
 }
 
@@ -290,6 +284,7 @@ about() {
         --argjson cores "$(nproc)" \
         --argjson client_core "$client_core" \
         --argjson server_core "$server_core" \
+        --arg servers "$servers" \
         --argjson rounds "$rounds" --argjson seconds "$seconds" \
         --argjson disk_bytes "$disk_bytes" \
         '$ARGS.named'
