@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * zsctl - shows, compacts and checks what a running zsd holds
+ */
+#include "config.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/ctl.h"
+#include "zsctl/zsctl_client.h"
+#include "zsctl/zsctl_report.h"
+
+#define DEFAULT_CONTROL_PATH "/run/zsd/control.sock"
+
+/* The one request of a connection needs no number of its own. */
+#define REQUEST_ID 1
+
+struct options {
+	const struct command *command;
+	const char *control_path;
+	bool classes;
+	bool json;
+};
+
+struct command {
+	const char *name;
+	const char *usage;
+	const char *summary;
+	bool takes_classes;
+	const char *progress; /* shown until the reply comes, or NULL */
+	enum zsctl_exit (*report)(json_t *result);
+};
+
+static const struct command commands[] = {
+	{"stats", "stats [--classes]", "Show what is stored and what it costs",
+	 true, NULL, report_stats},
+	{"compact", "compact", "Free pages by moving objects together", false,
+	 "compacting...", report_compact},
+	{"verify", "verify", "Check the store, and that every page reads",
+	 false, "verifying...", report_verify},
+};
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	}
+	return NULL;
+}
+
+/* --- options -------------------------------------------------------------- */
+
+enum {
+	KEY_CONTROL = 'c',
+	KEY_CLASSES = 0x100, /* above all characters: no short form */
+	KEY_JSON,
+};
+
+static const struct argp_option argp_options[] = {
+	{"control", KEY_CONTROL, "PATH", 0,
+	 "Control socket of zsd (default: $ZSD_CONTROL, "
+	 "else " DEFAULT_CONTROL_PATH ")",
+	 0},
+	{"classes", KEY_CLASSES, NULL, 0,
+	 "With stats: the table of the allocator's size classes", 0},
+	{"json", KEY_JSON, NULL, 0, "Print the reply as it came, for programs",
+	 0},
+	{0},
+};
+
+static void check_options(struct argp_state *state,
+			  const struct options *options)
+{
+	if (!options->command)
+		argp_error(state, "a command is missing");
+	else if (options->classes && !options->command->takes_classes)
+		argp_error(state, "'%s' does not take --classes",
+			   options->command->name);
+	else if (!*options->control_path)
+		argp_error(state, "the path of the control socket is empty");
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct options *options = state->input;
+
+	switch (key) {
+	case KEY_CONTROL:
+		options->control_path = arg;
+		return 0;
+	case KEY_CLASSES:
+		options->classes = true;
+		return 0;
+	case KEY_JSON:
+		options->json = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (options->command)
+			argp_error(state, "'%s' takes no argument '%s'",
+				   options->command->name, arg);
+		options->command = find_command(arg);
+		if (!options->command)
+			argp_error(state, "there is no command '%s'", arg);
+		return 0;
+	case ARGP_KEY_END:
+		check_options(state, options);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* Puts the table of commands in front of the options. */
+static char *add_commands(int key, const char *text, void *input)
+{
+	char *all = NULL;
+	FILE *stream;
+	size_t bytes;
+
+	(void)input;
+	if (!text || key != ARGP_KEY_HELP_PRE_DOC)
+		return text ? strdup(text) : NULL;
+	stream = open_memstream(&all, &bytes);
+	if (!stream)
+		return strdup(text);
+	(void)fprintf(stream, "%s\n\nCommands:\n", text);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		(void)fprintf(stream, "  %-26s %s\n", commands[i].usage,
+			      commands[i].summary);
+	(void)fprintf(stream, "\nOptions:");
+	(void)fclose(stream);
+	return all;
+}
+
+static void print_version(FILE *stream, struct argp_state *state)
+{
+	(void)state;
+	(void)fprintf(stream, "zsctl %s\n", PACKAGE_VERSION);
+}
+
+static const struct argp argp = {
+	.options = argp_options,
+	.parser = parse_option,
+	.args_doc = "COMMAND",
+	.doc = "Shows, compacts and checks what a running zsd holds.",
+	.help_filter = add_commands,
+};
+
+/* --- one command ---------------------------------------------------------- */
+
+/*
+ * Tell people that it takes its time; programs need no telling. The cursor
+ * goes back, so that whatever comes next takes the place of it.
+ */
+static void show_progress(const struct command *command)
+{
+	if (command->progress && isatty(STDERR_FILENO))
+		(void)fprintf(stderr, "%s\r", command->progress);
+}
+
+static void clear_progress(const struct command *command)
+{
+	/* Erase to the end of the line (ECMA-48 EL). */
+	if (command->progress && isatty(STDERR_FILENO))
+		(void)fprintf(stderr, "\033[K");
+}
+
+static int ask(const struct options *options, char **line)
+{
+	json_t *arguments = NULL;
+	char *request;
+	size_t bytes;
+	int err;
+
+	if (options->classes)
+		arguments = json_pack("{sb}", "classes", true);
+	err = ctl_request_format(REQUEST_ID, options->command->name, arguments,
+				 &request, &bytes);
+	json_decref(arguments);
+	if (err) {
+		(void)fprintf(stderr, "zsctl: %s\n", strerror(-err));
+		return err;
+	}
+	show_progress(options->command);
+	err = zsctl_ask(options->control_path, request, bytes, line);
+	free(request);
+	clear_progress(options->command);
+	return err;
+}
+
+static enum zsctl_exit report(const struct options *options,
+			      const struct ctl_reply *reply, const char *line)
+{
+	const struct command *command = options->command;
+
+	if (options->json)
+		printf("%s\n", line);
+	if (!reply->result) {
+		report_refusal(command->name, reply->code, reply->message);
+		return ZSCTL_REFUSED;
+	}
+	if (options->json) /* the outcome of verify is an exit code too */
+		return json_is_false(json_object_get(reply->result, "ok"))
+			       ? ZSCTL_REFUSED
+			       : ZSCTL_OK;
+	if (options->classes)
+		return report_classes(reply->result);
+	return command->report(reply->result);
+}
+
+static enum zsctl_exit run(const struct options *options)
+{
+	struct ctl_reply reply;
+	struct ctl_error error;
+	enum zsctl_exit code;
+	char *line;
+
+	if (ask(options, &line))
+		return ZSCTL_UNREACHABLE;
+	if (ctl_reply_parse(line, strlen(line), &reply, &error)) {
+		(void)fprintf(stderr,
+			      "zsctl: %s: no reply of zsd's: %s\n"
+			      "zsctl: name zsd's control socket with "
+			      "--control\n",
+			      options->control_path, error.text);
+		free(line);
+		return ZSCTL_UNREACHABLE;
+	}
+	code = report(options, &reply, line);
+	ctl_reply_fini(&reply);
+	free(line);
+	if (fflush(stdout) || ferror(stdout)) {
+		(void)fprintf(stderr, "zsctl: cannot write the result: %s\n",
+			      strerror(errno));
+		return ZSCTL_REFUSED;
+	}
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = {.control_path = getenv("ZSD_CONTROL")};
+
+	if (!options.control_path)
+		options.control_path = DEFAULT_CONTROL_PATH;
+	argp_err_exit_status = ZSCTL_USAGE;
+	argp_program_version_hook = print_version;
+	if (argp_parse(&argp, argc, argv, 0, NULL, &options))
+		return ZSCTL_USAGE;
+	return (int)run(&options);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "ctl/ctl.h"
+#include "ctl/ctl_lines.h"
+#include "zsctl/zsctl_client.h"
+
+/* What to do about an error of connect(2). */
+static const struct {
+	int err;
+	const char *advice;
+} connect_advice[] = {
+	{-ENOENT, "start zsd with --control, or name its control socket with "
+		  "--control"},
+	{-ECONNREFUSED, "nobody listens there: start zsd again, or name its "
+			"control socket with --control"},
+	{-EACCES, "become root, or the user that runs zsd"},
+	{-ENAMETOOLONG, "the path of a socket has at most 107 bytes: use a "
+			"shorter one"},
+	{-EAGAIN, "zsd accepts no connection: see whether it is stopped"},
+	{-EPROTOTYPE, "that is another kind of socket: name zsd's control "
+		      "socket with --control"},
+};
+
+static void explain_connect(const char *path, int err)
+{
+	const char *advice = "see whether zsd runs";
+
+	for (size_t i = 0; i < ARRAY_SIZE(connect_advice); i++) {
+		if (connect_advice[i].err == err)
+			advice = connect_advice[i].advice;
+	}
+	(void)fprintf(stderr,
+		      "zsctl: cannot connect to %s: %s\n"
+		      "zsctl: %s\n",
+		      path, strerror(-err), advice);
+}
+
+static int connect_to(const char *path, int *out)
+{
+	/* For connect(2) too: it waits while the server's backlog is full. */
+	const struct timeval timeout = {.tv_sec = ZSCTL_CONNECT_TIMEOUT_S};
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int err, fd;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)))
+		goto err_close;
+	while (connect(fd, (struct sockaddr *)&address, sizeof(address))) {
+		if (errno != EINTR)
+			goto err_close;
+	}
+	*out = fd;
+	return 0;
+
+err_close:
+	err = -errno;
+	close(fd);
+	return err;
+}
+
+/* A server that hangs up early may have said why: not an error here. */
+static int send_all(int fd, const char *data, size_t bytes)
+{
+	ssize_t n;
+
+	while (bytes) {
+		n = send(fd, data, bytes, MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EPIPE ? 0 : -errno;
+		data += n;
+		bytes -= (size_t)n;
+	}
+	return 0;
+}
+
+static int read_some(int fd, struct ctl_lines *lines)
+{
+	size_t bytes;
+	char *space;
+	ssize_t n;
+
+	bytes = ctl_lines_space(lines, &space);
+	do {
+		n = recv(fd, space, bytes, 0);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	if (n == 0)
+		return ctl_lines_has_rest(lines) ? -EPIPE : -ECONNRESET;
+	ctl_lines_add(lines, (size_t)n);
+	return 0;
+}
+
+static int read_line(int fd, struct ctl_lines *lines, char **out)
+{
+	enum ctl_lines_next next;
+	const char *line;
+	size_t bytes;
+	int err;
+
+	while ((next = ctl_lines_next(lines, &line, &bytes)) ==
+	       CTL_LINES_NONE) {
+		err = read_some(fd, lines);
+		if (err)
+			return err;
+	}
+	if (next == CTL_LINES_OVERLONG)
+		return -EMSGSIZE;
+	*out = strndup(line, bytes);
+	return *out ? 0 : -ENOMEM;
+}
+
+static void explain_exchange(const char *path, int err)
+{
+	static const struct {
+		int err;
+		const char *text;
+	} texts[] = {
+		{-ECONNRESET, "zsd hung up without a reply"},
+		{-EPIPE, "zsd hung up in the middle of its reply"},
+		{-EMSGSIZE, "the reply is longer than any of zsd's"},
+	};
+	const char *text = strerror(-err);
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		if (texts[i].err == err)
+			text = texts[i].text;
+	}
+	(void)fprintf(stderr,
+		      "zsctl: %s: %s\n"
+		      "zsctl: see whether zsd still runs, and in its log why "
+		      "not\n",
+		      path, text);
+}
+
+int zsctl_ask(const char *path, const char *request, size_t bytes, char **reply)
+{
+	struct ctl_lines lines;
+	int err, fd = -1;
+
+	err = connect_to(path, &fd);
+	if (err) {
+		explain_connect(path, err);
+		return err;
+	}
+	err = ctl_lines_init(&lines, CTL_MAX_REPLY_BYTES);
+	if (err)
+		goto out;
+	err = send_all(fd, request, bytes);
+	if (!err)
+		err = read_line(fd, &lines, reply);
+	ctl_lines_fini(&lines);
+out:
+	close(fd);
+	if (err)
+		explain_exchange(path, err);
+	return err;
+}
