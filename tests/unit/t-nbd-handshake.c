@@ -1,0 +1,684 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <check.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "base/compiler.h"
+#include "nbd/handshake.h"
+#include "suite.h"
+#include "wire.h"
+
+#define EXPORT_SIZE  0x123456789000ull
+#define EXPORT_FLAGS (NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_TRIM)
+
+static const struct nbd_export export = {
+	.name = "swap",
+	.description = "a disk",
+	.size_bytes = EXPORT_SIZE,
+	.flags = EXPORT_FLAGS,
+};
+
+/* Client flags that mean: fixed newstyle, no padding. */
+#define MODERN (NBD_FLAG_C_FIXED_NEWSTYLE | NBD_FLAG_C_NO_ZEROES)
+
+/* What the client says, and what became of it. */
+static struct {
+	struct wire in;
+	struct wire out;
+	size_t consumed;
+	enum nbd_handshake_result result;
+	int close_reason;
+} talk;
+
+/* --- a conversation ------------------------------------------------------ */
+
+static void client_flags(uint32_t flags)
+{
+	memset(&talk, 0, sizeof(talk));
+	put_u32(&talk.in, flags);
+}
+
+static void client_option(uint32_t option, const void *data, size_t bytes)
+{
+	put_u64(&talk.in, NBD_IHAVEOPT);
+	put_u32(&talk.in, option);
+	put_u32(&talk.in, (uint32_t)bytes);
+	put_bytes(&talk.in, data, bytes);
+}
+
+/* INFO or GO. */
+static void client_info(uint32_t option, const char *name,
+			const uint16_t *infos, unsigned nr)
+{
+	size_t name_bytes = strlen(name);
+
+	put_u64(&talk.in, NBD_IHAVEOPT);
+	put_u32(&talk.in, option);
+	put_u32(&talk.in, (uint32_t)(4 + name_bytes + 2 + 2 * nr));
+	put_u32(&talk.in, (uint32_t)name_bytes);
+	put_text(&talk.in, name);
+	put_u16(&talk.in, nr);
+	for (unsigned i = 0; i < nr; i++)
+		put_u16(&talk.in, infos[i]);
+}
+
+static void client_go(void)
+{
+	client_info(NBD_OPT_GO, "", NULL, 0);
+}
+
+/* One call, with the input in memory of just its size, so that the sanitizers
+ * see whoever reads over its end. */
+static enum nbd_handshake_result feed_once(struct nbd_handshake *hs,
+					   const unsigned char *in,
+					   size_t in_bytes, size_t *consumed,
+					   struct nbd_out *out)
+{
+	unsigned char *copy = malloc(in_bytes);
+	enum nbd_handshake_result result;
+
+	ck_assert_ptr_nonnull(copy);
+	memcpy(copy, in, in_bytes);
+	result = nbd_handshake_feed(hs, copy, in_bytes, consumed, out);
+	free(copy);
+	if (*consumed > in_bytes)
+		ck_abort_msg("consumed more than there was");
+	return result;
+}
+
+/* Feeds what the client says in pieces: each time the server sees all that
+ * it did not consume, and @piece bytes more. */
+static void feed(const struct nbd_export *served, size_t piece)
+{
+	struct nbd_out out = {.data = talk.out.data, .room = WIRE_BYTES};
+	struct nbd_handshake hs;
+	size_t consumed, here = 0;
+
+	talk.consumed = 0;
+	talk.result = NBD_HANDSHAKE_MORE;
+	nbd_handshake_start(&hs, served, &out);
+	while (talk.result == NBD_HANDSHAKE_MORE && here < talk.in.bytes) {
+		here += piece;
+		if (here > talk.in.bytes)
+			here = talk.in.bytes;
+		talk.result = feed_once(&hs, talk.in.data + talk.consumed,
+					here - talk.consumed, &consumed, &out);
+		talk.consumed += consumed;
+	}
+	talk.out.bytes = out.bytes;
+	talk.out.taken = 0;
+	talk.close_reason = hs.close_reason;
+}
+
+static void take_greeting(void)
+{
+	ck_assert_uint_eq(take_u64(&talk.out), 0x4e42444d41474943ull);
+	ck_assert_uint_eq(take_u64(&talk.out), 0x49484156454f5054ull);
+	ck_assert_uint_eq(take_u16(&talk.out), 3);
+}
+
+/* Has the talk with the export of this test. However it is cut in pieces,
+ * the outcome must be the same. */
+static void run(void)
+{
+	static const size_t pieces[] = {1, 2, 3, 7, 29};
+	static struct wire whole;
+	enum nbd_handshake_result result;
+	size_t consumed;
+
+	feed(&export, talk.in.bytes);
+	whole = talk.out;
+	result = talk.result;
+	consumed = talk.consumed;
+	for (size_t i = 0; i < ARRAY_SIZE(pieces); i++) {
+		feed(&export, pieces[i]);
+		ck_assert_int_eq(talk.result, result);
+		ck_assert_uint_eq(talk.consumed, consumed);
+		ck_assert_uint_eq(talk.out.bytes, whole.bytes);
+		ck_assert_mem_eq(talk.out.data, whole.data, whole.bytes);
+	}
+	take_greeting();
+}
+
+/* The header of an option reply; returns the length of its data. */
+static uint32_t take_rep(uint32_t option, uint32_t type)
+{
+	ck_assert_uint_eq(take_u64(&talk.out), 0x0003e889045565a9ull);
+	ck_assert_uint_eq(take_u32(&talk.out), option);
+	ck_assert_uint_eq(take_u32(&talk.out), type);
+	return take_u32(&talk.out);
+}
+
+static void take_ack(uint32_t option)
+{
+	ck_assert_uint_eq(take_rep(option, 1), 0);
+}
+
+/* An error and its text, which is for people: any will do. */
+static void take_error(uint32_t option, uint32_t type)
+{
+	uint32_t bytes = take_rep(option, type);
+
+	ck_assert_uint_gt(bytes, 0);
+	ck_assert_uint_le(bytes, NBD_MAX_STRING_BYTES);
+	ck_assert_ptr_null(memchr(take_bytes(&talk.out, bytes), 0, bytes));
+}
+
+static void take_info_export(uint32_t option)
+{
+	ck_assert_uint_eq(take_rep(option, 3), 12);
+	ck_assert_uint_eq(take_u16(&talk.out), 0);
+	ck_assert_uint_eq(take_u64(&talk.out), EXPORT_SIZE);
+	ck_assert_uint_eq(take_u16(&talk.out), EXPORT_FLAGS);
+}
+
+static void take_go(void)
+{
+	take_info_export(NBD_OPT_GO);
+	take_ack(NBD_OPT_GO);
+}
+
+static void ends_in_transmission(void)
+{
+	take_end(&talk.out);
+	ck_assert_int_eq(talk.result, NBD_HANDSHAKE_TRANSMISSION);
+	ck_assert_uint_eq(talk.consumed, talk.in.bytes);
+}
+
+static void ends_closed(int reason)
+{
+	take_end(&talk.out);
+	ck_assert_int_eq(talk.result, NBD_HANDSHAKE_CLOSE);
+	ck_assert_int_eq(talk.close_reason, reason);
+}
+
+/* --- client flags -------------------------------------------------------- */
+
+START_TEST(known_client_flags_are_taken)
+{
+	client_flags((uint32_t)_i);
+	run();
+	take_end(&talk.out);
+	ck_assert_int_eq(talk.result, NBD_HANDSHAKE_MORE);
+	ck_assert_uint_eq(talk.consumed, 4);
+}
+END_TEST
+
+START_TEST(unknown_client_flags_close)
+{
+	client_flags(MODERN | 1u << _i);
+	client_go();
+	run();
+	ends_closed(-EPROTO);
+}
+END_TEST
+
+START_TEST(without_fixed_newstyle_only_export_name_works)
+{
+	client_flags(0);
+	client_option(NBD_OPT_LIST, NULL, 0);
+	client_go();
+	client_option(NBD_OPT_ABORT, NULL, 0);
+	client_option(NBD_OPT_EXPORT_NAME, "swap", 4);
+	run();
+	take_error(NBD_OPT_LIST, NBD_REP_ERR_INVALID);
+	take_error(NBD_OPT_GO, NBD_REP_ERR_INVALID);
+	take_error(NBD_OPT_ABORT, NBD_REP_ERR_INVALID);
+	take_bytes(&talk.out, 10 + 124);
+	ends_in_transmission();
+}
+END_TEST
+
+/* --- EXPORT_NAME --------------------------------------------------------- */
+
+static const char *const our_names[] = {"", "swap"};
+static const char *const other_names[] = {"s", "swap1", "SWAP", "default"};
+
+START_TEST(export_name_begins_transmission)
+{
+	const char *name = our_names[_i];
+
+	client_flags(MODERN);
+	client_option(NBD_OPT_EXPORT_NAME, name, strlen(name));
+	run();
+	ck_assert_uint_eq(take_u64(&talk.out), EXPORT_SIZE);
+	ck_assert_uint_eq(take_u16(&talk.out), EXPORT_FLAGS);
+	ends_in_transmission();
+}
+END_TEST
+
+START_TEST(export_name_is_padded_unless_told_not_to)
+{
+	static const unsigned char zeros[124];
+
+	client_flags(NBD_FLAG_C_FIXED_NEWSTYLE);
+	client_option(NBD_OPT_EXPORT_NAME, NULL, 0);
+	run();
+	ck_assert_uint_eq(take_u64(&talk.out), EXPORT_SIZE);
+	ck_assert_uint_eq(take_u16(&talk.out), EXPORT_FLAGS);
+	ck_assert_mem_eq(take_bytes(&talk.out, 124), zeros, 124);
+	ends_in_transmission();
+}
+END_TEST
+
+START_TEST(export_name_of_another_closes)
+{
+	const char *name = other_names[_i];
+
+	client_flags(MODERN);
+	client_option(NBD_OPT_EXPORT_NAME, name, strlen(name));
+	run();
+	ends_closed(-ENOENT);
+}
+END_TEST
+
+START_TEST(export_name_with_a_nul_in_it_is_another)
+{
+	client_flags(MODERN);
+	client_option(NBD_OPT_EXPORT_NAME, "swap\0", 5);
+	run();
+	ends_closed(-ENOENT);
+}
+END_TEST
+
+static const size_t long_names[] = {
+	NBD_MAX_STRING_BYTES + 1,
+	NBD_HANDSHAKE_MAX_DATA_BYTES,
+	NBD_HANDSHAKE_MAX_DATA_BYTES + 1,
+};
+
+START_TEST(export_name_that_is_too_long_closes)
+{
+	static const unsigned char name[NBD_HANDSHAKE_MAX_DATA_BYTES + 1];
+
+	client_flags(MODERN);
+	client_option(NBD_OPT_EXPORT_NAME, name, long_names[_i]);
+	run();
+	ends_closed(-E2BIG);
+}
+END_TEST
+
+/* --- ABORT, LIST --------------------------------------------------------- */
+
+START_TEST(abort_is_acknowledged)
+{
+	client_flags(MODERN);
+	client_option(NBD_OPT_ABORT, "why", (size_t)_i);
+	client_go();
+	run();
+	take_ack(NBD_OPT_ABORT);
+	ends_closed(0);
+}
+END_TEST
+
+START_TEST(list_names_the_export)
+{
+	client_flags(MODERN);
+	client_option(NBD_OPT_LIST, NULL, 0);
+	client_go();
+	run();
+	ck_assert_uint_eq(take_rep(NBD_OPT_LIST, 2), 4 + 4 + 6);
+	ck_assert_uint_eq(take_u32(&talk.out), 4);
+	take_text(&talk.out, "swapa disk");
+	take_ack(NBD_OPT_LIST);
+	take_go();
+	ends_in_transmission();
+}
+END_TEST
+
+START_TEST(list_with_data_is_invalid)
+{
+	client_flags(MODERN);
+	client_option(NBD_OPT_LIST, "x", 1);
+	client_go();
+	run();
+	take_error(NBD_OPT_LIST, NBD_REP_ERR_INVALID);
+	take_go();
+	ends_in_transmission();
+}
+END_TEST
+
+/* --- INFO, GO ------------------------------------------------------------ */
+
+START_TEST(go_tells_size_and_flags)
+{
+	client_flags(MODERN);
+	client_info(NBD_OPT_GO, our_names[_i], NULL, 0);
+	run();
+	take_go();
+	ends_in_transmission();
+}
+END_TEST
+
+START_TEST(go_leaves_the_first_request_alone)
+{
+	client_flags(MODERN);
+	client_go();
+	put_u32(&talk.in, NBD_REQUEST_MAGIC);
+	feed(&export, talk.in.bytes);
+	take_greeting();
+	take_go();
+	take_end(&talk.out);
+	ck_assert_int_eq(talk.result, NBD_HANDSHAKE_TRANSMISSION);
+	ck_assert_uint_eq(talk.consumed, talk.in.bytes - 4);
+}
+END_TEST
+
+/* All that we know, with some twice and some that nobody knows. */
+static const uint16_t all_infos[] = {
+	NBD_INFO_BLOCK_SIZE, 4,	     NBD_INFO_NAME,
+	NBD_INFO_NAME,	     0xffff, NBD_INFO_DESCRIPTION,
+	NBD_INFO_EXPORT,
+};
+
+static void take_all_infos(uint32_t option)
+{
+	take_info_export(option);
+	ck_assert_uint_eq(take_rep(option, 3), 2 + 4);
+	ck_assert_uint_eq(take_u16(&talk.out), 1);
+	take_text(&talk.out, "swap");
+	ck_assert_uint_eq(take_rep(option, 3), 2 + 6);
+	ck_assert_uint_eq(take_u16(&talk.out), 2);
+	take_text(&talk.out, "a disk");
+	ck_assert_uint_eq(take_rep(option, 3), 14);
+	ck_assert_uint_eq(take_u16(&talk.out), 3);
+	ck_assert_uint_eq(take_u32(&talk.out), 1);
+	ck_assert_uint_eq(take_u32(&talk.out), 4096);
+	ck_assert_uint_eq(take_u32(&talk.out), 32u << 20);
+	take_ack(option);
+}
+
+/* Also the order that once made a server assert: INFO, then GO. */
+START_TEST(info_and_go_tell_the_same)
+{
+	client_flags(MODERN);
+	client_info(NBD_OPT_INFO, "", all_infos, ARRAY_SIZE(all_infos));
+	client_info(NBD_OPT_GO, "swap", all_infos, ARRAY_SIZE(all_infos));
+	run();
+	take_all_infos(NBD_OPT_INFO);
+	take_all_infos(NBD_OPT_GO);
+	ends_in_transmission();
+}
+END_TEST
+
+START_TEST(info_of_another_is_unknown)
+{
+	client_flags(MODERN);
+	client_info(NBD_OPT_INFO, other_names[_i], all_infos, 3);
+	client_info(NBD_OPT_GO, other_names[_i], NULL, 0);
+	client_go();
+	run();
+	take_error(NBD_OPT_INFO, NBD_REP_ERR_UNKNOWN);
+	take_error(NBD_OPT_GO, NBD_REP_ERR_UNKNOWN);
+	take_go();
+	ends_in_transmission();
+}
+END_TEST
+
+/* Data of INFO or GO whose lengths do not add up. */
+static const struct {
+	const char *data;
+	size_t bytes;
+} bad_infos[] = {
+	{"", 0},
+	{"\0\0\0\0", 4},
+	{"\0\0\0\0\0", 5},
+	{"\0\0\0\0\0\0\0", 7}, /* a byte too many */
+	{"\0\0\0\0\0\1", 6}, /* the info is missing */
+	{"\0\0\0\0\0\1\0", 7}, /* half of it is missing */
+	{"\0\0\0\0\0\1\0\0\0", 9}, /* a byte after it */
+	{"\0\0\0\0\xff\xff", 6}, /* a lot of them are missing */
+	{"\0\0\0\1\0\0", 6}, /* the name runs into the count */
+	{"\0\0\0\2s\0\0", 7}, /* and over its end */
+	{"\0\0\0\4swap\0", 9}, /* half a count */
+	{"\xff\xff\xff\xff\0\0", 6}, /* 4 + length + 2 wraps around */
+	{"\xff\xff\xff\xfa\0\0", 6}, /* length + 6 is 0 */
+	{"\x80\0\0\0swap\0\0", 10},
+};
+
+START_TEST(info_whose_lengths_do_not_add_up_is_invalid)
+{
+	client_flags(MODERN);
+	client_option(NBD_OPT_INFO, bad_infos[_i].data, bad_infos[_i].bytes);
+	client_option(NBD_OPT_GO, bad_infos[_i].data, bad_infos[_i].bytes);
+	client_go();
+	run();
+	take_error(NBD_OPT_INFO, NBD_REP_ERR_INVALID);
+	take_error(NBD_OPT_GO, NBD_REP_ERR_INVALID);
+	take_go();
+	ends_in_transmission();
+}
+END_TEST
+
+/* A name of 4096 bytes may exist, one of 4097 must not. */
+START_TEST(info_with_a_long_name_is_bounded)
+{
+	static char name[NBD_MAX_STRING_BYTES + 2];
+
+	memset(name, 'n', NBD_MAX_STRING_BYTES + (size_t)_i);
+	client_flags(MODERN);
+	client_info(NBD_OPT_INFO, name, NULL, 0);
+	client_go();
+	run();
+	take_error(NBD_OPT_INFO,
+		   _i ? NBD_REP_ERR_INVALID : NBD_REP_ERR_UNKNOWN);
+	take_go();
+	ends_in_transmission();
+}
+END_TEST
+
+/* --- other options ------------------------------------------------------- */
+
+static const uint32_t unsupported[] = {
+	0,
+	NBD_OPT_PEEK_EXPORT,
+	NBD_OPT_STARTTLS,
+	NBD_OPT_STRUCTURED_REPLY,
+	NBD_OPT_LIST_META_CONTEXT,
+	NBD_OPT_SET_META_CONTEXT,
+	NBD_OPT_EXTENDED_HEADERS,
+	12,
+	0x80000001u,
+	0xffffffffu,
+};
+
+START_TEST(other_options_are_unsupported)
+{
+	static const unsigned char data[NBD_HANDSHAKE_MAX_DATA_BYTES];
+	static const size_t lengths[] = {0, 1, 5000, sizeof(data)};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
+		client_flags(MODERN);
+		client_option(unsupported[_i], data, lengths[i]);
+		client_go();
+		run();
+		take_error(unsupported[_i], NBD_REP_ERR_UNSUP);
+		take_go();
+		ends_in_transmission();
+	}
+}
+END_TEST
+
+START_TEST(data_that_is_too_long_is_skipped)
+{
+	static const unsigned char data[NBD_HANDSHAKE_MAX_DATA_BYTES + 1];
+
+	client_flags(MODERN);
+	client_option(NBD_OPT_SET_META_CONTEXT, data, sizeof(data));
+	client_go();
+	run();
+	take_error(NBD_OPT_SET_META_CONTEXT, NBD_REP_ERR_TOO_BIG);
+	take_go();
+	ends_in_transmission();
+}
+END_TEST
+
+/* The longest there can be, from a buffer of a fraction of its size. */
+START_TEST(data_of_four_gigabytes_is_skipped)
+{
+	static const unsigned char data[1u << 20];
+	struct nbd_out out = {.data = talk.out.data, .room = WIRE_BYTES};
+	struct nbd_handshake hs;
+	uint32_t left = UINT32_MAX;
+	size_t consumed, piece;
+
+	client_flags(MODERN);
+	put_u64(&talk.in, NBD_IHAVEOPT);
+	put_u32(&talk.in, NBD_OPT_INFO);
+	put_u32(&talk.in, left);
+	nbd_handshake_start(&hs, &export, &out);
+	ck_assert_int_eq(nbd_handshake_feed(&hs, talk.in.data, talk.in.bytes,
+					    &consumed, &out),
+			 NBD_HANDSHAKE_MORE);
+	ck_assert_uint_eq(consumed, talk.in.bytes);
+	while (left) {
+		piece = left < sizeof(data) ? left : sizeof(data);
+		ck_assert_uint_eq(out.bytes, NBD_GREETING_BYTES);
+		ck_assert_int_eq(nbd_handshake_feed(&hs, data, piece, &consumed,
+						    &out),
+				 NBD_HANDSHAKE_MORE);
+		ck_assert_uint_eq(consumed, piece);
+		left -= (uint32_t)piece;
+	}
+	talk.out.bytes = out.bytes;
+	take_greeting();
+	take_error(NBD_OPT_INFO, NBD_REP_ERR_TOO_BIG);
+	take_end(&talk.out);
+}
+END_TEST
+
+START_TEST(options_without_magic_close)
+{
+	client_flags(MODERN);
+	put_u64(&talk.in, NBD_IHAVEOPT ^ 1ull << _i);
+	put_u32(&talk.in, NBD_OPT_LIST);
+	put_u32(&talk.in, 0);
+	client_go();
+	run();
+	ends_closed(-EPROTO);
+}
+END_TEST
+
+START_TEST(options_are_limited_in_number)
+{
+	client_flags(MODERN);
+	for (unsigned i = 0; i < NBD_HANDSHAKE_MAX_OPTIONS; i++)
+		client_option(NBD_OPT_STARTTLS, NULL, 0);
+	client_go();
+	run();
+	for (unsigned i = 0; i < NBD_HANDSHAKE_MAX_OPTIONS; i++)
+		take_error(NBD_OPT_STARTTLS, NBD_REP_ERR_UNSUP);
+	ends_closed(-E2BIG);
+}
+END_TEST
+
+/* --- bounds -------------------------------------------------------------- */
+
+/* The constant that users size their buffers by is the true maximum. */
+START_TEST(the_longest_answer_is_as_long_as_promised)
+{
+	static char text[NBD_MAX_STRING_BYTES + 1];
+	const struct nbd_export largest = {.name = text, .description = text};
+
+	memset(text, 't', NBD_MAX_STRING_BYTES);
+	client_flags(MODERN);
+	client_info(NBD_OPT_INFO, text, all_infos, ARRAY_SIZE(all_infos));
+	feed(&largest, talk.in.bytes);
+	ck_assert_uint_eq(talk.out.bytes,
+			  NBD_GREETING_BYTES + NBD_HANDSHAKE_OUT_BYTES);
+}
+END_TEST
+
+START_TEST(without_room_nothing_is_consumed)
+{
+	struct nbd_out out = {.data = talk.out.data,
+			      .room = NBD_GREETING_BYTES +
+				      NBD_HANDSHAKE_OUT_BYTES - 1};
+	struct nbd_handshake hs;
+	size_t consumed;
+
+	client_flags(MODERN);
+	client_go();
+	nbd_handshake_start(&hs, &export, &out);
+	ck_assert_int_eq(nbd_handshake_feed(&hs, talk.in.data, talk.in.bytes,
+					    &consumed, &out),
+			 NBD_HANDSHAKE_MORE);
+	ck_assert_uint_eq(consumed, 0);
+	out.room++;
+	ck_assert_int_eq(nbd_handshake_feed(&hs, talk.in.data, 4, &consumed,
+					    &out),
+			 NBD_HANDSHAKE_MORE);
+	ck_assert_uint_eq(consumed, 4);
+	ck_assert_int_eq(nbd_handshake_feed(&hs, talk.in.data + 4,
+					    talk.in.bytes - 4, &consumed, &out),
+			 NBD_HANDSHAKE_TRANSMISSION);
+	ck_assert_uint_eq(consumed, talk.in.bytes - 4);
+}
+END_TEST
+
+/* Options that are right but for some bytes: whatever comes out, it ends, and
+ * stays in its bounds (which the sanitizers see). */
+START_TEST(damaged_input_does_no_harm)
+{
+	unsigned seed = 1, nr_bad;
+
+	for (unsigned round = 0; round < 2000; round++) {
+		client_flags(MODERN);
+		client_info(NBD_OPT_INFO, "swap", all_infos, 3);
+		client_option(NBD_OPT_LIST, NULL, 0);
+		client_option(NBD_OPT_SET_META_CONTEXT, "data", 4);
+		client_go();
+		nr_bad = (unsigned)rand_r(&seed) % 8;
+		for (unsigned i = 0; i < nr_bad; i++)
+			talk.in.data[4 + (size_t)rand_r(&seed) %
+						 (talk.in.bytes - 4)] =
+				(unsigned char)rand_r(&seed);
+		feed(&export, 1 + (size_t)rand_r(&seed) % talk.in.bytes);
+		if (nr_bad == 0)
+			ck_assert_int_eq(talk.result,
+					 NBD_HANDSHAKE_TRANSMISSION);
+	}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("nbd-handshake");
+	TCase *tc = tcase_create("handshake");
+	const int nr_ours = ARRAY_SIZE(our_names);
+	const int nr_others = ARRAY_SIZE(other_names);
+
+	tcase_add_loop_test(tc, known_client_flags_are_taken, 0, 4);
+	tcase_add_loop_test(tc, unknown_client_flags_close, 2, 32);
+	tcase_add_test(tc, without_fixed_newstyle_only_export_name_works);
+	tcase_add_loop_test(tc, export_name_begins_transmission, 0, nr_ours);
+	tcase_add_test(tc, export_name_is_padded_unless_told_not_to);
+	tcase_add_loop_test(tc, export_name_of_another_closes, 0, nr_others);
+	tcase_add_test(tc, export_name_with_a_nul_in_it_is_another);
+	tcase_add_loop_test(tc, export_name_that_is_too_long_closes, 0,
+			    ARRAY_SIZE(long_names));
+	tcase_add_loop_test(tc, abort_is_acknowledged, 0, 4);
+	tcase_add_test(tc, list_names_the_export);
+	tcase_add_test(tc, list_with_data_is_invalid);
+	tcase_add_loop_test(tc, go_tells_size_and_flags, 0, nr_ours);
+	tcase_add_test(tc, go_leaves_the_first_request_alone);
+	tcase_add_test(tc, info_and_go_tell_the_same);
+	tcase_add_loop_test(tc, info_of_another_is_unknown, 0, nr_others);
+	tcase_add_loop_test(tc, info_whose_lengths_do_not_add_up_is_invalid, 0,
+			    ARRAY_SIZE(bad_infos));
+	tcase_add_loop_test(tc, info_with_a_long_name_is_bounded, 0, 2);
+	tcase_add_loop_test(tc, other_options_are_unsupported, 0,
+			    ARRAY_SIZE(unsupported));
+	tcase_add_test(tc, data_that_is_too_long_is_skipped);
+	tcase_add_test(tc, data_of_four_gigabytes_is_skipped);
+	tcase_add_loop_test(tc, options_without_magic_close, 0, 64);
+	tcase_add_test(tc, options_are_limited_in_number);
+	tcase_add_test(tc, the_longest_answer_is_as_long_as_promised);
+	tcase_add_test(tc, without_room_nothing_is_consumed);
+	tcase_add_test(tc, damaged_input_does_no_harm);
+	suite_add_tcase(suite, tc);
+	return suite_run(suite);
+}
