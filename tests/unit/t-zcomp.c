@@ -9,6 +9,7 @@
 
 #include "base/units.h"
 #include "model/model.h"
+#include "quiet.h"
 #include "suite.h"
 #include "zcomp/zcomp.h"
 
@@ -28,16 +29,6 @@ static const char *const levels[] = {
 };
 
 static const char *const codecs[] = {"lz4", "zstd"};
-
-/*
- * Asserts in hot loops are of this kind: check tells its parent process of
- * each ck_assert() that holds, which costs more than what is tested here.
- */
-#define assert_quietly(cond)                       \
-	do {                                       \
-		if (!(cond))                       \
-			ck_abort_msg("%s", #cond); \
-	} while (0)
 
 static bool is_all_canary(const unsigned char *p, const unsigned char *end)
 {
@@ -308,7 +299,7 @@ static int compress_within(struct zcomp_ctx *ctx, const unsigned char *page,
 
 	memset(packed, CANARY, sizeof(packed));
 	err = zcomp_compress(ctx, page, ZSD_PAGE_BYTES, packed, room, bytes);
-	assert_quietly(is_all_canary(packed + room, packed + sizeof(packed)));
+	quiet_assert(is_all_canary(packed + room, packed + sizeof(packed)));
 	if (err)
 		return err;
 	ck_assert_uint_le(*bytes, room);
@@ -447,8 +438,8 @@ static int decompress_fenced(struct damage *d, const void *src,
 		memcpy(in, src, src_bytes);
 	memset(d->dst.map, CANARY, (size_t)(out - d->dst.map));
 	err = zcomp_decompress(d->ctx, in, src_bytes, out, dst_bytes);
-	assert_quietly(is_all_canary(d->dst.map, out));
-	assert_quietly(err == 0 || err == -EIO);
+	quiet_assert(is_all_canary(d->dst.map, out));
+	quiet_assert(err == 0 || err == -EIO);
 	return err;
 }
 
@@ -467,8 +458,8 @@ START_TEST(a_truncated_source_is_eio)
 
 	damage_open(&d, codecs[_i], MODEL_PAGE_TEXT);
 	for (size_t n = 0; n < d.packed_bytes; n++)
-		assert_quietly(decompress_fenced(&d, d.packed, n,
-						 ZSD_PAGE_BYTES) == -EIO);
+		quiet_assert(decompress_fenced(&d, d.packed, n,
+					       ZSD_PAGE_BYTES) == -EIO);
 	assert_still_works(&d);
 	damage_close(&d);
 }

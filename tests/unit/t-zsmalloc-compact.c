@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Compaction: it frees what was promised, loses nothing, keeps to its bounds,
+ * and lets alone what is being read.
+ */
+#include "config.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/model.h"
+#include "pool_rig.h"
+#include "quiet.h"
+#include "suite.h"
+
+#define NR_ZSPAGES 6u
+#define MAX_OBJS   (NR_ZSPAGES * 512u)
+
+static struct pool_rig rig;
+
+/* Objects of one class; those freed have no handle. */
+static struct {
+	size_t bytes;
+	uint32_t nr;
+	struct zs_geometry geometry;
+	zs_handle handles[MAX_OBJS];
+} objects;
+
+static void setup(void)
+{
+	const struct zs_pool_params params = RIG_PARAMS;
+
+	rig_open(&rig, &params);
+}
+
+static void teardown(void)
+{
+	rig_close(&rig);
+}
+
+static void fill(size_t bytes, uint32_t nr)
+{
+	objects.bytes = bytes;
+	objects.nr = nr;
+	objects.geometry = rig_class_stats(&rig, bytes).geometry;
+	ck_assert_uint_le(nr, MAX_OBJS);
+	for (uint32_t i = 0; i < nr; i++)
+		objects.handles[i] = rig_put(&rig, bytes, i);
+}
+
+/* Zspages of one class, and some objects of one that still grows. */
+static bool fill_class(unsigned class_idx)
+{
+	struct zs_class_stats stats;
+	uint32_t nr;
+
+	if (!zs_class_stats(rig.pool, class_idx, &stats))
+		return false;
+	nr = stats.geometry.objs_per_zspage * (NR_ZSPAGES - 1u) +
+	     stats.geometry.objs_per_zspage / 2;
+	fill(rig_payload_bytes(&stats.geometry), nr);
+	return true;
+}
+
+/* Keep one in @n, at random. */
+static void thin_out(unsigned n, uint64_t seed)
+{
+	struct model_rng rng;
+
+	model_rng_init(&rng, seed);
+	for (uint32_t i = 0; i < objects.nr; i++) {
+		if (!objects.handles[i] || model_rng_one_in(&rng, n))
+			continue;
+		zs_free(rig.pool, objects.handles[i]);
+		objects.handles[i] = ZS_HANDLE_NONE;
+	}
+}
+
+static void assert_all_there(void)
+{
+	for (uint32_t i = 0; i < objects.nr; i++) {
+		if (objects.handles[i])
+			rig_assert_holds(&rig, objects.handles[i],
+					 objects.bytes, i);
+	}
+}
+
+/* Compact all and hold it against what was promised. Return: pages freed. */
+static uint64_t compact_as_promised(void)
+{
+	struct zs_pool_stats before = rig_stats(&rig), after;
+	uint64_t promised = rig_freeable(&rig);
+
+	quiet_assert(zs_compact(rig.pool) == promised);
+	after = rig_stats(&rig);
+	quiet_assert(before.pages_used - after.pages_used == promised);
+	quiet_assert(after.pages_reserve - before.pages_reserve == promised);
+	quiet_assert(after.pages_compacted - before.pages_compacted ==
+		     promised);
+	quiet_assert(rig_freeable(&rig) == 0);
+	return promised;
+}
+
+static const unsigned thinnings[] = {1, 2, 3, 5, 10, 1000000};
+
+START_TEST(every_class_is_compacted_as_promised)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(thinnings); i++) {
+		if (!fill_class((unsigned)_i))
+			return;
+		thin_out(thinnings[i], i);
+		compact_as_promised();
+		rig_assert_sound(&rig);
+		assert_all_there();
+		thin_out(1000000000, 0); /* what is left */
+		quiet_assert(rig_stats(&rig).pages_used == 0);
+	}
+}
+END_TEST
+
+START_TEST(compaction_makes_room)
+{
+	struct zs_pool_stats stats;
+	uint64_t before;
+
+	fill(1000, 3000);
+	thin_out(5, 1);
+	before = rig_stats(&rig).pages_used;
+	ck_assert_uint_gt(compact_as_promised(), before / 2);
+	stats = rig_stats(&rig);
+	ck_assert_uint_lt(stats.pages_used, before / 2);
+	ck_assert_uint_gt(stats.objs_moved, 0);
+	assert_all_there();
+}
+END_TEST
+
+START_TEST(nothing_to_free_means_nothing_is_moved)
+{
+	uint64_t moved;
+
+	fill(1000, 3000);
+	ck_assert_uint_eq(zs_compact(rig.pool), 0);
+	ck_assert_uint_eq(rig_stats(&rig).objs_moved, 0);
+	thin_out(5, 1);
+	compact_as_promised();
+	moved = rig_stats(&rig).objs_moved;
+	ck_assert_uint_eq(zs_compact(rig.pool), 0);
+	ck_assert_uint_eq(rig_stats(&rig).objs_moved, moved);
+}
+END_TEST
+
+/* The least that has to be moved is what the emptied zspages hold. */
+START_TEST(no_object_is_moved_twice)
+{
+	fill(1000, 3000);
+	thin_out(4, 1);
+	compact_as_promised();
+	ck_assert_uint_le(rig_stats(&rig).objs_moved,
+			  rig_class_stats(&rig, 1000).obj_used);
+}
+END_TEST
+
+START_TEST(many_sizes_at_once)
+{
+	struct model_rng rng;
+	static struct {
+		zs_handle handle;
+		size_t bytes;
+	} all[6000];
+
+	model_rng_init(&rng, 9);
+	for (uint32_t i = 0; i < ARRAY_SIZE(all); i++) {
+		all[i].bytes = model_rng_range(&rng, 1, 4096);
+		all[i].handle = rig_put(&rig, all[i].bytes, i);
+	}
+	for (uint32_t i = 0; i < ARRAY_SIZE(all); i++) {
+		if (!model_rng_one_in(&rng, 4)) {
+			zs_free(rig.pool, all[i].handle);
+			all[i].handle = ZS_HANDLE_NONE;
+		}
+	}
+	ck_assert_uint_gt(compact_as_promised(), 0);
+	rig_assert_sound(&rig);
+	for (uint32_t i = 0; i < ARRAY_SIZE(all); i++) {
+		if (all[i].handle)
+			rig_assert_holds(&rig, all[i].handle, all[i].bytes, i);
+	}
+}
+END_TEST
+
+/* --- slices -------------------------------------------------------------- */
+
+static const unsigned slice_sizes[] = {1, 2, 7, 64, 100000};
+
+START_TEST(slices_are_bounded_and_add_up)
+{
+	const unsigned max_objects = slice_sizes[_i];
+	struct zs_compact_cursor cursor = {0};
+	uint64_t promised, freed, sum = 0, moved = 0;
+	unsigned nr_slices = 0;
+	bool more;
+
+	fill(1000, 3000);
+	thin_out(5, 2);
+	promised = rig_freeable(&rig);
+	do {
+		freed = UINT64_MAX;
+		more = zs_compact_slice(rig.pool, &cursor, max_objects, &freed);
+		quiet_assert(rig_stats(&rig).objs_moved - moved <= max_objects);
+		moved = rig_stats(&rig).objs_moved;
+		sum += freed;
+		quiet_assert(++nr_slices < 10000);
+	} while (more);
+	ck_assert_uint_eq(sum, promised);
+	ck_assert_uint_eq(rig_stats(&rig).pages_compacted, promised);
+	ck_assert_uint_ge((uint64_t)nr_slices * max_objects, moved);
+	rig_assert_sound(&rig);
+	assert_all_there();
+}
+END_TEST
+
+/* The pool is in order between any two slices, and may be used. */
+START_TEST(objects_come_and_go_between_slices)
+{
+	struct zs_compact_cursor cursor = {0};
+	zs_handle in_between[64];
+	uint64_t freed;
+	uint32_t n = 0;
+
+	fill(700, 3000);
+	thin_out(4, 3);
+	while (zs_compact_slice(rig.pool, &cursor, 3, &freed)) {
+		if (n == ARRAY_SIZE(in_between)) {
+			for (uint32_t i = 0; i < n; i++) {
+				rig_assert_holds(&rig, in_between[i], 700,
+						 1000000 + i);
+				zs_free(rig.pool, in_between[i]);
+			}
+			n = 0;
+		}
+		in_between[n] = rig_put(&rig, 700, 1000000 + n);
+		n++;
+		rig_assert_sound(&rig);
+	}
+	assert_all_there();
+}
+END_TEST
+
+START_TEST(a_slice_of_an_empty_pool_is_the_last)
+{
+	struct zs_compact_cursor cursor = {0};
+	uint64_t freed = 4711;
+
+	while (zs_compact_slice(rig.pool, &cursor, 1, &freed))
+		ck_assert_uint_eq(freed, 0);
+	ck_assert_uint_eq(freed, 0);
+}
+END_TEST
+
+/* --- pins ---------------------------------------------------------------- */
+
+static void *compact_thread(void *arg)
+{
+	uint64_t *freed = arg;
+
+	*freed = zs_compact(rig.pool);
+	return NULL;
+}
+
+/*
+ * Compact beside a reader of object @pinned, which must not notice.
+ * Return: pages freed.
+ */
+static uint64_t compact_beside_reader(uint32_t pinned)
+{
+	unsigned char local[ZS_MAX_OBJ_BYTES], expected[ZS_MAX_OBJ_BYTES];
+	const zs_handle handle = objects.handles[pinned];
+	const void *found;
+	pthread_t thread;
+	uint64_t freed;
+
+	rig_content(expected, objects.bytes, pinned);
+	quiet_assert(zs_obj_read_begin(rig.pool, handle, objects.bytes, local,
+				       &found) == 0);
+	quiet_assert(pthread_create(&thread, NULL, compact_thread, &freed) ==
+		     0);
+	pthread_join(thread, NULL);
+	quiet_assert(memcmp(found, expected, objects.bytes) == 0);
+	zs_obj_read_end(rig.pool, handle);
+	return freed;
+}
+
+/* Objects of one class with holes, but the one to be pinned is there. */
+static void fill_around(size_t bytes, uint32_t nr, uint32_t pinned)
+{
+	fill(bytes, nr);
+	for (uint32_t i = 0; i < nr; i++) {
+		if (i % 4 && i != pinned) {
+			zs_free(rig.pool, objects.handles[i]);
+			objects.handles[i] = ZS_HANDLE_NONE;
+		}
+	}
+}
+
+static const size_t pinned_sizes[] = {100, 204, 700, 1000, 1700, 3000, 3600};
+
+/*
+ * Objects all over the class are pinned in turn, those of the zspage that
+ * still grows among them. Bits of objects long gone lie in the pages, which
+ * must not be taken for objects.
+ */
+static void compact_beside_each_reader(size_t bytes, bool all_others_move)
+{
+	const uint32_t n =
+		rig_class_stats(&rig, bytes).geometry.objs_per_zspage;
+	const uint32_t nr = 4 * n + (n + 1) / 2;
+	const uint32_t step = nr / 50 + 1;
+
+	for (uint32_t pinned = 0; pinned < nr; pinned += step) {
+		uint64_t promised, freed;
+
+		fill_around(bytes, nr, pinned);
+		promised = rig_freeable(&rig);
+		freed = compact_beside_reader(pinned);
+		quiet_assert(freed <= promised);
+		if (all_others_move)
+			quiet_assert(
+				freed + objects.geometry.pages_per_zspage >=
+				promised);
+		rig_assert_sound(&rig);
+		assert_all_there();
+		compact_as_promised();
+		rig_assert_sound(&rig);
+		assert_all_there();
+		thin_out(1000000000, 0);
+		quiet_assert(rig_stats(&rig).pages_used == 0);
+	}
+}
+
+START_TEST(a_reader_notices_nothing)
+{
+	compact_beside_each_reader(pinned_sizes[_i], false);
+}
+END_TEST
+
+/* Not more than the zspage of the pinned object is left uncompacted. */
+START_TEST(what_is_pinned_is_passed_over)
+{
+	compact_beside_each_reader(pinned_sizes[_i], true);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("zsmalloc/compact");
+	TCase *tc = tcase_create("compact");
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_loop_test(tc, every_class_is_compacted_as_promised, 0,
+			    ZS_NR_CLASSES);
+	tcase_add_test(tc, compaction_makes_room);
+	tcase_add_test(tc, nothing_to_free_means_nothing_is_moved);
+	tcase_add_test(tc, no_object_is_moved_twice);
+	tcase_add_test(tc, many_sizes_at_once);
+	tcase_add_loop_test(tc, slices_are_bounded_and_add_up, 0,
+			    (int)ARRAY_SIZE(slice_sizes));
+	tcase_add_test(tc, objects_come_and_go_between_slices);
+	tcase_add_test(tc, a_slice_of_an_empty_pool_is_the_last);
+	tcase_add_loop_test(tc, a_reader_notices_nothing, 0,
+			    (int)ARRAY_SIZE(pinned_sizes));
+	tcase_add_loop_test(tc, what_is_pinned_is_passed_over, 0,
+			    (int)ARRAY_SIZE(pinned_sizes));
+	suite_add_tcase(suite, tc);
+	return suite_run(suite);
+}
