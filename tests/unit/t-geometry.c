@@ -179,7 +179,7 @@ START_TEST(entries_agree_with_each_other)
 
 		ck_assert_uint_ge(g->class_idx, i);
 		ck_assert_uint_lt(g->class_idx, ZS_NR_CLASSES);
-		ck_assert_uint_eq(g->size_bytes, 32 + 16 * g->class_idx);
+		ck_assert_uint_eq(g->size_bytes, 32u + 16u * g->class_idx);
 		ck_assert_uint_ge(g->pages_per_zspage, 1);
 		ck_assert_uint_le(g->pages_per_zspage, chain_size);
 		ck_assert_uint_eq(g->objs_per_zspage, bytes / g->size_bytes);
