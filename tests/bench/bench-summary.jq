@@ -37,13 +37,16 @@ def ratios($figures):
         server_cpu_us: ratio($figures; .; $a; $b; "server_cpu_us")
     }) | map(select(.iops));
 
-# What one server needs for one set of pages; sizes is {} where it does not tell.
+# What one server needs for one set of pages. sizes holds what it told after the
+# fill, after overwriting and after compaction, or an empty object.
 def density:
     . + {written_per_resident: (.bytes / .resident)}
-    + if .sizes.mem_used_total then {
-        written_per_used:
-            (.bytes / (.sizes.mem_used_total + .sizes.metadata_bytes)),
-        used_per_compressed: .sizes.bytes_per_compressed_byte
+    + if .sizes | length == 3 then {
+        written_per_used: (.bytes / (.sizes[0] | .mem_used_total
+            + .metadata_bytes)),
+        filled: .sizes[0].bytes_per_compressed_byte,
+        overwritten: .sizes[1].bytes_per_compressed_byte,
+        compacted: .sizes[2].bytes_per_compressed_byte
     } else {} end;
 
 # Input: all measurements of nbdload.
@@ -131,8 +134,9 @@ def density_text:
     | "", ("density" | rpad(50)) + ($columns | map(lpad(10)) | add),
       ($servers[] as $server
       | density_row($server; "written_per_used"; "written / (used + metadata)"),
-        density_row($server; "used_per_compressed";
-            "used / compressed"),
+        density_row($server; "filled"; "used / compressed, filled"),
+        density_row($server; "overwritten"; "used / compressed, overwritten"),
+        density_row($server; "compacted"; "used / compressed, compacted"),
         density_row($server; "written_per_resident"; "written / resident"));
 
 # Input: what summary made.

@@ -28,11 +28,13 @@
 #   Processor time per request is the server's alone, user and system, all
 #             threads, to the nanosecond (load_cpu.h).
 #   Density   a new server for each page file, its disk as large as the file,
-#             filled once, in order. The first row is bytes written over
-#             mem_used_total + metadata_bytes as zsctl tells them, the last
-#             is bytes written over how much larger the process's VmRSS is
-#             than that of the same server with an empty disk of 1 MiB: it can
-#             be asked of any server.
+#             filled once, in order. "written / resident": bytes written over
+#             how much larger the process's VmRSS is than that of the same
+#             server with an empty disk of 1 MiB, which can be asked of any
+#             server. For zsd, from what zsctl tells: bytes written over
+#             mem_used_total + metadata_bytes, and that sum over the compressed
+#             bytes, also after 4 KiB writes of random pages to random places,
+#             two for each page of the disk, and after compaction.
 # Nothing is asserted: a slow run is not an error.
 set -euo pipefail
 
@@ -237,6 +239,22 @@ own_sizes() { # NAME
     esac
 }
 
+# Sizes after the fill, after every page was replaced about twice, and after
+# compaction, for those servers that tell: one array.
+weigh_in_use() { # NAME NR_PAGES
+    own_sizes "$1"
+    case $1 in
+    zsd-*)
+        load "$1" --mix 0:100:0 --depth 32 --requests "$((2 * $2))" \
+            >"$work/overwrite.log"
+        own_sizes "$1"
+        "$build/zsctl" --control "$work/$1.sock.ctl" compact \
+            >"$work/compact.log"
+        own_sizes "$1"
+        ;;
+    esac
+}
+
 weigh() { # NAME LABEL FILE...
     local name=$1 label=$2 bytes before after
     local -a page_options=()
@@ -249,8 +267,8 @@ weigh() { # NAME LABEL FILE...
     start_server "$name" "$bytes"
     load "$name" --prefill --requests 0 --block-bytes 64K --depth 4
     after=$(resident_bytes "${pid_of[$name]}")
-    own_sizes "$name" |
-        jq -c -L "$here" --arg server "$name" --arg pages "$label" \
+    weigh_in_use "$name" "$((bytes / 4096))" |
+        jq -cs -L "$here" --arg server "$name" --arg pages "$label" \
             --argjson bytes "$bytes" --argjson resident "$((after - before))" \
             'import "bench-summary" as s;
              {$server, $pages, $bytes, $resident, sizes: .} | s::density' \
