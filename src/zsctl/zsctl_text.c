@@ -58,6 +58,10 @@ char *text_uptime(uint64_t seconds, char text[TEXT_BYTES])
 	} units[] = {{"d", 86400}, {"h", 3600}, {"min", 60}, {"s", 1}};
 	size_t i = 0;
 
+	if (seconds < 60) {
+		(void)snprintf(text, TEXT_BYTES, "%" PRIu64 " s", seconds);
+		return text;
+	}
 	while (i + 2 < ARRAY_SIZE(units) && seconds < units[i].seconds)
 		i++;
 	(void)snprintf(text, TEXT_BYTES, "%" PRIu64 " %s %" PRIu64 " %s",

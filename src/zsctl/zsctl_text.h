@@ -29,7 +29,7 @@ char *text_value(const json_t *value, enum text_unit unit,
 /* text_plain() - copy @from, cut to fit and made plain as above */
 char *text_plain(const char *from, char *text, size_t bytes);
 
-/* text_uptime() - "3 d 4 h 5 min", the two largest units. Return: @text. */
+/* text_uptime() - "3 d 4 h", "12 min 3 s", "7 s". Return: @text. */
 char *text_uptime(uint64_t seconds, char text[TEXT_BYTES]);
 
 #endif
