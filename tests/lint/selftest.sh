@@ -102,6 +102,21 @@ forgotten_in_makefile.c: in git but not in the tarball
 forgotten_in_git.c: in the tarball but not in git
 END
 
+expect man "$bad/man/program" "$bad/man/page.1" <<'END'
+page.1: OPTIONS lacks -a,--alpha=N there
+page.1: OPTIONS has -a,--alpha=M there, --help has not
+page.1: OPTIONS lacks --beta=PATH there
+page.1: OPTIONS has --beta=PATH there, --help has not
+page.1: OPTIONS lacks --epsilon there
+page.1: COMMANDS lacks second there
+page.1: COMMANDS has third there, --help has not
+macro 'NOSUCHMACRO' not defined
+END
+expect man "$temp/absent" "$bad/man/page.1" <<'END'
+absent: not built
+man.sh: nothing to look at
+END
+
 # A lint that finds no files at all has looked in the wrong place.
 mkdir "$temp/empty"
 for lint in layers sources words shellcheck headers; do
