@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The verifier must find whatever can be wrong. Each test damages one thing
+ * of a pool that is in order, looks whether the verifier says so, repairs it,
+ * and looks whether it is content again.
+ *
+ * To damage things one has to know where they are: hence zs_internal.h.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pool_rig.h"
+#include "quiet.h"
+#include "suite.h"
+#include "zsmalloc/zs_internal.h"
+
+static struct pool_rig rig;
+
+/* Payloads: chains of one page and of several, one that straddles, huge. */
+static const size_t sizes[] = {20, 204, 1000, 1700, 3600, 4096};
+
+#define NR_EACH 150u
+
+static struct {
+	zs_handle handle; /* none where it was freed */
+	size_t bytes;
+} objects[NR_EACH * ARRAY_SIZE(sizes)];
+
+static const uint32_t nr_objects = ARRAY_SIZE(objects);
+
+/* Zspages that are full, part-filled and growing; free and released pages. */
+static void setup(void)
+{
+	struct zs_pool_params params = RIG_PARAMS;
+
+	params.reserve_pages = 16;
+	rig_open(&rig, &params);
+	for (uint32_t i = 0; i < nr_objects; i++) {
+		objects[i].bytes = sizes[i % ARRAY_SIZE(sizes)];
+		objects[i].handle = rig_put(&rig, objects[i].bytes, i);
+	}
+	for (uint32_t i = 0; i < nr_objects; i++) {
+		if (i % 7 < 3) {
+			zs_free(rig.pool, objects[i].handle);
+			objects[i].handle = ZS_HANDLE_NONE;
+		}
+	}
+	zs_pool_shrink(rig.pool);
+	rig_assert_sound(&rig);
+	ck_assert_uint_eq(rig.pool->arena.nr_free, 16);
+	ck_assert_uint_gt(rig.pool->arena.nr_released, 0);
+}
+
+static void teardown(void)
+{
+	rig_close(&rig);
+}
+
+static bool verifier_complains(void)
+{
+	char text[ZS_VERIFY_TEXT_BYTES];
+	int err = zs_pool_verify(rig.pool, text);
+
+	quiet_assert(err == 0 || err == -EUCLEAN);
+	quiet_assert(memchr(text, '\0', sizeof(text)));
+	quiet_assert(!err == !*text);
+	return err;
+}
+
+/* Flip each bit of @mask in a 32-bit word: each must be noticed. */
+static void assert_bits_matter(uint32_t *word, uint32_t mask, const char *what)
+{
+	const uint32_t good = *word;
+
+	for (unsigned bit = 0; bit < 32; bit++) {
+		bool noticed;
+
+		if (!(mask >> bit & 1))
+			continue;
+		*word = good ^ (uint32_t)1 << bit;
+		noticed = verifier_complains();
+		*word = good;
+		if (!noticed)
+			ck_abort_msg("%s: bit %u of %08x", what, bit, good);
+	}
+	quiet_assert(!verifier_complains());
+}
+
+/* The same for a number anywhere: one more, one less. */
+static void assert_count_matters(uint64_t *count, const char *what)
+{
+	const uint64_t good = *count;
+
+	for (int i = -1; i <= 1; i += 2) {
+		bool noticed;
+
+		*count = good + (uint64_t)(int64_t)i;
+		noticed = verifier_complains();
+		*count = good;
+		if (!noticed)
+			ck_abort_msg("%s: %llu for %llu", what,
+				     (unsigned long long)good +
+					     (unsigned long long)i,
+				     (unsigned long long)good);
+	}
+	quiet_assert(!verifier_complains());
+}
+
+static uint64_t entry_of(zs_handle handle)
+{
+	return atomic_load(&rig.pool->handles.entries[handle]);
+}
+
+/* The header in front of a live object that is not huge, or NULL. */
+static uint32_t *header_of(uint32_t i)
+{
+	const struct zs_class *class;
+	struct zs_place place;
+	uint64_t entry;
+
+	if (!objects[i].handle)
+		return NULL;
+	entry = entry_of(objects[i].handle);
+	class = &rig.pool->classes[zs_entry_class(entry)];
+	if (class->is_huge)
+		return NULL;
+	place.page = zs_entry_page(entry);
+	place.offset_bytes = zs_entry_obj(entry) * class->geometry.size_bytes %
+			     ZSD_PAGE_BYTES;
+	return zs_obj_header(rig.pool, place);
+}
+
+static struct zs_page *page_of(uint32_t i)
+{
+	return &rig.pool->arena
+			.pages[zs_entry_page(entry_of(objects[i].handle))];
+}
+
+/* --- what stands in the mapping ------------------------------------------ */
+
+START_TEST(every_bit_of_a_header_matters)
+{
+	unsigned nr = 0;
+
+	for (uint32_t i = 0; i < nr_objects; i += 5) {
+		uint32_t *header = header_of(i);
+
+		if (!header)
+			continue;
+		assert_bits_matter(header, UINT32_MAX, "header");
+		nr++;
+	}
+	ck_assert_uint_gt(nr, 50);
+}
+END_TEST
+
+START_TEST(exchanged_headers_are_found)
+{
+	uint32_t *a = NULL, *b, header;
+
+	for (uint32_t i = 0; i < nr_objects; i++) {
+		b = header_of(i);
+		if (!b)
+			continue;
+		if (a) {
+			header = *a;
+			*a = *b;
+			*b = header;
+			quiet_assert(verifier_complains());
+			*b = *a;
+			*a = header;
+			quiet_assert(!verifier_complains());
+		}
+		a = b;
+	}
+	ck_assert_ptr_nonnull(a);
+}
+END_TEST
+
+/* Headers of free objects: of those that we free, their zspages staying. */
+START_TEST(damaged_free_lists_are_found)
+{
+	unsigned nr = 0;
+
+	for (uint32_t i = 0; i < nr_objects; i += 5) {
+		uint32_t *header = header_of(i), allocated, good;
+		uint64_t pages;
+
+		if (!header)
+			continue;
+		allocated = *header;
+		pages = rig_stats(&rig).pages_used;
+		zs_free(rig.pool, objects[i].handle);
+		objects[i].handle = ZS_HANDLE_NONE;
+		if (rig_stats(&rig).pages_used != pages)
+			continue;
+		good = *header;
+		*header = allocated;
+		quiet_assert(verifier_complains());
+		*header = zs_header_free((good >> 1) ^ 1); /* another object */
+		quiet_assert(verifier_complains());
+		*header = zs_header_free(2000); /* no zspage has so many */
+		quiet_assert(verifier_complains());
+		*header = good;
+		quiet_assert(!verifier_complains());
+		nr++;
+	}
+	ck_assert_uint_gt(nr, 20);
+}
+END_TEST
+
+START_TEST(every_bit_of_a_live_entry_matters)
+{
+	unsigned char *entries = rig.map.base + rig.pool->handles.offset;
+	const uint64_t not_pin = ~ZS_ENTRY_PINNED;
+	uint32_t masks[2];
+
+	memcpy(masks, &not_pin, sizeof(masks));
+	for (uint32_t i = 0; i < nr_objects; i += 5) {
+		uint32_t *halves;
+
+		if (!objects[i].handle)
+			continue;
+		halves = (uint32_t *)(void *)(entries +
+					      objects[i].handle *
+						      sizeof(uint64_t));
+		assert_bits_matter(&halves[0], masks[0], "entry");
+		assert_bits_matter(&halves[1], masks[1], "entry");
+	}
+}
+END_TEST
+
+/* Every live handle leads to an object that leads back. */
+START_TEST(a_live_entry_without_an_object_is_found)
+{
+	struct zs_handles *handles = &rig.pool->handles;
+	zs_handle live = ZS_HANDLE_NONE;
+	unsigned nr = 0;
+
+	for (uint32_t i = 0; i < nr_objects && !live; i++)
+		live = objects[i].handle;
+	for (zs_handle h = 1; h < handles->nr_fresh; h++) {
+		uint64_t good = entry_of(h);
+
+		if (good & ZS_ENTRY_LIVE)
+			continue;
+		atomic_store(&handles->entries[h], entry_of(live));
+		quiet_assert(verifier_complains());
+		atomic_store(&handles->entries[h], good);
+		nr++;
+	}
+	ck_assert_uint_gt(nr, 0);
+	quiet_assert(!verifier_complains());
+}
+END_TEST
+
+/* Bits of the descriptor's last word that all kinds of pages have. */
+static uint32_t kind_and_class_mask(void)
+{
+	struct zs_page page = {.kind = 3, .class_idx = 0xff};
+	uint32_t words[4];
+
+	memcpy(words, &page, sizeof(words));
+	return words[3];
+}
+
+/* Descriptors of the pages that objects start in, whatever kind they are. */
+START_TEST(every_field_of_a_used_page_matters)
+{
+	unsigned nr_heads = 0, nr_tails = 0;
+
+	for (uint32_t i = 0; i < nr_objects; i += 5) {
+		struct zs_page *page;
+		uint32_t *words;
+
+		if (!objects[i].handle)
+			continue;
+		page = page_of(i);
+		words = (uint32_t *)(void *)page;
+		assert_bits_matter(&words[0], UINT32_MAX, "next");
+		assert_bits_matter(&words[1], UINT32_MAX, "prev or head");
+		if (page->kind == ZS_PAGE_TAIL) {
+			assert_bits_matter(&words[3], kind_and_class_mask(),
+					   "kind, class");
+			nr_tails++;
+			continue;
+		}
+		assert_bits_matter(&words[2], UINT32_MAX, "list_next");
+		assert_bits_matter(&words[3], UINT32_MAX,
+				   "kind, class, inuse, freeobj");
+		nr_heads++;
+	}
+	ck_assert_uint_gt(nr_heads, 0);
+	ck_assert_uint_gt(nr_tails, 0);
+}
+END_TEST
+
+static void assert_free_chain_is_watched(uint32_t first)
+{
+	struct zs_page *pages = rig.pool->arena.pages;
+	unsigned nr = 0;
+
+	for (uint32_t page = first; page != ZS_PAGE_NONE && nr < 20;
+	     page = pages[page].next, nr++) {
+		uint32_t *words = (uint32_t *)(void *)&pages[page];
+
+		assert_bits_matter(&words[0], UINT32_MAX, "next of free page");
+		assert_bits_matter(&words[3], 0x3, "kind of free page");
+	}
+	ck_assert_uint_gt(nr, 0);
+}
+
+START_TEST(damaged_chains_of_free_pages_are_found)
+{
+	assert_free_chain_is_watched(rig.pool->arena.free_head);
+	assert_free_chain_is_watched(rig.pool->arena.released_head);
+}
+END_TEST
+
+/* --- what is derived ----------------------------------------------------- */
+
+START_TEST(wrong_counts_of_a_class_are_found)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct zs_class *class =
+			&rig.pool->classes[zs_lookup_class_index(rig.pool,
+								 sizes[i])];
+
+		assert_count_matters(&class->obj_used, "obj_used");
+		assert_count_matters(&class->obj_allocated, "obj_allocated");
+		assert_count_matters(&class->nr_pages, "nr_pages");
+		for (unsigned g = 0; g < ZS_NR_GROUPS; g++)
+			assert_count_matters(&class->nr_zspages[g],
+					     "nr_zspages");
+	}
+}
+END_TEST
+
+START_TEST(wrong_list_heads_are_found)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct zs_class *class =
+			&rig.pool->classes[zs_lookup_class_index(rig.pool,
+								 sizes[i])];
+
+		for (unsigned g = 0; g < ZS_NR_GROUPS; g++)
+			assert_bits_matter(&class->first_zspage[g], UINT32_MAX,
+					   "first_zspage");
+	}
+}
+END_TEST
+
+START_TEST(wrong_counts_of_the_arena_are_found)
+{
+	struct zs_arena *arena = &rig.pool->arena;
+
+	assert_count_matters(&arena->nr_used, "nr_used");
+	assert_count_matters(&arena->nr_free, "nr_free");
+	assert_count_matters(&arena->nr_released, "nr_released");
+	assert_count_matters(&arena->nr_top, "nr_top");
+}
+END_TEST
+
+/* A page that the arena counts as used, but no class has. */
+START_TEST(a_lost_page_is_found)
+{
+	struct zs_arena *arena = &rig.pool->arena;
+	uint32_t page = arena->free_head;
+
+	arena->free_head = arena->pages[page].next;
+	arena->nr_free--;
+	arena->nr_used++;
+	ck_assert(verifier_complains());
+	arena->nr_used--;
+	arena->nr_free++;
+	arena->free_head = page;
+	ck_assert(!verifier_complains());
+}
+END_TEST
+
+/* Also where nothing was ever stored, and in a pool filled and emptied. */
+START_TEST(an_empty_pool_is_in_order)
+{
+	const struct zs_pool_params params = RIG_PARAMS;
+	struct pool_rig empty;
+
+	rig_open(&empty, &params);
+	rig_assert_sound(&empty);
+	rig_close(&empty);
+	for (uint32_t i = 0; i < nr_objects; i++) {
+		if (objects[i].handle)
+			zs_free(rig.pool, objects[i].handle);
+	}
+	rig_assert_sound(&rig);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("zsmalloc/verify");
+	TCase *tc = tcase_create("verify");
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, every_bit_of_a_header_matters);
+	tcase_add_test(tc, exchanged_headers_are_found);
+	tcase_add_test(tc, damaged_free_lists_are_found);
+	tcase_add_test(tc, every_bit_of_a_live_entry_matters);
+	tcase_add_test(tc, a_live_entry_without_an_object_is_found);
+	tcase_add_test(tc, every_field_of_a_used_page_matters);
+	tcase_add_test(tc, damaged_chains_of_free_pages_are_found);
+	tcase_add_test(tc, wrong_counts_of_a_class_are_found);
+	tcase_add_test(tc, wrong_list_heads_are_found);
+	tcase_add_test(tc, wrong_counts_of_the_arena_are_found);
+	tcase_add_test(tc, a_lost_page_is_found);
+	tcase_add_test(tc, an_empty_pool_is_in_order);
+	suite_add_tcase(suite, tc);
+	return suite_run(suite);
+}
