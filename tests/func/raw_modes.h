@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * raw_modes - what rawclient can do to a server
+ *
+ * Each mode ends the program with an error where the server does not do what
+ * the mode says it must.
+ */
+#ifndef ZSD_FUNC_RAW_MODES_H
+#define ZSD_FUNC_RAW_MODES_H
+
+/* Arguments after the name of the mode, as many as its usage names. */
+typedef void raw_mode_fn(const char *socket_path, char **args);
+
+raw_mode_fn raw_errors;
+raw_mode_fn raw_garbage;
+raw_mode_fn raw_steady;
+
+/* Reads a decimal number, or ends the program. */
+unsigned long raw_number(const char *text);
+
+#endif

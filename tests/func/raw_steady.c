@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The mode steady: connections that stay, and a stretch of requests on them
+ * that somebody can look at the server before and after:
+ *
+ *   negotiates, runs the warm-up, prints "warm", waits for a line of input,
+ *   runs the requests, prints "done", waits for a line of input, ends.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <error.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "base/compiler.h"
+#include "base/units.h"
+#include "load_wire.h"
+#include "raw_conn.h"
+#include "raw_modes.h"
+#include "rng.h"
+#include "synthetic.h"
+
+#define MAX_CONNECTIONS 64u
+
+/* Requests sent in one go on a connection before their replies are taken. */
+#define BATCH 16u
+
+/*
+ * Bytes of reads in one batch: they fit the server's socket buffer, so that
+ * it can take a whole batch while nobody reads what it answers.
+ */
+#define MAX_BATCH_READ_BYTES (64 * 1024u)
+
+/* Longest write, and longest trim or zeroing, bytes. */
+#define MAX_WRITE_BYTES (256 * 1024u)
+#define MAX_ZERO_BYTES	(1024 * 1024u)
+
+#define NR_PAGES 1024u
+
+#define BATCH_BYTES (BATCH * (WIRE_REQUEST_BYTES + MAX_WRITE_BYTES))
+
+struct steady {
+	struct rng rng;
+	unsigned nr_connections;
+	int fds[MAX_CONNECTIONS];
+	uint64_t disk_bytes;
+	unsigned char *pages; /* to be written: NR_PAGES of them */
+	unsigned char *out; /* a batch: BATCH_BYTES */
+	size_t out_bytes;
+	uint32_t read_bytes[BATCH]; /* data of each reply to the batch */
+	uint32_t batch_read_bytes; /* sum of them */
+};
+
+/* What a mixed load is made of, in percent. */
+static const struct share {
+	uint16_t type;
+	unsigned percent;
+} mix[] = {
+	{WIRE_CMD_WRITE, 42},	    {WIRE_CMD_READ, 40}, {WIRE_CMD_TRIM, 8},
+	{WIRE_CMD_WRITE_ZEROES, 5}, {WIRE_CMD_CACHE, 3}, {WIRE_CMD_FLUSH, 2},
+};
+
+static uint16_t choose_type(struct steady *s)
+{
+	unsigned point = (unsigned)rng_below(&s->rng, 100);
+	size_t i = 0;
+
+	while (point >= mix[i].percent)
+		point -= mix[i++].percent;
+	return mix[i].type;
+}
+
+/* Whole pages at page borders mostly, as swap does; else any bytes. */
+static void choose_range(struct steady *s, uint32_t max_bytes,
+			 struct raw_request *request)
+{
+	uint32_t length = ZSD_PAGE_BYTES;
+
+	if (rng_below(&s->rng, 4) == 0)
+		length = 1 + (uint32_t)rng_below(&s->rng, max_bytes);
+	request->offset = rng_below(&s->rng, s->disk_bytes - length + 1);
+	request->length = length;
+	if (length == ZSD_PAGE_BYTES)
+		request->offset = align_down(request->offset, ZSD_PAGE_BYTES);
+}
+
+static void choose_request(struct steady *s, struct raw_request *request)
+{
+	request->flags = 0;
+	request->offset = 0;
+	request->length = 0;
+	request->type = choose_type(s);
+	switch (request->type) {
+	case WIRE_CMD_FLUSH:
+		break;
+	case WIRE_CMD_READ:
+		choose_range(s, MAX_BATCH_READ_BYTES, request);
+		if (s->batch_read_bytes + request->length <=
+		    MAX_BATCH_READ_BYTES)
+			break;
+		request->type = WIRE_CMD_CACHE; /* no room for its reply */
+		break;
+	case WIRE_CMD_WRITE:
+		choose_range(s, MAX_WRITE_BYTES, request);
+		break;
+	default:
+		choose_range(s, MAX_ZERO_BYTES, request);
+	}
+}
+
+static void add_payload(struct steady *s, uint32_t length)
+{
+	uint64_t room = (uint64_t)NR_PAGES * ZSD_PAGE_BYTES - length;
+	uint64_t from = rng_below(&s->rng, room + 1);
+
+	if (length == ZSD_PAGE_BYTES)
+		from = align_down(from, ZSD_PAGE_BYTES);
+	memcpy(s->out + s->out_bytes, s->pages + from, length);
+	s->out_bytes += length;
+}
+
+static void fill_batch(struct steady *s, unsigned nr)
+{
+	s->out_bytes = 0;
+	s->batch_read_bytes = 0;
+	for (unsigned i = 0; i < nr; i++) {
+		struct raw_request request = {.cookie = i};
+
+		choose_request(s, &request);
+		raw_encode(&request, s->out + s->out_bytes);
+		s->out_bytes += WIRE_REQUEST_BYTES;
+		s->read_bytes[i] = 0;
+		if (request.type == WIRE_CMD_WRITE)
+			add_payload(s, request.length);
+		if (request.type == WIRE_CMD_READ)
+			s->read_bytes[i] = request.length;
+		s->batch_read_bytes += s->read_bytes[i];
+	}
+}
+
+static void take_replies(struct steady *s, int fd, unsigned nr)
+{
+	static unsigned char data[MAX_BATCH_READ_BYTES];
+
+	for (unsigned i = 0; i < nr; i++) {
+		uint32_t answer = 0;
+		uint64_t cookie = 0;
+		int err = raw_receive_reply(fd, &cookie, &answer);
+
+		if (!err && cookie >= nr)
+			err = -EPROTO;
+		if (!err)
+			err = raw_receive(fd, data, s->read_bytes[cookie]);
+		if (err)
+			error(1, -err, "receiving a reply");
+		if (answer)
+			error(1, (int)answer, "a request failed");
+	}
+}
+
+/* Batches go around the connections, one under way on each at a time. */
+static void run(struct steady *s, unsigned long nr_requests)
+{
+	for (unsigned turn = 0; nr_requests; turn++) {
+		unsigned nr = (unsigned)min_u64(nr_requests, BATCH);
+		int fd = s->fds[turn % s->nr_connections];
+		int err;
+
+		fill_batch(s, nr);
+		err = raw_send(fd, s->out, s->out_bytes);
+		if (err)
+			error(1, -err, "sending");
+		take_replies(s, fd, nr);
+		nr_requests -= nr;
+	}
+}
+
+static void say_and_wait(const char *word)
+{
+	int c;
+
+	puts(word);
+	fflush(stdout);
+	while ((c = getchar()) != '\n') {
+		if (c == EOF)
+			error(1, 0, "nobody waits for us any more");
+	}
+}
+
+static void start(struct steady *s, const char *path)
+{
+	s->pages = malloc((size_t)NR_PAGES * ZSD_PAGE_BYTES);
+	s->out = malloc(BATCH_BYTES);
+	if (!s->pages || !s->out)
+		error(1, ENOMEM, "buffers");
+	synthetic_fill(s->pages, NR_PAGES, rng_next(&s->rng));
+	if (s->nr_connections < 1 || s->nr_connections > MAX_CONNECTIONS)
+		error(2, 0, "from 1 to %u connections", MAX_CONNECTIONS);
+	for (unsigned i = 0; i < s->nr_connections; i++) {
+		s->fds[i] = raw_open(path, &s->disk_bytes);
+		if (s->fds[i] < 0)
+			error(1, -s->fds[i], "%s", path);
+	}
+	if (s->disk_bytes < MAX_ZERO_BYTES)
+		error(1, 0, "the disk is too small");
+}
+
+void raw_steady(const char *path, char **args)
+{
+	struct steady s = {.rng = {raw_number(args[0])}};
+
+	s.nr_connections = (unsigned)raw_number(args[1]);
+	start(&s, path);
+	run(&s, raw_number(args[2]));
+	say_and_wait("warm");
+	run(&s, raw_number(args[3]));
+	say_and_wait("done");
+	free(s.pages);
+	free(s.out);
+}
