@@ -215,26 +215,44 @@ static enum zsctl_exit report(const struct options *options,
 	return command->report(reply->result);
 }
 
-static enum zsctl_exit run(const struct options *options)
+/* Read a line as the reply to what was asked; where it is none, say so. */
+static int parse_reply(const struct options *options, const char *line,
+		       struct ctl_reply *out)
 {
 	struct ctl_reply reply;
 	struct ctl_error error;
-	enum zsctl_exit code;
+	int err;
+
+	err = ctl_reply_parse(line, strlen(line), &reply, &error);
+	/* An error without an id is about the connection, not the request. */
+	if (!err && reply.id != REQUEST_ID &&
+	    (reply.result || reply.id != CTL_NO_ID)) {
+		err = ctl_error_set(&error, -EPROTO, "the id is another one");
+		ctl_reply_fini(&reply);
+	}
+	if (!err) {
+		*out = reply;
+		return 0;
+	}
+	(void)fprintf(stderr,
+		      "zsctl: %s: no reply of zsd's: %s\n"
+		      "zsctl: name zsd's control socket with --control\n",
+		      options->control_path, error.text);
+	return err;
+}
+
+static enum zsctl_exit run(const struct options *options)
+{
+	enum zsctl_exit code = ZSCTL_UNREACHABLE;
+	struct ctl_reply reply;
 	char *line;
 
 	if (ask(options, &line))
-		return ZSCTL_UNREACHABLE;
-	if (ctl_reply_parse(line, strlen(line), &reply, &error)) {
-		(void)fprintf(stderr,
-			      "zsctl: %s: no reply of zsd's: %s\n"
-			      "zsctl: name zsd's control socket with "
-			      "--control\n",
-			      options->control_path, error.text);
-		free(line);
-		return ZSCTL_UNREACHABLE;
+		return code;
+	if (!parse_reply(options, line, &reply)) {
+		code = report(options, &reply, line);
+		ctl_reply_fini(&reply);
 	}
-	code = report(options, &reply, line);
-	ctl_reply_fini(&reply);
 	free(line);
 	if (fflush(stdout) || ferror(stdout)) {
 		(void)fprintf(stderr, "zsctl: cannot write the result: %s\n",

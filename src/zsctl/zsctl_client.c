@@ -104,6 +104,9 @@ static int read_some(int fd, struct ctl_lines *lines)
 		return -errno;
 	if (n == 0)
 		return ctl_lines_has_rest(lines) ? -EPIPE : -ECONNRESET;
+	/* Another kind of server may never send a newline: an NBD one. */
+	if (!ctl_lines_has_rest(lines) && *space != '{')
+		return -EPROTO;
 	ctl_lines_add(lines, (size_t)n);
 	return 0;
 }
@@ -129,25 +132,29 @@ static int read_line(int fd, struct ctl_lines *lines, char **out)
 
 static void explain_exchange(const char *path, int err)
 {
+	static const char look[] = "see whether zsd still runs, and what its "
+				   "log says";
+	static const char elsewhere[] = "name zsd's control socket with "
+					"--control";
 	static const struct {
 		int err;
 		const char *text;
+		const char *advice;
 	} texts[] = {
-		{-ECONNRESET, "zsd hung up without a reply"},
-		{-EPIPE, "zsd hung up in the middle of its reply"},
-		{-EMSGSIZE, "the reply is longer than any of zsd's"},
+		{-ECONNRESET, "zsd hung up without a reply", look},
+		{-EPIPE, "zsd hung up in the middle of its reply", look},
+		{-EPROTO, "that is not zsd's control socket", elsewhere},
+		{-EMSGSIZE, "the reply is longer than any of zsd's", elsewhere},
 	};
-	const char *text = strerror(-err);
+	const char *text = strerror(-err), *advice = look;
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		if (texts[i].err == err)
-			text = texts[i].text;
+		if (texts[i].err != err)
+			continue;
+		text = texts[i].text;
+		advice = texts[i].advice;
 	}
-	(void)fprintf(stderr,
-		      "zsctl: %s: %s\n"
-		      "zsctl: see whether zsd still runs, and in its log why "
-		      "not\n",
-		      path, text);
+	(void)fprintf(stderr, "zsctl: %s: %s\nzsctl: %s\n", path, text, advice);
 }
 
 int zsctl_ask(const char *path, const char *request, size_t bytes, char **reply)

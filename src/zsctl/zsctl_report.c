@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +9,24 @@
 #include "ctl/ctl.h"
 #include "zsctl/zsctl_report.h"
 #include "zsctl/zsctl_text.h"
+
+/*
+ * Whether a result that is to be summed up lacks a member, which has been said
+ * then. @names ends with NULL.
+ */
+static bool lacks(const json_t *result, const char *const *names)
+{
+	for (; *names; names++) {
+		if (json_object_get(result, *names))
+			continue;
+		(void)fprintf(stderr,
+			      "zsctl: zsd's reply lacks '%s'\n"
+			      "zsctl: use the zsctl that came with this zsd\n",
+			      *names);
+		return true;
+	}
+	return false;
+}
 
 /* --- the table of size classes ------------------------------------------- */
 
@@ -48,9 +67,12 @@ enum zsctl_exit report_classes(json_t *result)
 	const json_t *total = json_object_get(result, "total");
 	int widths[ARRAY_SIZE(columns)] = {0};
 	char text[TEXT_BYTES];
+	static const char *const needed[] = {"classes", "total", NULL};
 	const json_t *row;
 	size_t r, i;
 
+	if (lacks(result, needed))
+		return ZSCTL_UNREACHABLE;
 	for (i = 0; i < ARRAY_SIZE(columns); i++) {
 		widen(&widths[i], columns[i]);
 		widen(&widths[i], cell(total, i, text));
@@ -72,7 +94,9 @@ static char *duration_text(const json_t *us_json, char text[TEXT_BYTES])
 {
 	const double us = (double)json_integer_value(us_json);
 
-	if (us < 1e3)
+	if (!json_is_integer(us_json))
+		(void)snprintf(text, TEXT_BYTES, "-");
+	else if (us < 1e3)
 		(void)snprintf(text, TEXT_BYTES, "%.0f us", us);
 	else if (us < 1e6)
 		(void)snprintf(text, TEXT_BYTES, "%.1f ms", us / 1e3);
@@ -83,8 +107,11 @@ static char *duration_text(const json_t *us_json, char text[TEXT_BYTES])
 
 enum zsctl_exit report_compact(json_t *result)
 {
+	static const char *const needed[] = {"bytes_freed", NULL};
 	char size[TEXT_BYTES], pages[TEXT_BYTES], duration[TEXT_BYTES];
 
+	if (lacks(result, needed))
+		return ZSCTL_UNREACHABLE;
 	printf("freed %s (%s pages) in %s\n",
 	       text_value(json_object_get(result, "bytes_freed"), TEXT_SIZE,
 			  size),
@@ -100,8 +127,11 @@ enum zsctl_exit report_verify(json_t *result)
 		json_string_value(json_object_get(result, "problem"));
 	const bool ok = json_is_true(json_object_get(result, "ok"));
 	char pages[TEXT_BYTES], duration[TEXT_BYTES];
+	static const char *const needed[] = {"ok", NULL};
 	char problem_text[CTL_ERROR_TEXT_BYTES];
 
+	if (lacks(result, needed))
+		return ZSCTL_UNREACHABLE;
 	printf("%s: %s stored pages checked in %s\n", ok ? "ok" : "BROKEN",
 	       text_value(json_object_get(result, "pages_checked"), TEXT_PLAIN,
 			  pages),
