@@ -86,6 +86,11 @@ static void on_stop(uv_async_t *stop)
 	}
 }
 
+static void do_nothing(uv_work_t *work)
+{
+	(void)work;
+}
+
 static void control_run(void *arg)
 {
 	struct control *control = arg;
@@ -95,6 +100,12 @@ static void control_run(void *arg)
 	sigemptyset(&set);
 	sigaddset(&set, SIGPIPE);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	/*
+	 * libuv makes the threads of its pool at their first use, and aborts
+	 * where it cannot: now, not when there is data to lose.
+	 */
+	(void)uv_queue_work(&control->loop, &control->first_work, do_nothing,
+			    NULL);
 	uv_run(&control->loop, UV_RUN_DEFAULT);
 }
 

@@ -58,6 +58,7 @@ struct control {
 	uv_pipe_t refusal; /* for the one that is being turned away */
 	bool refusing;
 
+	uv_work_t first_work; /* makes libuv's pool */
 	uv_work_t work; /* the long command that runs */
 	struct control_client *runner; /* whose it is, or NULL */
 	struct list_node waiting; /* clients, in order of asking */
