@@ -47,7 +47,7 @@
 #define CTL_MAX_ID ((json_int_t)(((uint64_t)1 << 53) - 1))
 #define CTL_NO_ID  ((json_int_t)-1) /* null: the request's could not be read */
 
-/* Error codes: X(name, when). Names of errno(3), and sent by name. */
+/* Error codes, X(name): of errno(3), and sent by name. */
 #define CTL_ERRORS(X)                                               \
 	X(EPROTO) /* the line is no request */                      \
 	X(EMSGSIZE) /* the line is too long */                      \
