@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/compiler.h"
+#include "flat_store.h"
+#include "nbd/nbd_proto.h"
+#include "server/worker.h"
+#include "suite.h"
+
+/* Until then everything that is waited for must have come, seconds. */
+#define DEADLINE_S 20
+
+static const struct nbd_export export = {
+	.name = "",
+	.description = "",
+	.size_bytes = (uint64_t)1 << 42,
+	.flags = NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH | NBD_FLAG_SEND_TRIM,
+};
+
+static struct worker *worker;
+
+static void start_worker(unsigned handshake_timeout_s)
+{
+	const struct worker_params params = {
+		.store = flat_store(),
+		.export = &export,
+		.handshake_timeout_s = handshake_timeout_s,
+	};
+
+	ck_assert_int_eq(worker_create(&params, &worker), 0);
+}
+
+static void setup(void)
+{
+	flat_store_reset();
+	start_worker(DEADLINE_S);
+}
+
+/* Ends the worker, which closes all that is left: worker_destroy() stops the
+ * process if anything of libuv's is not put away. */
+static void stop_worker(void)
+{
+	worker_stop(worker);
+	worker_destroy(worker);
+	worker = NULL;
+}
+
+static void teardown(void)
+{
+	if (worker)
+		stop_worker();
+}
+
+/* --- a client ------------------------------------------------------------ */
+
+/* A socket to the worker; receiving from it fails after the deadline. */
+static int connect_client(void)
+{
+	const struct timeval deadline = {.tv_sec = DEADLINE_S};
+	int fds[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	ck_assert_int_eq(setsockopt(fds[0], SOL_SOCKET, SO_RCVTIMEO, &deadline,
+				    sizeof(deadline)),
+			 0);
+	ck_assert_int_eq(worker_give(worker, fds[1], 1), 0);
+	return fds[0];
+}
+
+static void send_all(int fd, const void *data, size_t bytes)
+{
+	const char *p = data;
+	ssize_t n;
+
+	while (bytes) {
+		n = send(fd, p, bytes, MSG_NOSIGNAL);
+		ck_assert_int_gt(n, 0);
+		p += n;
+		bytes -= (size_t)n;
+	}
+}
+
+static void receive_all(int fd, void *data, size_t bytes)
+{
+	char *p = data;
+	ssize_t n;
+
+	while (bytes) {
+		n = recv(fd, p, bytes, 0);
+		ck_assert_int_gt(n, 0);
+		p += n;
+		bytes -= (size_t)n;
+	}
+}
+
+/* The server has closed, having sent nothing more. */
+static void receive_end(int fd)
+{
+	char byte;
+
+	ck_assert_int_eq(recv(fd, &byte, 1, 0), 0);
+	close(fd);
+}
+
+static size_t put_option(unsigned char *p, uint32_t option, uint32_t bytes)
+{
+	store_be64(p, NBD_IHAVEOPT);
+	store_be32(p + 8, option);
+	store_be32(p + 12, bytes);
+	memset(p + 16, 0, bytes);
+	return 16 + bytes;
+}
+
+/* Client flags and GO for the default export. */
+#define HANDSHAKE_BYTES (4 + 16 + 6)
+#define GREETING_BYTES	18
+#define GO_REPLY_BYTES	(32 + 20)
+
+static void put_handshake(unsigned char p[HANDSHAKE_BYTES])
+{
+	store_be32(p, NBD_FLAG_C_FIXED_NEWSTYLE | NBD_FLAG_C_NO_ZEROES);
+	put_option(p + 4, NBD_OPT_GO, 6);
+}
+
+static void receive_welcome(int fd)
+{
+	unsigned char bytes[GREETING_BYTES + GO_REPLY_BYTES];
+
+	receive_all(fd, bytes, sizeof(bytes));
+	ck_assert_uint_eq(load_be64(bytes), NBD_MAGIC);
+	ck_assert_uint_eq(load_be64(bytes + GREETING_BYTES), NBD_REP_MAGIC);
+}
+
+static int connect_served(void)
+{
+	unsigned char handshake[HANDSHAKE_BYTES];
+	int fd = connect_client();
+
+	put_handshake(handshake);
+	send_all(fd, handshake, sizeof(handshake));
+	receive_welcome(fd);
+	return fd;
+}
+
+static void put_request(unsigned char p[NBD_REQUEST_BYTES], uint16_t type,
+			uint64_t cookie, uint64_t offset, uint32_t length)
+{
+	store_be32(p, NBD_REQUEST_MAGIC);
+	store_be16(p + 4, 0);
+	store_be16(p + 6, type);
+	store_be64(p + 8, cookie);
+	store_be64(p + 16, offset);
+	store_be32(p + 24, length);
+}
+
+static void send_request(int fd, uint16_t type, uint64_t cookie,
+			 uint64_t offset, uint32_t length)
+{
+	unsigned char bytes[NBD_REQUEST_BYTES];
+
+	put_request(bytes, type, cookie, offset, length);
+	send_all(fd, bytes, sizeof(bytes));
+}
+
+static void receive_reply(int fd, uint64_t cookie, uint32_t error)
+{
+	unsigned char bytes[NBD_SIMPLE_REPLY_BYTES];
+
+	receive_all(fd, bytes, sizeof(bytes));
+	ck_assert_uint_eq(load_be32(bytes), NBD_SIMPLE_REPLY_MAGIC);
+	ck_assert_uint_eq(load_be32(bytes + 4), error);
+	ck_assert_uint_eq(load_be64(bytes + 8), cookie);
+}
+
+/* The data of a read, which must be what the store holds. */
+static void receive_data(int fd, uint64_t offset, size_t bytes)
+{
+	unsigned char *data = malloc(bytes);
+
+	ck_assert_ptr_nonnull(data);
+	receive_all(fd, data, bytes);
+	ck_assert(memcmp(data, flat.bytes + offset, bytes) == 0);
+	free(data);
+}
+
+/* Waits until the worker has no connection left. */
+static void wait_for_no_conns(void)
+{
+	const struct timespec moment = {.tv_nsec = 1000000};
+	const time_t end = time(NULL) + DEADLINE_S;
+
+	while (worker_nr_conns(worker)) {
+		ck_assert_int_lt(time(NULL), end);
+		nanosleep(&moment, NULL);
+	}
+}
+
+static uint64_t nr_handshake_failures(void)
+{
+	struct server_requests requests = {0};
+	struct server_connections connections = {0};
+
+	wait_for_no_conns();
+	worker_count(worker, &requests, &connections);
+	ck_assert_uint_eq(connections.open, 0);
+	return connections.handshake_failures;
+}
+
+/* --- served -------------------------------------------------------------- */
+
+START_TEST(a_client_is_served)
+{
+	static unsigned char data[10000];
+	struct server_requests requests = {0};
+	struct server_connections connections = {0};
+	int fd = connect_served();
+
+	memset(data, 'd', sizeof(data));
+	send_request(fd, NBD_CMD_WRITE, 1, 5000, sizeof(data));
+	send_all(fd, data, sizeof(data));
+	receive_reply(fd, 1, 0);
+	ck_assert_mem_eq(flat.bytes + 5000, data, sizeof(data));
+	send_request(fd, NBD_CMD_READ, 2, 4096, 20000);
+	receive_reply(fd, 2, 0);
+	receive_data(fd, 4096, 20000);
+	worker_count(worker, &requests, &connections);
+	ck_assert_uint_eq(requests.write, 1);
+	ck_assert_uint_eq(requests.write_bytes, sizeof(data));
+	ck_assert_uint_eq(connections.open, 1);
+	send_request(fd, NBD_CMD_DISC, 3, 0, 0);
+	receive_end(fd);
+	ck_assert_uint_eq(nr_handshake_failures(), 0);
+}
+END_TEST
+
+START_TEST(all_may_be_sent_at_once_and_the_end_too)
+{
+	unsigned char bytes[HANDSHAKE_BYTES + 2 * NBD_REQUEST_BYTES];
+	int fd = connect_client();
+
+	put_handshake(bytes);
+	put_request(bytes + HANDSHAKE_BYTES, NBD_CMD_READ, 1, 0, 4096);
+	put_request(bytes + HANDSHAKE_BYTES + NBD_REQUEST_BYTES, NBD_CMD_FLUSH,
+		    2, 0, 0);
+	send_all(fd, bytes, sizeof(bytes));
+	ck_assert_int_eq(shutdown(fd, SHUT_WR), 0);
+	receive_welcome(fd);
+	receive_reply(fd, 1, 0);
+	receive_data(fd, 0, 4096);
+	receive_reply(fd, 2, 0);
+	receive_end(fd);
+}
+END_TEST
+
+START_TEST(a_request_without_magic_closes_after_the_answers)
+{
+	static const unsigned char bytes[NBD_REQUEST_BYTES];
+	int fd = connect_served();
+
+	send_request(fd, NBD_CMD_FLUSH, 1, 0, 0);
+	send_all(fd, bytes, sizeof(bytes));
+	receive_reply(fd, 1, 0);
+	receive_end(fd);
+}
+END_TEST
+
+/* --- handshakes that fail ------------------------------------------------ */
+
+START_TEST(a_handshake_has_a_deadline)
+{
+	unsigned char bytes[HANDSHAKE_BYTES];
+	unsigned char greeting[GREETING_BYTES];
+	int fd;
+
+	stop_worker();
+	start_worker(1);
+	fd = connect_client();
+	put_handshake(bytes);
+	send_all(fd, bytes, (size_t)_i);
+	receive_all(fd, greeting, sizeof(greeting));
+	receive_end(fd);
+	ck_assert_uint_eq(nr_handshake_failures(), 1);
+}
+END_TEST
+
+START_TEST(a_client_that_was_served_has_none)
+{
+	struct timespec longer = {.tv_sec = 1, .tv_nsec = 200000000};
+	int fd;
+
+	stop_worker();
+	start_worker(1);
+	fd = connect_served();
+	nanosleep(&longer, NULL); /* what must not happen is given its time */
+	send_request(fd, NBD_CMD_FLUSH, 1, 0, 0);
+	receive_reply(fd, 1, 0);
+	close(fd);
+}
+END_TEST
+
+START_TEST(a_client_that_goes_away_early_is_counted)
+{
+	close(connect_client());
+	ck_assert_uint_eq(nr_handshake_failures(), 1);
+}
+END_TEST
+
+START_TEST(a_client_that_aborts_is_no_failure)
+{
+	unsigned char bytes[4 + 16], reply[GREETING_BYTES + 20];
+	int fd = connect_client();
+
+	store_be32(bytes, NBD_FLAG_C_FIXED_NEWSTYLE);
+	put_option(bytes + 4, NBD_OPT_ABORT, 0);
+	send_all(fd, bytes, sizeof(bytes));
+	receive_all(fd, reply, sizeof(reply));
+	receive_end(fd);
+	ck_assert_uint_eq(nr_handshake_failures(), 0);
+}
+END_TEST
+
+/* More answers than the send buffer holds, to a client that reads late. */
+START_TEST(a_handshake_waits_for_its_reader)
+{
+	const unsigned nr = 60, nr_infos = 3000;
+	unsigned char flags[4], option[16 + 6 + 2 * 3000] = {0};
+	unsigned char reply[20];
+	int fd = connect_client();
+
+	store_be32(flags, NBD_FLAG_C_FIXED_NEWSTYLE | NBD_FLAG_C_NO_ZEROES);
+	send_all(fd, flags, sizeof(flags));
+	put_option(option, NBD_OPT_INFO, 6 + 2 * nr_infos);
+	store_be16(option + 16 + 4, (uint16_t)nr_infos);
+	for (unsigned i = 0; i < nr; i++)
+		send_all(fd, option, sizeof(option));
+	put_option(option, NBD_OPT_ABORT, 0);
+	send_all(fd, option, 16);
+	receive_all(fd, reply, GREETING_BYTES);
+	for (unsigned i = 0; i < nr; i++) {
+		unsigned char info[GO_REPLY_BYTES];
+
+		receive_all(fd, info, sizeof(info));
+	}
+	receive_all(fd, reply, sizeof(reply));
+	receive_end(fd);
+}
+END_TEST
+
+START_TEST(noise_does_no_harm)
+{
+	unsigned char bytes[HANDSHAKE_BYTES + 2000];
+	unsigned seed = 1;
+
+	for (unsigned round = 0; round < 300; round++) {
+		int fd = connect_client();
+
+		for (size_t i = 0; i < sizeof(bytes); i++)
+			bytes[i] = (unsigned char)rand_r(&seed);
+		put_handshake(bytes);
+		if (round % 2)
+			bytes[(unsigned)rand_r(&seed) % HANDSHAKE_BYTES] ^= 4;
+		if (round % 3)
+			put_request(bytes + HANDSHAKE_BYTES,
+				    (uint16_t)(rand_r(&seed) % 9),
+				    (uint64_t)rand_r(&seed), round * 512u,
+				    (uint32_t)rand_r(&seed) >> round % 32);
+		/* The server may have closed: nothing need be received. */
+		(void)!send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL);
+		close(fd);
+	}
+	wait_for_no_conns();
+}
+END_TEST
+
+/* --- side by side -------------------------------------------------------- */
+
+START_TEST(a_slow_reader_stalls_nobody_else)
+{
+	const unsigned nr = 64, length = 1u << 20;
+	int slow = connect_served(), quick = connect_served();
+
+	memset(flat.bytes, 's', FLAT_STORE_BYTES);
+	for (unsigned i = 0; i < nr; i++)
+		send_request(slow, NBD_CMD_READ, i, i * 512u, length);
+	for (unsigned i = 0; i < 100; i++) {
+		send_request(quick, NBD_CMD_READ, i, 0, 4096);
+		receive_reply(quick, i, 0);
+		receive_data(quick, 0, 4096);
+	}
+	for (unsigned i = 0; i < nr; i++) {
+		receive_reply(slow, i, 0);
+		receive_data(slow, i * 512u, length);
+	}
+	close(slow);
+	close(quick);
+}
+END_TEST
+
+/* One that asks, and goes away without reading, is let go of. */
+START_TEST(a_reader_that_goes_away_is_let_go_of)
+{
+	int fd = connect_served();
+
+	for (unsigned i = 0; i < 64; i++)
+		send_request(fd, NBD_CMD_READ, i, 0, 1u << 20);
+	close(fd);
+	wait_for_no_conns();
+}
+END_TEST
+
+START_TEST(a_long_trim_lets_others_through)
+{
+	int slow = connect_served(), quick = connect_served();
+
+	flat_store_hold();
+	send_request(slow, NBD_CMD_TRIM, 1, 0, UINT32_MAX - 4095);
+	flat_store_wait_held();
+	send_request(quick, NBD_CMD_READ, 2, 0, 4096);
+	flat_store_release();
+	receive_reply(quick, 2, 0);
+	receive_data(quick, 0, 4096);
+	receive_reply(slow, 1, 0);
+	/* Of more than a thousand slices two at most came before it. */
+	ck_assert_uint_le(flat.nr_calls_at_read, 3);
+	ck_assert_uint_gt(flat.nr_calls, 1000);
+	close(slow);
+	close(quick);
+}
+END_TEST
+
+/* --- stop ---------------------------------------------------------------- */
+
+START_TEST(stop_answers_what_was_sent)
+{
+	static unsigned char bytes[1000 * NBD_REQUEST_BYTES];
+	const unsigned nr = 1000;
+	int fd = connect_served();
+
+	flat_store_hold();
+	for (unsigned i = 0; i < nr; i++)
+		put_request(bytes + (size_t)i * NBD_REQUEST_BYTES, NBD_CMD_READ,
+			    i, i * 4096u, 4096);
+	send_all(fd, bytes, NBD_REQUEST_BYTES);
+	flat_store_wait_held();
+	send_all(fd, bytes + NBD_REQUEST_BYTES,
+		 sizeof(bytes) - NBD_REQUEST_BYTES);
+	worker_stop(worker);
+	flat_store_release();
+	for (unsigned i = 0; i < nr; i++) {
+		receive_reply(fd, i, 0);
+		receive_data(fd, i * 4096u, 4096);
+	}
+	receive_end(fd);
+	worker_destroy(worker);
+	worker = NULL;
+}
+END_TEST
+
+/* It waits for the second half of a write, but for nothing after it. */
+START_TEST(stop_lets_a_write_finish)
+{
+	static const unsigned char data[1u << 20];
+	int fd = connect_served();
+
+	memset(flat.bytes, 'x', sizeof(data));
+	flat_store_hold();
+	send_request(fd, NBD_CMD_WRITE, 1, 0, sizeof(data));
+	send_all(fd, data, 8192);
+	flat_store_wait_held();
+	worker_stop(worker);
+	flat_store_release();
+	send_all(fd, data + 8192, sizeof(data) - 8192);
+	receive_reply(fd, 1, 0);
+	receive_end(fd);
+	worker_destroy(worker);
+	worker = NULL;
+	ck_assert(memcmp(flat.bytes, data, sizeof(data)) == 0);
+}
+END_TEST
+
+START_TEST(stop_closes_who_is_idle_or_shaking_hands)
+{
+	unsigned char greeting[GREETING_BYTES];
+	int idle = connect_served(), early = connect_client();
+
+	receive_all(early, greeting, sizeof(greeting));
+	stop_worker();
+	receive_end(idle);
+	receive_end(early);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("server-worker");
+	TCase *tc = tcase_create("worker");
+
+	tcase_set_timeout(tc, 2 * DEADLINE_S);
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, a_client_is_served);
+	tcase_add_test(tc, all_may_be_sent_at_once_and_the_end_too);
+	tcase_add_test(tc, a_request_without_magic_closes_after_the_answers);
+	tcase_add_loop_test(tc, a_handshake_has_a_deadline, 0, 2);
+	tcase_add_test(tc, a_client_that_was_served_has_none);
+	tcase_add_test(tc, a_client_that_goes_away_early_is_counted);
+	tcase_add_test(tc, a_client_that_aborts_is_no_failure);
+	tcase_add_test(tc, a_handshake_waits_for_its_reader);
+	tcase_add_test(tc, noise_does_no_harm);
+	tcase_add_test(tc, a_slow_reader_stalls_nobody_else);
+	tcase_add_test(tc, a_reader_that_goes_away_is_let_go_of);
+	tcase_add_test(tc, a_long_trim_lets_others_through);
+	tcase_add_test(tc, stop_answers_what_was_sent);
+	tcase_add_test(tc, stop_lets_a_write_finish);
+	tcase_add_test(tc, stop_closes_who_is_idle_or_shaking_hands);
+	suite_add_tcase(suite, tc);
+	return suite_run(suite);
+}
