@@ -21,10 +21,12 @@
 #             thread, because two on one core would only cost switches.
 #   Rounds    every round runs every load on every server in turn, so that a
 #             change of the machine's mood hits all alike. Figures are medians
-#             over the rounds, with the lowest and the highest. What other
-#             processes took of the machine meanwhile is printed too: above a
-#             few percent, requests per second mean little, and processor time
-#             per request is to be preferred.
+#             over the rounds, with the lowest and the highest.
+#   Noise     a run during which other processes took more than a tenth of a
+#             core is repeated, three times at most, and the quietest is kept
+#             (--quick: not repeated). What they took is printed too: where it
+#             is more, requests per second mean little, and processor time per
+#             request is to be preferred.
 #   Processor time per request is the server's alone, user and system, all
 #             threads, to the nanosecond (load_cpu.h).
 #   Density   a new server for each page file, its disk as large as the file,
@@ -40,7 +42,9 @@ set -euo pipefail
 
 # --- what to do --------------------------------------------------------------
 rounds=5
-seconds=2
+seconds=1
+tries=4   # to find the machine quiet, each time
+quiet=0.1 # what others may take of a core, for that
 disk_bytes=$((256 << 20))
 build=
 json=
@@ -62,7 +66,7 @@ usage() {
 
 while [ $# -gt 0 ]; do
     case $1 in
-    --quick) rounds=2 seconds=1; shift; continue ;;
+    --quick) rounds=2 tries=1; shift; continue ;;
     --build | --rounds | --seconds | --servers | --pages | --json)
         [ $# -ge 2 ] || usage
         ;;
@@ -198,11 +202,20 @@ prepare() { # NAME
         die "$1 does not hold what was written to it"
 }
 
-measure() { # ROUND WORKLOAD MIX DEPTH NAME
-    load "$5" --mix "$3" --depth "$4" --seconds "$seconds" --seed "$1" \
-        --json |
-        jq -c --arg server "$5" --arg workload "$2" --argjson round "$1" \
-            '{$server, $workload, $round} + .' >>"$results"
+# Measure until others leave the machine alone, or $tries times; keep the
+# quietest: measure ROUND WORKLOAD MIX DEPTH NAME
+measure() {
+    local try runs=$work/runs.jsonl
+    : >"$runs"
+    for ((try = 0; try < tries; try++)); do
+        load "$5" --mix "$3" --depth "$4" --seconds "$seconds" \
+            --seed "$1" --json >>"$runs"
+        jq -es "min_by(.other_cpu_share).other_cpu_share < $quiet" \
+            "$runs" >"$work/quiet.log" && break
+    done
+    jq -cs --arg server "$5" --arg workload "$2" --argjson round "$1" \
+        '{$server, $workload, $round} + min_by(.other_cpu_share)' \
+        "$runs" >>"$results"
 }
 
 measure_all() {
