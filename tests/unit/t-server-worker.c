@@ -13,11 +13,16 @@
 #include "base/compiler.h"
 #include "flat_store.h"
 #include "nbd/nbd_proto.h"
+#include "server/conn.h"
 #include "server/worker.h"
 #include "suite.h"
 
 /* Until then everything that is waited for must have come, seconds. */
 #define DEADLINE_S 20
+
+/* How long a client waits for the next byte, seconds: less than a connection
+ * lingers, so that one that ends only because of that is found out. */
+#define PATIENCE_S (CONN_LINGER_MS / 1000 - 1)
 
 static const struct nbd_export export = {
 	.name = "",
@@ -62,15 +67,15 @@ static void teardown(void)
 
 /* --- a client ------------------------------------------------------------ */
 
-/* A socket to the worker; receiving from it fails after the deadline. */
+/* A socket to the worker. */
 static int connect_client(void)
 {
-	const struct timeval deadline = {.tv_sec = DEADLINE_S};
+	const struct timeval patience = {.tv_sec = PATIENCE_S};
 	int fds[2];
 
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-	ck_assert_int_eq(setsockopt(fds[0], SOL_SOCKET, SO_RCVTIMEO, &deadline,
-				    sizeof(deadline)),
+	ck_assert_int_eq(setsockopt(fds[0], SOL_SOCKET, SO_RCVTIMEO, &patience,
+				    sizeof(patience)),
 			 0);
 	ck_assert_int_eq(worker_give(worker, fds[1], 1), 0);
 	return fds[0];
@@ -451,9 +456,9 @@ START_TEST(stop_answers_what_was_sent)
 			    i, i * 4096u, 4096);
 	send_all(fd, bytes, NBD_REQUEST_BYTES);
 	flat_store_wait_held();
+	worker_stop(worker); /* which it sees after the release */
 	send_all(fd, bytes + NBD_REQUEST_BYTES,
 		 sizeof(bytes) - NBD_REQUEST_BYTES);
-	worker_stop(worker);
 	flat_store_release();
 	for (unsigned i = 0; i < nr; i++) {
 		receive_reply(fd, i, 0);
