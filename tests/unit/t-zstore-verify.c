@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Damage: what was stored is changed behind the store's back, in the file of
+ * its image, and must be noticed by whoever reads it and by the verifier.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "quiet.h"
+#include "store_rig.h"
+#include "suite.h"
+
+#define NR_STORED 200u
+
+static const char *const algorithms[] = {"lz4", "zstd"};
+
+static struct store_rig rig;
+
+/* Where the object of a page is in the image. */
+struct object {
+	off_t at;
+	size_t bytes;
+	unsigned char content[ZSD_PAGE_BYTES];
+};
+
+static void open_filled(const char *algorithm)
+{
+	struct zstore_params params = rig_params(algorithm);
+
+	rig_open(&rig, &params);
+	for (uint64_t i = 0; i < NR_STORED; i++)
+		rig_write_page(&rig, i, MODEL_PAGE_TEXT);
+	rig_assert_sound(&rig);
+}
+
+/* Find @bytes of @needle in the image; they are there once. */
+static off_t find_in_image(const void *needle, size_t bytes)
+{
+	static unsigned char image[64 * MIB];
+	ssize_t n = pread(rig_image_fd(), image, sizeof(image), 0);
+	unsigned char *found;
+
+	ck_assert_int_gt(n, 0);
+	found = memmem(image, (size_t)n, needle, bytes);
+	return found ? found - image : -1;
+}
+
+/*
+ * Find the object of page @index by what the page compresses to. Return:
+ * false where it is not in one piece.
+ */
+static bool find_object(uint64_t index, struct object *object)
+{
+	struct zcomp_ctx *zcomp;
+	int err;
+
+	ck_assert_int_eq(
+		zcomp_ctx_create(&rig.params.zcomp, ZSD_PAGE_BYTES, &zcomp), 0);
+	err = zcomp_compress(zcomp, rig.flat + index * ZSD_PAGE_BYTES,
+			     ZSD_PAGE_BYTES, object->content,
+			     sizeof(object->content), &object->bytes);
+	zcomp_ctx_destroy(zcomp);
+	ck_assert_int_eq(err, 0);
+	object->at = find_in_image(object->content, object->bytes);
+	return object->at >= 0;
+}
+
+static uint64_t any_object(struct object *object)
+{
+	uint64_t index = 0;
+
+	while (!find_object(index, object))
+		ck_assert_uint_lt(++index, NR_STORED);
+	return index;
+}
+
+static void put_in_image(off_t at, const void *src, size_t bytes)
+{
+	ck_assert_int_eq(pwrite(rig_image_fd(), src, bytes, at),
+			 (ssize_t)bytes);
+}
+
+/* What no codec takes for its own. */
+static void damage(const struct object *object)
+{
+	unsigned char ones[ZSD_PAGE_BYTES];
+
+	memset(ones, 0xff, sizeof(ones));
+	put_in_image(object->at, ones, object->bytes);
+}
+
+static void repair(const struct object *object)
+{
+	put_in_image(object->at, object->content, object->bytes);
+}
+
+static void assert_verifier_complains(void)
+{
+	struct zstore_verify_report report;
+
+	ck_assert_int_eq(zstore_verify(rig.ctx, &report), -EUCLEAN);
+	ck_assert_ptr_nonnull(memchr(report.text, '\0', sizeof(report.text)));
+	ck_assert_str_ne(report.text, "");
+}
+
+START_TEST(a_damaged_object_is_eio)
+{
+	unsigned char found[3 * ZSD_PAGE_BYTES];
+	struct object object;
+	uint64_t index, at;
+
+	open_filled(algorithms[_i]);
+	index = any_object(&object);
+	at = index * ZSD_PAGE_BYTES;
+	damage(&object);
+	ck_assert_int_eq(zstore_read(rig.ctx, at, ZSD_PAGE_BYTES, found), -EIO);
+	ck_assert_uint_eq(rig_stats(&rig).failed_reads, 1);
+	ck_assert_int_eq(zstore_read(rig.ctx, at + 5, 1, found), -EIO);
+	ck_assert_uint_eq(rig_stats(&rig).failed_reads, 2);
+	/* It is that page alone. */
+	for (uint64_t i = 0; i < NR_STORED; i++) {
+		if (i != index)
+			rig_assert_range(&rig, i * ZSD_PAGE_BYTES,
+					 ZSD_PAGE_BYTES);
+	}
+	repair(&object);
+	rig_assert_sound(&rig);
+	rig_close(&rig);
+}
+END_TEST
+
+START_TEST(the_verifier_finds_a_damaged_object)
+{
+	struct object object;
+
+	open_filled(algorithms[_i]);
+	any_object(&object);
+	damage(&object);
+	assert_verifier_complains();
+	repair(&object);
+	rig_assert_sound(&rig);
+	rig_close(&rig);
+}
+END_TEST
+
+START_TEST(a_damaged_page_cannot_be_patched_but_replaced)
+{
+	struct object object;
+	uint64_t index, at;
+
+	open_filled(algorithms[_i]);
+	index = any_object(&object);
+	at = index * ZSD_PAGE_BYTES;
+	damage(&object);
+	ck_assert_int_eq(zstore_write(rig.ctx, at + 100, 10, "0123456789"),
+			 -EIO);
+	ck_assert_uint_eq(rig_stats(&rig).failed_writes, 1);
+	ck_assert_int_eq(zstore_write_zeroes(rig.ctx, at + 100, 10), -EIO);
+	ck_assert_uint_eq(rig_stats(&rig).failed_writes, 2);
+	rig_write_page(&rig, index, MODEL_PAGE_MIXED);
+	rig_assert_sound(&rig);
+	rig_assert_stats(&rig);
+	rig_close(&rig);
+}
+END_TEST
+
+START_TEST(a_damaged_page_can_be_trimmed)
+{
+	struct object object;
+	uint64_t index;
+
+	open_filled(algorithms[_i]);
+	index = any_object(&object);
+	damage(&object);
+	rig_trim(&rig, index * ZSD_PAGE_BYTES, ZSD_PAGE_BYTES);
+	rig_assert_sound(&rig);
+	rig_assert_stats(&rig);
+	rig_close(&rig);
+}
+END_TEST
+
+/* The 4 bytes in front of the object: whose it is. */
+START_TEST(the_verifier_finds_a_damaged_header)
+{
+	unsigned char good[ZS_HEADER_BYTES], bad[ZS_HEADER_BYTES];
+	struct object object;
+
+	open_filled(algorithms[_i]);
+	any_object(&object);
+	object.at -= ZS_HEADER_BYTES;
+	ck_assert_int_eq(pread(rig_image_fd(), good, sizeof(good), object.at),
+			 sizeof(good));
+	for (unsigned bit = 0; bit < 8 * sizeof(good); bit++) {
+		memcpy(bad, good, sizeof(bad));
+		bad[bit / 8] ^= (unsigned char)(1u << bit % 8);
+		put_in_image(object.at, bad, sizeof(bad));
+		assert_verifier_complains();
+	}
+	put_in_image(object.at, good, sizeof(good));
+	rig_assert_sound(&rig);
+	rig_close(&rig);
+}
+END_TEST
+
+/*
+ * A slot that forgot its page: the object has nobody any more. The slots are
+ * what follows the header's page.
+ */
+START_TEST(the_verifier_finds_a_lost_slot)
+{
+	const uint64_t empty = 0;
+	uint64_t slot;
+	off_t at;
+
+	open_filled("lz4");
+	for (uint64_t i = 0; i < NR_STORED; i += 20) {
+		at = (off_t)(ZSD_PAGE_BYTES + i * sizeof(slot));
+		ck_assert_int_eq(pread(rig_image_fd(), &slot, sizeof(slot), at),
+				 sizeof(slot));
+		ck_assert_uint_ne(slot, 0);
+		put_in_image(at, &empty, sizeof(empty));
+		assert_verifier_complains();
+		put_in_image(at, &slot, sizeof(slot));
+	}
+	rig_assert_sound(&rig);
+	rig_close(&rig);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("zstore/verify");
+	TCase *tc = tcase_create("damage");
+	const int nr = (int)ARRAY_SIZE(algorithms);
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_loop_test(tc, a_damaged_object_is_eio, 0, nr);
+	tcase_add_loop_test(tc, the_verifier_finds_a_damaged_object, 0, nr);
+	tcase_add_loop_test(tc, a_damaged_page_cannot_be_patched_but_replaced,
+			    0, nr);
+	tcase_add_loop_test(tc, a_damaged_page_can_be_trimmed, 0, nr);
+	tcase_add_loop_test(tc, the_verifier_finds_a_damaged_header, 0, nr);
+	tcase_add_test(tc, the_verifier_finds_a_lost_slot);
+	suite_add_tcase(suite, tc);
+	return suite_run(suite);
+}
