@@ -160,7 +160,8 @@ static size_t recv_limit(struct conn *c)
 	if (!c->is_stopping)
 		return room;
 	if (c->stop_bytes == 0)
-		c->stop_bytes = transmission_missing_bytes(&c->transmission);
+		c->stop_bytes =
+			transmission_missing_bytes(&c->transmission, &c->rx);
 	return min_u64(room, c->stop_bytes);
 }
 
@@ -253,7 +254,7 @@ static bool should_recv(const struct conn *c, unsigned nr_recvs,
 	if (nr_recvs == MAX_RECVS)
 		return false;
 	return t->nr_answered - nr_answered_before > 1 ||
-	       transmission_missing_bytes(t);
+	       transmission_missing_bytes(t, &c->rx);
 }
 
 /*

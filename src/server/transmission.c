@@ -45,9 +45,12 @@ void transmission_init(struct transmission *t, const struct nbd_export *export,
 	t->counters = counters;
 }
 
-uint32_t transmission_missing_bytes(const struct transmission *t)
+uint32_t transmission_missing_bytes(const struct transmission *t,
+				    const struct stream_buf *rx)
 {
-	return t->is_busy && t->req.type == NBD_CMD_WRITE ? t->left_bytes : 0;
+	if (!t->is_busy || t->req.type != NBD_CMD_WRITE)
+		return 0;
+	return t->left_bytes - (uint32_t)min_u64(t->left_bytes, buf_used(rx));
 }
 
 /* --- the request under way ---------------------------------------------- */

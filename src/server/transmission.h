@@ -99,7 +99,9 @@ enum step transmission_run(struct transmission *t, struct stream_buf *rx,
 			   struct stream_buf *tx,
 			   int64_t *budget) ZSD_MUST_CHECK;
 
-/* Bytes that the request under way still waits for from the client. */
-uint32_t transmission_missing_bytes(const struct transmission *t);
+/* Bytes of the request under way that the client has still to send: what @rx
+ * holds already is not among them. */
+uint32_t transmission_missing_bytes(const struct transmission *t,
+				    const struct stream_buf *rx);
 
 #endif
