@@ -11,12 +11,18 @@
 #include "base/check.h"
 #include "server/control_internal.h"
 
+static void on_connection(uv_stream_t *listener, int status);
+
+/* Go on with the one that came meanwhile, if any. */
 static void on_refusal_closed(uv_handle_t *handle)
 {
 	struct control *control = handle->data;
 
 	control->refusing = false;
-	control_accept(control);
+	if (!control->accept_waits || control->stopping)
+		return;
+	control->accept_waits = false;
+	on_connection((uv_stream_t *)&control->listener, 0);
 }
 
 /* Every slot is taken: say so, and hang up. */
@@ -63,14 +69,6 @@ static void on_connection(uv_stream_t *listener, int status)
 		control->accept_waits = true;
 	else
 		refuse(control);
-}
-
-void control_accept(struct control *control)
-{
-	if (!control->accept_waits || control->stopping)
-		return;
-	control->accept_waits = false;
-	on_connection((uv_stream_t *)&control->listener, 0);
 }
 
 static void on_stop(uv_async_t *stop)

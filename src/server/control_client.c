@@ -15,7 +15,6 @@ static void release_slot(struct control_client *client)
 		return;
 	ctl_request_fini(&client->request);
 	client->in_use = false;
-	control_accept(client->control);
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -191,7 +190,8 @@ static void refuse_overlong(struct control_client *client)
 
 /*
  * Take the next line, if there is one. Its command then is under way, and the
- * end of its reply is what takes the line after it.
+ * end of its reply is what takes the line after it. Nothing is read before
+ * there is none.
  */
 static bool take_next(struct control_client *client)
 {
@@ -224,18 +224,14 @@ static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
 	struct control_client *client = stream->data;
 
 	(void)buf;
-	if (nread == UV_EOF) {
-		client->ended = true;
-	} else if (nread < 0) {
+	/* At the end of the stream there is no whole line left: see above. */
+	if (nread < 0) {
 		control_client_close(client);
 		return;
-	} else {
-		ctl_lines_add(&client->lines, (size_t)nread);
 	}
+	ctl_lines_add(&client->lines, (size_t)nread);
 	if (take_next(client))
 		uv_read_stop(stream);
-	else if (client->ended)
-		control_client_close(client);
 }
 
 /* Nothing is under way and nothing is read: go on. */
@@ -245,7 +241,7 @@ static void serve_next(struct control_client *client)
 
 	if (take_next(client))
 		return;
-	if (client->ended || uv_read_start(stream, on_alloc, on_read))
+	if (uv_read_start(stream, on_alloc, on_read))
 		control_client_close(client);
 }
 
@@ -256,7 +252,6 @@ void control_client_open(struct control_client *client)
 	client->in_use = true;
 	client->closing = false;
 	client->closed = false;
-	client->ended = false;
 	list_init(&client->waiting);
 	ctl_lines_reset(&client->lines);
 	uv_pipe_init(&control->loop, &client->pipe, 0);

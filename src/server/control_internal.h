@@ -32,7 +32,6 @@ struct control_client {
 	bool in_use;
 	bool closing; /* uv_close() was called */
 	bool closed; /* and is done */
-	bool ended; /* the client sends no more; it may still read */
 	struct ctl_lines lines;
 
 	struct ctl_request request; /* under way */
@@ -52,7 +51,7 @@ struct control {
 	uv_async_t stop;
 	uv_pipe_t listener;
 	bool stopping;
-	bool accept_waits; /* a connection found neither slot nor refusal */
+	bool accept_waits; /* a connection found a refusal under way */
 
 	struct control_client clients[CONTROL_MAX_CLIENTS];
 	uv_pipe_t refusal; /* for the one that is being turned away */
@@ -69,8 +68,5 @@ void control_client_open(struct control_client *client);
 
 /* Let go of a client; a command of its that runs goes on to its end. */
 void control_client_close(struct control_client *client);
-
-/* A slot has become free: see whether somebody waits for it. */
-void control_accept(struct control *control);
 
 #endif

@@ -26,9 +26,26 @@ static struct {
 
 	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t changed;
-	bool held;
-	unsigned nr_begun;
+	bool compact_held;
+	bool stats_held;
+	unsigned nr_begun; /* compactions */
 } rig;
+
+static void set(bool *flag, bool value)
+{
+	pthread_mutex_lock(&rig.lock);
+	*flag = value;
+	pthread_cond_broadcast(&rig.changed);
+	pthread_mutex_unlock(&rig.lock);
+}
+
+static void wait_while(const bool *flag)
+{
+	pthread_mutex_lock(&rig.lock);
+	while (*flag)
+		pthread_cond_wait(&rig.changed, &rig.lock);
+	pthread_mutex_unlock(&rig.lock);
+}
 
 /* --- the made-up store -------------------------------------------------- */
 
@@ -65,6 +82,7 @@ static void count(void *arg, struct server_requests *requests,
 		  struct server_connections *connections)
 {
 	ck_assert_ptr_eq(arg, &rig);
+	wait_while(&rig.stats_held);
 	fill_requests(requests);
 	fill_connections(connections);
 }
@@ -135,10 +153,9 @@ void zstore_compact(struct zstore *store, uint64_t *freed_pages)
 	pthread_mutex_lock(&rig.lock);
 	rig.nr_begun++;
 	pthread_cond_broadcast(&rig.changed);
-	while (rig.held)
-		pthread_cond_wait(&rig.changed, &rig.lock);
-	rig.store.nr_compacts++;
 	pthread_mutex_unlock(&rig.lock);
+	wait_while(&rig.compact_held);
+	rig.store.nr_compacts++;
 	*freed_pages = RIG_FREED_PAGES;
 }
 
@@ -199,17 +216,22 @@ struct rig_store *rig_store(void)
 
 void rig_hold_compact(void)
 {
-	pthread_mutex_lock(&rig.lock);
-	rig.held = true;
-	pthread_mutex_unlock(&rig.lock);
+	set(&rig.compact_held, true);
 }
 
 void rig_release_compact(void)
 {
-	pthread_mutex_lock(&rig.lock);
-	rig.held = false;
-	pthread_cond_broadcast(&rig.changed);
-	pthread_mutex_unlock(&rig.lock);
+	set(&rig.compact_held, false);
+}
+
+void rig_hold_stats(void)
+{
+	set(&rig.stats_held, true);
+}
+
+void rig_release_stats(void)
+{
+	set(&rig.stats_held, false);
 }
 
 void rig_await_compact(unsigned nr_begun)

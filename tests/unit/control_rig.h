@@ -41,6 +41,10 @@ struct rig_store *rig_store(void);
 void rig_hold_compact(void);
 void rig_release_compact(void);
 
+/* Keep the control's thread in the next stats, and let it go on. */
+void rig_hold_stats(void);
+void rig_release_stats(void);
+
 /* Wait until a compaction is held: @nr_begun have begun so far. */
 void rig_await_compact(unsigned nr_begun);
 

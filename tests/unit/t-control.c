@@ -358,39 +358,94 @@ START_TEST(client_may_leave_during_its_command)
 }
 END_TEST
 
-START_TEST(client_beyond_the_bound_is_told)
+/* Fill every slot; each client is known to have one. */
+static void connect_all(int fds[MAX_CLIENTS])
 {
-	int fds[MAX_CLIENTS], fd;
-	json_t *reply;
-	bool refused;
-
 	for (int i = 0; i < MAX_CLIENTS; i++) {
 		fds[i] = rig_connect();
 		json_decref(
 			rig_ask(fds[i], "{\"id\":1,\"command\":\"version\"}"));
 	}
-	for (int i = 0; i < 3; i++) {
-		fd = rig_connect();
-		rig_expect_error(rig_reply(fd), -1, "EBUSY", "16 control");
-		ck_assert_ptr_null(rig_reply(fd));
-		close(fd);
+}
+
+static void close_all(const int fds[MAX_CLIENTS])
+{
+	for (int i = 0; i < MAX_CLIENTS; i++)
+		close(fds[i]);
+}
+
+/* All of them, though they come while the thread looks elsewhere. */
+START_TEST(clients_beyond_the_bound_are_told)
+{
+	static const char stats[] = "{\"id\":1,\"command\":\"stats\"}\n";
+	int fds[MAX_CLIENTS], beyond[5];
+
+	connect_all(fds);
+	rig_hold_stats();
+	rig_send(fds[0], stats, strlen(stats));
+	for (size_t i = 0; i < ARRAY_SIZE(beyond); i++)
+		beyond[i] = rig_connect();
+	rig_release_stats();
+	for (size_t i = 0; i < ARRAY_SIZE(beyond); i++) {
+		rig_expect_error(rig_reply(beyond[i]), -1, "EBUSY",
+				 "16 control");
+		ck_assert_ptr_null(rig_reply(beyond[i]));
+		close(beyond[i]);
 	}
+	close_all(fds);
+}
+END_TEST
+
+static bool is_refused(void)
+{
+	int fd = rig_connect();
+	json_t *reply, *code;
+	bool refused;
+
+	/* One that is turned away may be so before it says anything. */
+	(void)send(fd, "{}\n", 3, MSG_NOSIGNAL);
+	reply = rig_reply(fd);
+	code = json_object_get(json_object_get(reply, "error"), "code");
+	refused = !strcmp("EBUSY", json_string_value(code));
+	json_decref(reply);
+	close(fd);
+	return refused;
+}
+
+START_TEST(slot_of_a_client_that_left_is_free)
+{
+	int fds[MAX_CLIENTS];
+
+	connect_all(fds);
+	ck_assert(is_refused());
 	close(fds[0]);
-	/* The server notices in its own time: ask until it has. */
-	do {
+	/* The server notices in its own time; the test's is bounded. */
+	while (is_refused())
+		;
+	fds[0] = rig_connect();
+	close_all(fds);
+}
+END_TEST
+
+/* What one client left in a slot is not the beginning of the next one's. */
+START_TEST(slot_of_a_client_that_left_is_clean)
+{
+	json_t *reply;
+	char byte;
+	int fd;
+
+	for (int i = 0; i < 2 * MAX_CLIENTS; i++) {
 		fd = rig_connect();
-		rig_send(fd, "{}\n", 3);
-		reply = rig_reply(fd);
-		ck_assert_ptr_nonnull(reply);
-		refused = !strcmp(
-			"EBUSY",
-			json_string_value(json_object_get(
-				json_object_get(reply, "error"), "code")));
+		rig_send(fd, "{\"id\"", 5);
+		shutdown(fd, SHUT_WR);
+		ck_assert_int_eq(recv(fd, &byte, 1, 0), 0);
+		close(fd);
+		fd = rig_connect();
+		reply = rig_ask(fd, "{\"id\":1,\"command\":\"version\"}");
+		rig_result(reply, 1);
 		json_decref(reply);
 		close(fd);
-	} while (refused);
-	for (int i = 1; i < MAX_CLIENTS; i++)
-		close(fds[i]);
+	}
 }
 END_TEST
 
@@ -503,7 +558,9 @@ static Suite *control_suite(void)
 	tcase_add_test(tcase, stats_answer_while_compacting);
 	tcase_add_test(tcase, two_compacts_are_both_answered);
 	tcase_add_test(tcase, client_may_leave_during_its_command);
-	tcase_add_test(tcase, client_beyond_the_bound_is_told);
+	tcase_add_test(tcase, clients_beyond_the_bound_are_told);
+	tcase_add_test(tcase, slot_of_a_client_that_left_is_free);
+	tcase_add_test(tcase, slot_of_a_client_that_left_is_clean);
 	tcase_add_test(tcase, client_that_does_not_read_delays_nobody);
 	suite_add_tcase(suite, tcase);
 
