@@ -13,6 +13,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <sched.h>
 
 #include "base/bits.h"
 #include "zsmalloc/zs_internal.h"
@@ -99,9 +100,11 @@ static uint64_t used_bytes(const struct zs_arena *arena)
 	       arena->charged_bytes;
 }
 
+/* All that has memory, what is about to get or lose it included. */
 static uint64_t resident_bytes(const struct zs_arena *arena)
 {
-	return used_bytes(arena) + arena->nr_free * ZSD_PAGE_BYTES;
+	return used_bytes(arena) +
+	       (arena->nr_free + arena->nr_moving) * ZSD_PAGE_BYTES;
 }
 
 static bool may_use_page(const struct zs_arena *arena, enum zs_alloc how)
@@ -151,7 +154,7 @@ static void wake_if_needed(struct zs_arena *arena)
 	arena->wake(arena->wake_arg);
 }
 
-/* --- Batches: committing and releasing ----------------------------------- */
+/* --- Batches: committing and releasing, under the lock -------------------- */
 
 static void batch_sort(struct batch *batch)
 {
@@ -194,33 +197,35 @@ batch_apply(struct zs_arena *arena, struct batch *batch,
 	return done;
 }
 
-/* Make sure that the pages below @top have descriptors. Under the lock. */
-static int describe(struct zs_arena *arena, uint64_t top)
+/* Make sure that there is a page without memory that has a descriptor. */
+static int describe(struct zs_arena *arena)
 {
-	while (arena->nr_described < top) {
-		uint64_t offset = (uint64_t)((unsigned char *)arena->pages -
-					     arena->map->base) +
-				  arena->nr_described * sizeof(struct zs_page);
-		uint64_t bytes = DESCRIBE_PAGES * sizeof(struct zs_page);
-		int err;
+	uint64_t bytes = DESCRIBE_PAGES * sizeof(struct zs_page);
+	int err;
 
-		if (arena->limit_bytes &&
-		    resident_bytes(arena) + bytes > arena->limit_bytes)
-			return -ENOSPC;
-		err = mapping_commit(arena->map, offset, bytes);
-		if (err)
-			return err;
-		arena->nr_described += DESCRIBE_PAGES;
-		arena->metadata_bytes += bytes;
-	}
+	if (arena->released_head != ZS_PAGE_NONE ||
+	    arena->nr_top < arena->nr_described)
+		return 0;
+	if (arena->nr_top >= arena->nr_pages ||
+	    (arena->limit_bytes &&
+	     resident_bytes(arena) + bytes > arena->limit_bytes))
+		return -ENOSPC;
+	err = mapping_commit(
+		arena->map,
+		(uint64_t)((unsigned char *)arena->pages - arena->map->base) +
+			arena->nr_described * sizeof(struct zs_page),
+		bytes);
+	if (err)
+		return err;
+	arena->nr_described += DESCRIBE_PAGES;
+	arena->metadata_bytes += bytes;
 	return 0;
 }
 
-/* Gather up to @want pages without memory. Under the lock. */
-static int gather(struct zs_arena *arena, uint64_t want, struct batch *batch)
+/* Gather up to @want pages without memory. */
+static void gather(struct zs_arena *arena, uint64_t want, struct batch *batch)
 {
-	uint64_t fresh;
-	int err = 0;
+	uint64_t top = min_u64(arena->nr_described, arena->nr_pages);
 
 	want = min_u64(want, BATCH_PAGES);
 	batch->n = 0;
@@ -228,16 +233,8 @@ static int gather(struct zs_arena *arena, uint64_t want, struct batch *batch)
 		batch->pages[batch->n++] = pop(arena, &arena->released_head);
 		arena->nr_released--;
 	}
-	fresh = min_u64(want - batch->n, arena->nr_pages - arena->nr_top);
-	if (fresh)
-		err = describe(arena, arena->nr_top + fresh);
-	if (!err) {
-		while (fresh--)
-			batch->pages[batch->n++] = (uint32_t)arena->nr_top++;
-	}
-	if (batch->n)
-		return 0;
-	return err ? err : -ENOSPC;
+	while (batch->n < want && arena->nr_top < top)
+		batch->pages[batch->n++] = (uint32_t)arena->nr_top++;
 }
 
 /* Commit up to @want pages to the reserve. Drops the lock meanwhile. */
@@ -247,12 +244,12 @@ static int grow(struct zs_arena *arena, uint64_t want)
 	uint32_t done;
 	int err;
 
-	want = min_u64(want, room_pages(arena));
-	if (!want)
-		return -ENOSPC;
-	err = gather(arena, want, &batch);
+	err = describe(arena);
 	if (err)
 		return err;
+	gather(arena, min_u64(want, room_pages(arena)), &batch);
+	if (!batch.n)
+		return -ENOSPC;
 	done = batch_apply(arena, &batch, mapping_commit, &err);
 
 	/* Backwards, so that neighbours are taken in order. */
@@ -263,6 +260,22 @@ static int grow(struct zs_arena *arena, uint64_t want)
 	arena->nr_released += batch.n - done;
 	arena->nr_free += done;
 	return done ? 0 : err;
+}
+
+/*
+ * Grow; or, where the limit leaves room for no more but other threads are about
+ * to bring or take some, let them.
+ */
+static int grow_or_wait(struct zs_arena *arena)
+{
+	int err = grow(arena, BATCH_PAGES);
+
+	if (err != -ENOSPC || !arena->nr_moving)
+		return err;
+	pthread_mutex_unlock(&arena->lock);
+	sched_yield();
+	pthread_mutex_lock(&arena->lock);
+	return 0;
 }
 
 /* Release up to @want pages of the reserve. Drops the lock meanwhile. */
@@ -296,15 +309,15 @@ int zs_arena_take(struct zs_arena *arena, enum zs_alloc how, uint32_t *page)
 	pthread_mutex_lock(&arena->lock);
 	if (!arena->nr_free)
 		arena->direct_grows++;
-	/* Both conditions anew after each growth, which drops the lock. */
-	do {
+	/* Both conditions anew after each step, which drops the lock. */
+	while (!err) {
 		if (!may_use_page(arena, how))
 			err = -ENOSPC;
 		else if (!arena->nr_free)
-			err = grow(arena, BATCH_PAGES);
+			err = grow_or_wait(arena);
 		else
 			break;
-	} while (!err);
+	}
 	if (!err) {
 		*page = pop(arena, &arena->free_head);
 		arena->pages[*page].next = ZS_PAGE_NONE;

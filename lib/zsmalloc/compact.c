@@ -24,34 +24,59 @@ struct migration {
 	struct zs_pool *pool;
 	struct zs_class *class;
 	unsigned budget; /* objects that may still be moved */
+	uint32_t stuck; /* zspage that pins kept from being emptied, or NONE */
 	uint32_t freed; /* pages of emptied zspages, chained by next */
 	uint32_t nr_freed;
 };
 
-/*
- * The growing zspage goes first: with the fewest objects to have free
- * elsewhere, and none of its own that a page would have to be added for.
- */
-static uint32_t pick_src(const struct zs_class *class)
+/* The first zspage of a list that is none of two, or NONE. */
+static uint32_t first_but(const struct zs_page *pages, uint32_t head,
+			  uint32_t not_this, uint32_t nor_that)
 {
-	if (class->growing != ZS_PAGE_NONE)
+	while (head != ZS_PAGE_NONE && (head == not_this || head == nor_that))
+		head = pages[head].list_next;
+	return head;
+}
+
+/*
+ * The zspage to empty, if the holes of the others can take its objects: the
+ * growing one where that costs no whole one (see zs_class_freeable()), else
+ * the emptiest.
+ */
+static uint32_t pick_src(const struct migration *m)
+{
+	const struct zs_class *class = m->class;
+
+	if (class->growing != m->stuck &&
+	    zs_class_growing_is_freeable(m->pool, class))
 		return class->growing;
+	if (zs_class_obj_free(class) < class->geometry.objs_per_zspage)
+		return ZS_PAGE_NONE;
 	for (unsigned g = 0; g < ZS_NR_PARTIAL_GROUPS; g++) {
-		if (class->first_zspage[g] != ZS_PAGE_NONE)
-			return class->first_zspage[g];
+		uint32_t head =
+			first_but(m->pool->arena.pages, class->first_zspage[g],
+				  m->stuck, class->growing);
+
+		if (head != ZS_PAGE_NONE)
+			return head;
 	}
 	return ZS_PAGE_NONE;
 }
 
-/* The fullest zspage with room that is not @src. */
-static uint32_t fullest_but(const struct zs_pool *pool,
-			    const struct zs_class *class, uint32_t src)
+/* The fullest zspage that has a free object and is not @src. */
+static uint32_t pick_dst(const struct migration *m, uint32_t src)
 {
-	for (unsigned g = ZS_NR_PARTIAL_GROUPS; g-- > 0;) {
-		uint32_t head = class->first_zspage[g];
+	const struct zs_page *pages = m->pool->arena.pages;
+	const struct zs_class *class = m->class;
+	uint32_t no_room = ZS_PAGE_NONE;
 
-		if (head == src)
-			head = pool->arena.pages[head].list_next;
+	if (class->growing != ZS_PAGE_NONE &&
+	    pages[class->growing].freeobj == ZS_OBJ_NONE)
+		no_room = class->growing;
+	for (unsigned g = ZS_NR_PARTIAL_GROUPS; g-- > 0;) {
+		uint32_t head =
+			first_but(pages, class->first_zspage[g], src, no_room);
+
 		if (head != ZS_PAGE_NONE)
 			return head;
 	}
@@ -110,19 +135,18 @@ static bool migrate_obj(struct migration *m, uint32_t src, unsigned obj,
 }
 
 /*
- * Move objects from *obj of @src on until @dst is full, @src is at its end or
- * the budget is spent. Return: how many.
+ * Move objects from *obj of @src on until @dst has no room, @src is at the end
+ * of its @nr_objs or the budget is spent.
  */
-static unsigned migrate(struct migration *m, uint32_t src, unsigned *obj,
-			uint32_t dst)
+static void migrate(struct migration *m, uint32_t src, unsigned *obj,
+		    unsigned nr_objs, uint32_t dst)
 {
 	struct zs_page *pages = m->pool->arena.pages;
-	unsigned n = m->class->geometry.objs_per_zspage;
 	unsigned src_inuse = pages[src].inuse, dst_inuse = pages[dst].inuse;
 	unsigned moved = 0;
 
-	while (*obj < n && pages[src].inuse && pages[dst].inuse < n &&
-	       moved < m->budget) {
+	while (*obj < nr_objs && pages[src].inuse &&
+	       pages[dst].freeobj != ZS_OBJ_NONE && moved < m->budget) {
 		struct zs_place from =
 			zs_obj_place(m->pool, m->class, src, *obj);
 
@@ -132,7 +156,6 @@ static unsigned migrate(struct migration *m, uint32_t src, unsigned *obj,
 	m->budget -= moved;
 	zs_zspage_refile(m->pool, m->class, dst, dst_inuse);
 	zs_zspage_refile(m->pool, m->class, src, src_inuse);
-	return moved;
 }
 
 /* Put the pages of @head, which is empty, to those that are to be freed. */
@@ -141,6 +164,8 @@ static void collect(struct migration *m, uint32_t head)
 	struct zs_page *pages = m->pool->arena.pages;
 	uint32_t nr_pages, last = head;
 
+	if (!m->nr_freed)
+		zs_transit_begin(m->pool);
 	zs_zspage_detach(m->pool, m->class, head, &nr_pages);
 	while (pages[last].next != ZS_PAGE_NONE)
 		last = pages[last].next;
@@ -149,53 +174,55 @@ static void collect(struct migration *m, uint32_t head)
 	m->nr_freed += nr_pages;
 }
 
-/* Empty one zspage as far as the budget goes. Return: objects moved. */
-static unsigned empty_one(struct migration *m)
+/*
+ * Empty a zspage, as far as the budget goes. Return: whether to go on with
+ * another: not where there is none, or where pins were in the way twice.
+ */
+static bool empty_one(struct migration *m)
 {
 	struct zs_page *pages = m->pool->arena.pages;
-	uint32_t src = pick_src(m->class);
-	unsigned obj = 0, moved = 0;
+	uint32_t src = pick_src(m), dst;
+	unsigned obj = 0, nr_objs;
 
-	while (obj < m->class->geometry.objs_per_zspage && pages[src].inuse &&
-	       m->budget) {
-		uint32_t dst = fullest_but(m->pool, m->class, src);
-
+	if (src == ZS_PAGE_NONE)
+		return false;
+	nr_objs = zs_objs_in_pages(m->class,
+				   zs_zspage_nr_pages(m->pool, m->class, src));
+	while (obj < nr_objs && pages[src].inuse && m->budget) {
+		dst = pick_dst(m, src);
 		if (dst == ZS_PAGE_NONE)
 			break;
-		moved += migrate(m, src, &obj, dst);
+		migrate(m, src, &obj, nr_objs, dst);
 	}
-	if (!pages[src].inuse)
+	if (!pages[src].inuse) {
 		collect(m, src);
-	return moved;
+		return true;
+	}
+	if (!m->budget || m->stuck != ZS_PAGE_NONE)
+		return false;
+	m->stuck = src;
+	return true;
 }
 
-/* Return: whether the class has more to move (and is not held by pins). */
-static bool compact_class(struct zs_pool *pool, struct zs_class *class,
-			  unsigned *budget, uint64_t *freed_pages)
+/* Return: whether the budget ended before the class was done. */
+static bool compact_class(struct migration *m)
 {
-	struct migration m = {
-		.pool = pool,
-		.class = class,
-		.budget = *budget,
-		.freed = ZS_PAGE_NONE,
-	};
-	unsigned moved = 1;
+	unsigned budget = m->budget;
 	bool more;
 
-	pthread_mutex_lock(&class->lock);
-	while (zs_class_freeable(pool, class) && m.budget && moved)
-		moved = empty_one(&m);
-	more = zs_class_freeable(pool, class) && moved;
-	pthread_mutex_unlock(&class->lock);
-	if (m.nr_freed)
-		zs_arena_put(&pool->arena, m.freed, m.nr_freed);
-
-	atomic_fetch_add_explicit(&pool->objs_moved, *budget - m.budget,
+	pthread_mutex_lock(&m->class->lock);
+	while (m->budget && empty_one(m))
+		;
+	more = !m->budget && pick_src(m) != ZS_PAGE_NONE;
+	pthread_mutex_unlock(&m->class->lock);
+	if (m->nr_freed) {
+		zs_arena_put(&m->pool->arena, m->freed, m->nr_freed);
+		zs_transit_end(m->pool);
+	}
+	atomic_fetch_add_explicit(&m->pool->objs_moved, budget - m->budget,
 				  memory_order_relaxed);
-	atomic_fetch_add_explicit(&pool->pages_compacted, m.nr_freed,
+	atomic_fetch_add_explicit(&m->pool->pages_compacted, m->nr_freed,
 				  memory_order_relaxed);
-	*budget = m.budget;
-	*freed_pages += m.nr_freed;
 	return more;
 }
 
@@ -205,16 +232,30 @@ bool zs_compact_slice(struct zs_pool *pool, struct zs_compact_cursor *cursor,
 	unsigned budget = max_objects;
 
 	*freed_pages = 0;
-	while (cursor->next_class < ZS_NR_CLASSES) {
+	while (cursor->next_class < ZS_NR_CLASSES && budget) {
 		unsigned i = ZS_NR_CLASSES - 1 - cursor->next_class;
+		struct migration m = {
+			.pool = pool,
+			.class = &pool->classes[i],
+			.budget = budget,
+			/* Kept from slice to slice, or objects would be moved
+			 * out of it and back for as long as the pin lasts. */
+			.stuck = cursor->stuck ? (uint32_t)(cursor->stuck - 1)
+					       : ZS_PAGE_NONE,
+			.freed = ZS_PAGE_NONE,
+		};
+		bool more = false;
 
-		if (pool->class_of[i] == i && !pool->classes[i].is_huge &&
-		    compact_class(pool, &pool->classes[i], &budget,
-				  freed_pages))
-			return true;
-		cursor->next_class++;
-		if (!budget)
+		if (pool->class_of[i] == i && !m.class->is_huge)
+			more = compact_class(&m);
+		budget = m.budget;
+		*freed_pages += m.nr_freed;
+		cursor->stuck =
+			m.stuck == ZS_PAGE_NONE ? 0 : (uint64_t)m.stuck + 1;
+		if (more)
 			break;
+		cursor->next_class++;
+		cursor->stuck = 0;
 	}
 	return cursor->next_class < ZS_NR_CLASSES;
 }

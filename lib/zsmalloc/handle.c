@@ -172,6 +172,8 @@ uint64_t zs_handle_pin(struct zs_pool *pool, zs_handle handle)
 	_Atomic uint64_t *slot = &pool->handles.entries[handle];
 	unsigned spins = 0;
 
+	if (unlikely(handle >= pool->handles.nr_max))
+		return 0;
 	for (;;) {
 		/* Acquire: whoever finds it dead sees what its death followed. */
 		uint64_t entry =

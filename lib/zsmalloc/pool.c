@@ -132,31 +132,47 @@ uint64_t zs_pool_shrink(struct zs_pool *pool)
 
 /* --- Allocate and free ------------------------------------------------------ */
 
-/*
- * A zspage with a free object. Where there is none, a page is taken from the
- * arena with the lock dropped, since that may need system calls; what another
- * thread did meanwhile may have made it superfluous: then it is *@spare.
- */
-static int find_room(struct zs_pool *pool, struct zs_class *class,
-		     enum zs_alloc how, uint32_t *head, uint32_t *spare)
+/* Give pages that are in no zspage any more back to the arena. */
+static void put_pages(struct zs_pool *pool, uint32_t first, uint32_t n)
 {
+	zs_arena_put(&pool->arena, first, n);
+	zs_transit_end(pool);
+}
+
+/*
+ * Give the class a page. It is taken from the arena with the lock dropped,
+ * since that may need system calls; what another thread did meanwhile may have
+ * made it superfluous.
+ */
+static int add_room(struct zs_pool *pool, struct zs_class *class,
+		    enum zs_alloc how, uint32_t *head)
+{
+	uint32_t page;
 	int err;
 
-	*spare = ZS_PAGE_NONE;
+	zs_transit_begin(pool);
+	pthread_mutex_unlock(&class->lock);
+	err = zs_arena_take(&pool->arena, how, &page);
+	pthread_mutex_lock(&class->lock);
+	*head = zs_class_find_room(pool, class);
+	if (!err && *head != ZS_PAGE_NONE) {
+		put_pages(pool, page, 1);
+		return 0;
+	}
+	if (!err)
+		*head = zs_class_add_page(pool, class, page);
+	zs_transit_end(pool);
+	return *head != ZS_PAGE_NONE ? 0 : err;
+}
+
+/* A zspage with a free object. */
+static int find_room(struct zs_pool *pool, struct zs_class *class,
+		     enum zs_alloc how, uint32_t *head)
+{
 	*head = zs_class_find_room(pool, class);
 	if (likely(*head != ZS_PAGE_NONE))
 		return 0;
-	pthread_mutex_unlock(&class->lock);
-	err = zs_arena_take(&pool->arena, how, spare);
-	pthread_mutex_lock(&class->lock);
-	*head = zs_class_find_room(pool, class);
-	if (*head != ZS_PAGE_NONE)
-		return 0;
-	if (err)
-		return err;
-	*head = zs_class_add_page(pool, class, *spare);
-	*spare = ZS_PAGE_NONE;
-	return 0;
+	return add_room(pool, class, how, head);
 }
 
 int zs_malloc(struct zs_pool *pool, size_t bytes, enum zs_alloc how,
@@ -165,7 +181,7 @@ int zs_malloc(struct zs_pool *pool, size_t bytes, enum zs_alloc how,
 	struct zs_class *class;
 	zs_handle handle;
 	uint64_t entry;
-	uint32_t head, spare = ZS_PAGE_NONE;
+	uint32_t head;
 	int err;
 
 	if (!bytes)
@@ -177,7 +193,7 @@ int zs_malloc(struct zs_pool *pool, size_t bytes, enum zs_alloc how,
 	err = zs_handle_get(pool, class, &handle);
 	if (err)
 		goto out;
-	err = find_room(pool, class, how, &head, &spare);
+	err = find_room(pool, class, how, &head);
 	if (err) {
 		zs_handle_put(pool, class, handle);
 		goto out;
@@ -190,8 +206,6 @@ int zs_malloc(struct zs_pool *pool, size_t bytes, enum zs_alloc how,
 	*out = handle;
 out:
 	pthread_mutex_unlock(&class->lock);
-	if (unlikely(spare != ZS_PAGE_NONE))
-		zs_arena_put(&pool->arena, spare, 1);
 	return err;
 }
 
@@ -225,11 +239,13 @@ void zs_free(struct zs_pool *pool, zs_handle handle)
 	zs_zspage_refile(pool, class, head, inuse + 1);
 	class->obj_used--;
 	zs_handle_put(pool, class, handle);
-	if (!inuse)
+	if (!inuse) {
+		zs_transit_begin(pool);
 		zs_zspage_detach(pool, class, head, &nr_pages);
+	}
 	pthread_mutex_unlock(&class->lock);
 	if (nr_pages)
-		zs_arena_put(&pool->arena, head, nr_pages);
+		put_pages(pool, head, nr_pages);
 }
 
 /* --- Bytes of a pinned object ------------------------------------------------

@@ -267,6 +267,81 @@ static int verify_arena(struct verifier *v)
 	return err;
 }
 
+/* A handle leads to an object, and that back to it. The handle is pinned. */
+static int verify_entry(struct verifier *v, zs_handle handle, uint64_t entry)
+{
+	struct zs_pool *pool = v->pool;
+	unsigned class_idx = zs_entry_class(entry), obj = zs_entry_obj(entry);
+	struct zs_place place = {.page = zs_entry_page(entry)};
+	const struct zs_class *class = &pool->classes[class_idx];
+
+	if (class_idx >= ZS_NR_CLASSES ||
+	    pool->class_of[class_idx] != class_idx)
+		return broken(v, "handle %u names class %u", handle, class_idx);
+	place.offset_bytes = obj * class->geometry.size_bytes % ZSD_PAGE_BYTES;
+	if (obj >= class->geometry.objs_per_zspage ||
+	    place.page >= pool->arena.nr_pages ||
+	    zs_obj_header_load(pool, class, place) !=
+		    zs_header_allocated(handle))
+		return broken(v, "handle %u leads to an object of another's",
+			      handle);
+	return 0;
+}
+
+static int verify_handles(struct verifier *v)
+{
+	struct zs_handles *handles = &v->pool->handles;
+	uint64_t nr_fresh;
+	int err = 0;
+
+	v->class = NULL;
+	pthread_mutex_lock(&handles->lock);
+	nr_fresh = handles->nr_fresh;
+	pthread_mutex_unlock(&handles->lock);
+	for (zs_handle handle = 1; handle < nr_fresh && !err; handle++) {
+		uint64_t entry = zs_handle_pin(v->pool, handle);
+
+		if (!entry)
+			continue;
+		err = verify_entry(v, handle, entry);
+		zs_handle_unpin(v->pool, handle, entry);
+	}
+	return err;
+}
+
+/*
+ * How often pages went between arena and classes, if none is on its way now;
+ * else UINT64_MAX. Ended is read first: see quiet_changes() in zstore.
+ */
+static uint64_t quiet_transits(struct zs_pool *pool)
+{
+	uint64_t ended = atomic_load(&pool->transits_ended);
+	uint64_t begun = atomic_load(&pool->transits_begun);
+
+	return begun == ended ? begun : UINT64_MAX;
+}
+
+/* Every page in use is some class's, as far as they keep still to be counted. */
+static int verify_pages(struct verifier *v)
+{
+	struct zs_pool *pool = v->pool;
+	uint64_t before = quiet_transits(pool), nr_in_classes = 0;
+	struct zs_pool_stats stats;
+
+	for (unsigned i = 0; i < ZS_NR_CLASSES; i++) {
+		pthread_mutex_lock(&pool->classes[i].lock);
+		nr_in_classes += pool->classes[i].nr_pages;
+		pthread_mutex_unlock(&pool->classes[i].lock);
+	}
+	zs_pool_stats(pool, &stats);
+	if (before == UINT64_MAX || quiet_transits(pool) != before ||
+	    stats.pages_used == nr_in_classes)
+		return 0;
+	return broken(v, "arena: %llu pages in use, but %llu in classes",
+		      (unsigned long long)stats.pages_used,
+		      (unsigned long long)nr_in_classes);
+}
+
 int zs_pool_verify(struct zs_pool *pool, char text[ZS_VERIFY_TEXT_BYTES])
 {
 	struct verifier v = {.pool = pool, .text = text};
@@ -279,5 +354,9 @@ int zs_pool_verify(struct zs_pool *pool, char text[ZS_VERIFY_TEXT_BYTES])
 		v.class = &pool->classes[i];
 		err = verify_class(&v);
 	}
-	return err ? err : verify_arena(&v);
+	if (!err)
+		err = verify_handles(&v);
+	if (!err)
+		err = verify_arena(&v);
+	return err ? err : verify_pages(&v);
 }

@@ -196,7 +196,25 @@ struct zs_pool {
 	struct zs_handles handles;
 	_Atomic uint64_t pages_compacted;
 	_Atomic uint64_t objs_moved;
+	/*
+	 * Times that pages left the arena or a class for the other, which are
+	 * in neither meanwhile. Only zs_pool_verify() wants to know.
+	 */
+	_Atomic uint64_t transits_begun;
+	_Atomic uint64_t transits_ended;
 };
+
+static inline void zs_transit_begin(struct zs_pool *pool)
+{
+	atomic_fetch_add_explicit(&pool->transits_begun, 1,
+				  memory_order_acq_rel);
+}
+
+static inline void zs_transit_end(struct zs_pool *pool)
+{
+	atomic_fetch_add_explicit(&pool->transits_ended, 1,
+				  memory_order_acq_rel);
+}
 
 /* --- arena.c: pages ----------------------------------------------------- */
 
@@ -249,7 +267,10 @@ int zs_handle_get(struct zs_pool *pool, struct zs_class *class,
 void zs_handle_put(struct zs_pool *pool, struct zs_class *class,
 		   zs_handle handle);
 
-/* Wait for the pin. Return: the entry, or 0 where @handle is not live. */
+/*
+ * Wait for the pin. Return: the entry, or 0 where @handle, which may be any
+ * number, is not live.
+ */
 uint64_t zs_handle_pin(struct zs_pool *pool, zs_handle handle);
 
 /* Do not wait. Return: whether it is pinned now. */
@@ -339,12 +360,14 @@ void zs_zspage_refile(struct zs_pool *pool, struct zs_class *class,
 unsigned zs_fullness_group(const struct zs_class *class, unsigned inuse);
 
 /*
- * Pages that compaction could certainly free: the growing zspage's, if its
- * objects fit the holes of others, and those of as many whole zspages as the
- * holes left then add up to.
+ * Pages that compaction could certainly free: those of as many whole zspages
+ * as the free objects add up to, and the growing one's if the free objects
+ * left over are as many as it has, free or not.
  */
 uint64_t zs_class_freeable(const struct zs_pool *pool,
 			   const struct zs_class *class);
+bool zs_class_growing_is_freeable(const struct zs_pool *pool,
+				  const struct zs_class *class);
 
 static inline uint64_t zs_class_obj_free(const struct zs_class *class)
 {

@@ -268,6 +268,8 @@ uint64_t zs_compact(struct zs_pool *pool);
 /* Where a compaction in slices stands; all zero starts at the beginning. */
 struct zs_compact_cursor {
 	unsigned next_class; /* classes passed, from the largest down */
+	uint64_t stuck; /* 1 + the zspage of this class that pins kept from
+			 * being emptied; 0: none did */
 };
 
 /**

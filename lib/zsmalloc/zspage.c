@@ -233,21 +233,27 @@ uint32_t zs_class_find_room(const struct zs_pool *pool,
 	return ZS_PAGE_NONE;
 }
 
+bool zs_class_growing_is_freeable(const struct zs_pool *pool,
+				  const struct zs_class *class)
+{
+	uint64_t left_over =
+		zs_class_obj_free(class) % class->geometry.objs_per_zspage;
+	uint32_t n;
+
+	if (class->growing == ZS_PAGE_NONE)
+		return false;
+	n = zs_zspage_nr_pages(pool, class, class->growing);
+	return left_over >= zs_objs_in_pages(class, n);
+}
+
 uint64_t zs_class_freeable(const struct zs_pool *pool,
 			   const struct zs_class *class)
 {
-	uint64_t nr_free = zs_class_obj_free(class), pages = 0;
+	uint64_t pages = zs_class_obj_free(class) /
+			 class->geometry.objs_per_zspage *
+			 class->geometry.pages_per_zspage;
 
-	if (class->growing != ZS_PAGE_NONE) {
-		uint32_t n = zs_zspage_nr_pages(pool, class, class->growing);
-		unsigned objs = zs_objs_in_pages(class, n);
-
-		/* Less than a whole zspage, so the others need as many. */
-		if (nr_free < objs)
-			return 0;
-		pages = n;
-		nr_free -= objs;
-	}
-	return pages + nr_free / class->geometry.objs_per_zspage *
-			       class->geometry.pages_per_zspage;
+	if (zs_class_growing_is_freeable(pool, class))
+		pages += zs_zspage_nr_pages(pool, class, class->growing);
+	return pages;
 }
