@@ -181,7 +181,7 @@ void zs_pool_uncharge(struct zs_pool *pool, uint64_t bytes);
 /* How an allocation may draw on the limit. */
 enum zs_alloc {
 	ZS_NORMAL, /* up to the limit less its headroom */
-	ZS_SHRINKING, /* takes the place of a larger object: headroom too */
+	ZS_SHRINKING, /* frees as much as it takes, or nearly: headroom too */
 };
 
 /**

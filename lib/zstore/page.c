@@ -105,22 +105,19 @@ static bool compact_directly(struct zs_pool *pool)
 }
 
 /*
- * Room for an object that takes the place of @old. Where there is none,
- * compaction may make some; and what does not need more room than the old
- * content may use the headroom of the limit.
+ * Room for an object. Where there is none, compaction may make some, and what
+ * may use the headroom of the limit does.
  */
-static int allocate(struct zstore_ctx *ctx, uint32_t len_bytes, uint64_t old,
-		    zs_handle *out)
+static int allocate(struct zs_pool *pool, uint32_t len_bytes,
+		    bool may_use_headroom, zs_handle *out)
 {
-	struct zs_pool *pool = ctx->store->pool;
 	int err = zs_malloc(pool, len_bytes, ZS_NORMAL, out);
 
 	if (likely(!err))
 		return 0;
 	if (compact_directly(pool))
 		err = zs_malloc(pool, len_bytes, ZS_NORMAL, out);
-	if (err && slot_kind(old) == SLOT_OBJECT &&
-	    len_bytes <= slot_len_bytes(old))
+	if (err && may_use_headroom)
 		err = zs_malloc(pool, len_bytes, ZS_SHRINKING, out);
 	return err;
 }
@@ -129,12 +126,18 @@ static int pack_object(struct zstore_ctx *ctx, const void *src,
 		       uint32_t len_bytes, uint64_t flags, uint64_t old,
 		       uint64_t *out)
 {
+	struct zs_pool *pool = ctx->store->pool;
+	/* What frees as much as it takes; or a word, which takes nearly
+	 * nothing, so that same-filled pages of any word are alike. */
+	bool may_use_headroom =
+		flags & SLOT_WORD || (slot_kind(old) == SLOT_OBJECT &&
+				      len_bytes <= slot_len_bytes(old));
 	zs_handle handle;
-	int err = allocate(ctx, len_bytes, old, &handle);
+	int err = allocate(pool, len_bytes, may_use_headroom, &handle);
 
 	if (err)
 		return err;
-	zs_obj_write(ctx->store->pool, handle, src, len_bytes);
+	zs_obj_write(pool, handle, src, len_bytes);
 	*out = slot_make_object(handle, len_bytes, flags);
 	return 0;
 }
