@@ -11,11 +11,17 @@
 /* Arguments after the name of the mode, as many as its usage names. */
 typedef void raw_mode_fn(const char *socket_path, char **args);
 
+raw_mode_fn raw_beside;
+raw_mode_fn raw_deaf;
 raw_mode_fn raw_errors;
 raw_mode_fn raw_garbage;
 raw_mode_fn raw_steady;
+raw_mode_fn raw_stripes;
 
 /* Reads a decimal number, or ends the program. */
 unsigned long raw_number(const char *text);
+
+/* Prints a word on a line of its own and waits for a line of input. */
+void raw_say_and_wait(const char *word);
 
 #endif

@@ -178,18 +178,6 @@ static void run(struct steady *s, unsigned long nr_requests)
 	}
 }
 
-static void say_and_wait(const char *word)
-{
-	int c;
-
-	puts(word);
-	fflush(stdout);
-	while ((c = getchar()) != '\n') {
-		if (c == EOF)
-			error(1, 0, "nobody waits for us any more");
-	}
-}
-
 static void start(struct steady *s, const char *path)
 {
 	s->pages = malloc((size_t)NR_PAGES * ZSD_PAGE_BYTES);
@@ -215,9 +203,9 @@ void raw_steady(const char *path, char **args)
 	s.nr_connections = (unsigned)raw_number(args[1]);
 	start(&s, path);
 	run(&s, raw_number(args[2]));
-	say_and_wait("warm");
+	raw_say_and_wait("warm");
 	run(&s, raw_number(args[3]));
-	say_and_wait("done");
+	raw_say_and_wait("done");
 	free(s.pages);
 	free(s.out);
 }

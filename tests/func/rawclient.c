@@ -37,6 +37,18 @@ unsigned long raw_number(const char *text)
 	return number;
 }
 
+void raw_say_and_wait(const char *word)
+{
+	int c;
+
+	puts(word);
+	fflush(stdout);
+	while ((c = getchar()) != '\n') {
+		if (c == EOF)
+			error(1, 0, "nobody waits for us any more");
+	}
+}
+
 static int connect_or_exit(const char *path, unsigned timeout_s)
 {
 	int fd = raw_connect(path, timeout_s);
@@ -136,12 +148,15 @@ static const struct mode {
 	int nr_arguments;
 	raw_mode_fn *run;
 } modes[] = {
+	{"beside", "trim|zeroes", 1, raw_beside},
 	{"cat", "", 0, cat},
+	{"deaf", "", 0, raw_deaf},
 	{"errors", "", 0, raw_errors},
 	{"garbage", "SEED ROUNDS", 2, raw_garbage},
 	{"hold", "CONNECTIONS", 1, hold},
 	{"silent", "SECONDS", 1, silent},
 	{"steady", "SEED CONNECTIONS WARMUP-REQUESTS REQUESTS", 4, raw_steady},
+	{"stripes", "SEED WRITERS WRITES", 3, raw_stripes},
 	{"trickle", "SECONDS", 1, trickle},
 };
 

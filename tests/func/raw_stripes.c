@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The mode stripes: several clients write the same pages at the same time,
+ * each its own sectors of them. A server that patches a page must not lose
+ * what another thread patched beside it.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <error.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/units.h"
+#include "load_wire.h"
+#include "raw_conn.h"
+#include "raw_modes.h"
+#include "rng.h"
+
+#define MAX_WRITERS 16u
+
+#define SECTOR_BYTES 512u
+
+/* Few pages, so that the writers meet all the time. */
+#define NR_PAGES   16u
+#define NR_SECTORS (NR_PAGES * (ZSD_PAGE_BYTES / SECTOR_BYTES))
+
+struct writer {
+	int fd;
+	unsigned nr_writers;
+	unsigned number; /* sectors of this number, modulo nr_writers */
+	struct rng rng;
+	uint32_t version[NR_SECTORS]; /* last written; 0: never */
+};
+
+/* Contents that tell writer, sector and version, half of it compressible. */
+static void make_sector(const struct writer *w, unsigned sector,
+			unsigned char *bytes)
+{
+	struct rng rng = {((uint64_t)w->version[sector] << 32) | sector};
+
+	memset(bytes, 0, SECTOR_BYTES);
+	if (!w->version[sector])
+		return;
+	for (unsigned i = 0; i < SECTOR_BYTES / 2; i += 8)
+		store_be64(bytes + i, rng_next(&rng));
+}
+
+static void run(const struct writer *w, struct raw_request *request,
+		unsigned char *bytes)
+{
+	unsigned char header[WIRE_REQUEST_BYTES];
+	uint32_t answer;
+	uint64_t cookie;
+	int err;
+
+	raw_encode(request, header);
+	err = raw_send(w->fd, header, sizeof(header));
+	if (!err && request->type == WIRE_CMD_WRITE)
+		err = raw_send(w->fd, bytes, request->length);
+	if (!err)
+		err = raw_receive_reply(w->fd, &cookie, &answer);
+	if (!err && answer)
+		error(1, (int)answer, "a request failed");
+	if (!err && request->type == WIRE_CMD_READ)
+		err = raw_receive(w->fd, bytes, request->length);
+	if (err)
+		error(1, -err, "talking to the server");
+}
+
+static void check_sector(const struct writer *w, unsigned sector)
+{
+	struct raw_request request = {.type = WIRE_CMD_READ,
+				      .offset = sector * SECTOR_BYTES,
+				      .length = SECTOR_BYTES};
+	unsigned char expected[SECTOR_BYTES], bytes[SECTOR_BYTES];
+
+	run(w, &request, bytes);
+	make_sector(w, sector, expected);
+	if (memcmp(bytes, expected, SECTOR_BYTES) != 0)
+		error(1, 0, "writer %u lost version %u of sector %u", w->number,
+		      w->version[sector], sector);
+}
+
+static void write_sector(struct writer *w, unsigned sector)
+{
+	struct raw_request request = {.type = WIRE_CMD_WRITE,
+				      .offset = sector * SECTOR_BYTES,
+				      .length = SECTOR_BYTES};
+	unsigned char bytes[SECTOR_BYTES];
+
+	w->version[sector]++;
+	make_sector(w, sector, bytes);
+	run(w, &request, bytes);
+}
+
+/* Zeroes by the other command that patches a page. */
+static void zero_sector(struct writer *w, unsigned sector)
+{
+	struct raw_request request = {.type = WIRE_CMD_WRITE_ZEROES,
+				      .offset = sector * SECTOR_BYTES,
+				      .length = SECTOR_BYTES};
+
+	w->version[sector] = 0;
+	run(w, &request, NULL);
+}
+
+static void write_stripes(struct writer *w, unsigned long nr_writes)
+{
+	unsigned nr_own = NR_SECTORS / w->nr_writers;
+
+	for (unsigned long i = 0; i < nr_writes; i++) {
+		unsigned own = (unsigned)rng_below(&w->rng, nr_own);
+		unsigned sector = own * w->nr_writers + w->number;
+
+		check_sector(w, sector);
+		if (rng_below(&w->rng, 8) == 0)
+			zero_sector(w, sector);
+		else
+			write_sector(w, sector);
+	}
+	for (unsigned own = 0; own < nr_own; own++)
+		check_sector(w, own * w->nr_writers + w->number);
+}
+
+static void start_writer(const char *path, char **args, unsigned number)
+{
+	static struct writer w;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		error(1, errno, "fork");
+	if (pid > 0)
+		return;
+	w.rng.state = raw_number(args[0]) + number;
+	w.nr_writers = (unsigned)raw_number(args[1]);
+	w.number = number;
+	w.fd = raw_open(path, NULL);
+	if (w.fd < 0)
+		error(1, -w.fd, "%s", path);
+	write_stripes(&w, raw_number(args[2]));
+	exit(0);
+}
+
+void raw_stripes(const char *path, char **args)
+{
+	unsigned long nr_writers = raw_number(args[1]);
+	int status;
+
+	if (nr_writers < 1 || nr_writers > MAX_WRITERS)
+		error(2, 0, "from 1 to %u writers", MAX_WRITERS);
+	for (unsigned i = 0; i < nr_writers; i++)
+		start_writer(path, args, i);
+	for (unsigned i = 0; i < nr_writers; i++) {
+		if (wait(&status) < 0)
+			error(1, errno, "wait");
+		if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+			error(1, 0, "a writer failed");
+	}
+	printf("%lu writers lost nothing\n", nr_writers);
+}
