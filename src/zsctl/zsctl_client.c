@@ -100,9 +100,9 @@ static int read_some(int fd, struct ctl_lines *lines)
 	do {
 		n = recv(fd, space, bytes, 0);
 	} while (n < 0 && errno == EINTR);
-	if (n < 0)
+	if (n < 0 && errno != ECONNRESET)
 		return -errno;
-	if (n == 0)
+	if (n <= 0)
 		return ctl_lines_has_rest(lines) ? -EPIPE : -ECONNRESET;
 	/* Another kind of server may never send a newline: an NBD one. */
 	if (!ctl_lines_has_rest(lines) && *space != '{')
