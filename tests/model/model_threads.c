@@ -1,0 +1,658 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The disk under several threads, with everything beside that may be.
+ *
+ * Whatever a page holds says what it is: its first word, the stamp, names the
+ * page, its writer and a version, and all other bytes follow from the stamp.
+ * So any page read can be made again and compared, and a torn or mixed one
+ * found. There are three sets of pages:
+ *
+ *   own     each belongs to one worker, which knows its content
+ *   shared  all workers write whole pages; a reader must find one that was
+ *           written as a whole, of no writer an older version than it wrote
+ *           before the read began, nor than the reader saw before
+ *   parts   each worker owns a part of each page, at odd boundaries, and must
+ *           find there what it wrote, however often the others patch theirs;
+ *           the others' parts must be whole, too
+ *
+ * Beside the workers one thread compacts and keeps house, another verifies.
+ *
+ * What it does depends on the seed and on how the threads are scheduled.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "model/model.h"
+#include "zstore/zstore.h"
+
+#define NR_WORKERS 4u
+
+/* Sets of pages. Of the shared ones, those at odd places are never trimmed. */
+#define NR_OWN	  2000u
+#define NR_SHARED 24u
+#define NR_PARTED 24u
+#define NR_PAGES  (NR_OWN + NR_SHARED + NR_PARTED)
+
+/*
+ * Distance of neighbours on the disk, pages: they are in several groups of
+ * slots, which come to be while other threads are at it.
+ */
+#define STRIDE 37u
+
+#define DISK_BYTES (NR_PAGES * STRIDE * (uint64_t)ZSD_PAGE_BYTES)
+
+/* Where the workers' parts of a page begin, bytes. */
+static const uint32_t parts[NR_WORKERS + 1] = {0, 1001, 2048, 3333, 4096};
+
+static const struct {
+	const char *algorithm;
+	uint64_t limit_bytes; /* 0: none */
+} rounds[] = {
+	{"lz4", 0},
+	{"zstd", 0},
+	{"lz4", 2 * MIB},
+	{"zstd:-3", MIB},
+};
+
+struct worker;
+
+struct model {
+	struct model_run run;
+	struct zstore_params params;
+	struct zstore *store;
+	_Atomic unsigned nr_running; /* workers that are not done */
+	/* Version that a worker has written of a shared page, and is done. */
+	_Atomic uint32_t written[NR_SHARED][NR_WORKERS];
+	uint64_t nr_slices, nr_compactions, nr_housekeepings, nr_verified;
+	uint64_t nr_moved, nr_compacted;
+};
+
+struct worker {
+	struct model *m;
+	unsigned id;
+	struct model_rng rng;
+	struct zstore_ctx *ctx;
+	enum model_phase phase;
+	uint64_t nr_ops;
+	uint64_t *counts; /* by operation */
+	uint32_t version; /* of the last page written, whichever */
+	uint32_t own[NR_OWN]; /* version; 0: zeros */
+	uint32_t part[NR_PARTED]; /* version; 0: zeros */
+	uint32_t seen[NR_SHARED][NR_WORKERS]; /* newest version read */
+	uint64_t nr_enospc, nr_foreign, nr_zeros;
+};
+
+#define CHECK_MODEL(m, cond, ...) MODEL_CHECK(&(m)->run, cond, __VA_ARGS__)
+
+/* --- stamps -------------------------------------------------------------- */
+
+struct stamp {
+	uint16_t page;
+	uint8_t writer;
+	uint8_t mark; /* so that no stamp is 0 */
+	uint32_t version;
+};
+
+#define STAMP_MARK 0xc7
+
+_Static_assert(sizeof(struct stamp) == sizeof(uint64_t), "a word");
+
+static uint64_t stamp_word(uint32_t page, unsigned writer, uint32_t version)
+{
+	struct stamp stamp = {
+		.page = (uint16_t)page,
+		.writer = (uint8_t)writer,
+		.mark = STAMP_MARK,
+		.version = version,
+	};
+	uint64_t word;
+
+	memcpy(&word, &stamp, sizeof(word));
+	return word;
+}
+
+static struct stamp stamp_of(const void *bytes)
+{
+	struct stamp stamp;
+
+	memcpy(&stamp, bytes, sizeof(stamp));
+	return stamp;
+}
+
+/*
+ * The page that a stamp stands for: one in eight repeats it all along. Half of
+ * them are of few lengths, so that some classes have many zspages.
+ */
+static void make_page(uint64_t word, unsigned char page[ZSD_PAGE_BYTES])
+{
+	struct model_rng rng;
+
+	model_rng_init(&rng, word);
+	if (model_rng_one_in(&rng, 8)) {
+		for (size_t at = 0; at < ZSD_PAGE_BYTES; at += sizeof(word))
+			memcpy(page + at, &word, sizeof(word));
+		return;
+	}
+	model_page_fill(&rng,
+			model_rng_one_in(&rng, 2) ? MODEL_PAGE_TEXT
+						  : model_page_kind(&rng),
+			page);
+	memcpy(page, &word, sizeof(word));
+}
+
+static bool is_zero(const unsigned char *bytes, size_t n)
+{
+	return !bytes[0] && memcmp(bytes, bytes + 1, n - 1) == 0;
+}
+
+static uint64_t offset_of(uint32_t page)
+{
+	return page * (uint64_t)STRIDE * ZSD_PAGE_BYTES;
+}
+
+/* --- I/O ----------------------------------------------------------------- */
+
+static void read_disk(struct worker *w, uint64_t offset, size_t bytes,
+		      void *dst)
+{
+	int err = zstore_read(w->ctx, offset, bytes, dst);
+
+	CHECK_MODEL(w->m, !err, "worker %u: read at %" PRIu64 ": %d", w->id,
+		    offset, err);
+}
+
+/* Return: whether it was written; else there is a limit, and no room. */
+static bool check_written(struct worker *w, uint64_t offset, int err)
+{
+	if (!err)
+		return true;
+	CHECK_MODEL(w->m, err == -ENOSPC && w->m->params.mem_limit_bytes,
+		    "worker %u: write at %" PRIu64 ": %d", w->id, offset, err);
+	w->nr_enospc++;
+	return false;
+}
+
+static bool write_disk(struct worker *w, uint64_t offset, size_t bytes,
+		       const void *src)
+{
+	return check_written(w, offset,
+			     zstore_write(w->ctx, offset, bytes, src));
+}
+
+/* --- own pages ----------------------------------------------------------- */
+
+static uint32_t draw_own(struct worker *w)
+{
+	uint64_t nth = model_rng_below(&w->rng, NR_OWN / NR_WORKERS);
+
+	return (uint32_t)nth * NR_WORKERS + w->id;
+}
+
+static void op_write_own(void *arg)
+{
+	unsigned char page[ZSD_PAGE_BYTES];
+	struct worker *w = arg;
+	uint32_t i = draw_own(w), version = ++w->version;
+
+	make_page(stamp_word(i, w->id, version), page);
+	if (write_disk(w, offset_of(i), sizeof(page), page))
+		w->own[i] = version;
+}
+
+static void check_own(struct worker *w, uint32_t i)
+{
+	unsigned char found[ZSD_PAGE_BYTES], expected[ZSD_PAGE_BYTES] = {0};
+
+	read_disk(w, offset_of(i), sizeof(found), found);
+	if (w->own[i])
+		make_page(stamp_word(i, w->id, w->own[i]), expected);
+	CHECK_MODEL(w->m, memcmp(found, expected, sizeof(found)) == 0,
+		    "own page %u of worker %u is not version %u", i, w->id,
+		    w->own[i]);
+}
+
+static void op_read_own(void *arg)
+{
+	struct worker *w = arg;
+
+	check_own(w, draw_own(w));
+}
+
+static void op_trim_own(void *arg)
+{
+	struct worker *w = arg;
+	uint32_t i = draw_own(w);
+
+	zstore_trim(w->ctx, offset_of(i), ZSD_PAGE_BYTES);
+	w->own[i] = 0;
+}
+
+/* --- shared pages -------------------------------------------------------- */
+
+static uint32_t shared_page(uint32_t i)
+{
+	return NR_OWN + i;
+}
+
+static bool may_be_trimmed(uint32_t i)
+{
+	return i % 2 == 0;
+}
+
+static uint32_t draw_shared(struct worker *w)
+{
+	return (uint32_t)model_rng_below(&w->rng, NR_SHARED);
+}
+
+static void op_write_shared(void *arg)
+{
+	unsigned char page[ZSD_PAGE_BYTES];
+	struct worker *w = arg;
+	uint32_t i = draw_shared(w), version = ++w->version;
+
+	make_page(stamp_word(shared_page(i), w->id, version), page);
+	if (write_disk(w, offset_of(shared_page(i)), sizeof(page), page))
+		atomic_store(&w->m->written[i][w->id], version);
+}
+
+/* What the first word says of a page must be true of all of it. */
+static void check_whole(struct worker *w, uint32_t page,
+			const unsigned char *found)
+{
+	unsigned char expected[ZSD_PAGE_BYTES];
+	struct stamp stamp = stamp_of(found);
+
+	CHECK_MODEL(w->m,
+		    stamp.mark == STAMP_MARK && stamp.page == page &&
+			    stamp.writer < NR_WORKERS,
+		    "page %u begins with mark %02x, page %u, writer %u", page,
+		    stamp.mark, stamp.page, stamp.writer);
+	make_page(stamp_word(page, stamp.writer, stamp.version), expected);
+	CHECK_MODEL(w->m, memcmp(found, expected, sizeof(expected)) == 0,
+		    "page %u is torn: begins with version %u of writer %u",
+		    page, stamp.version, stamp.writer);
+}
+
+static void op_read_shared(void *arg)
+{
+	unsigned char found[ZSD_PAGE_BYTES];
+	uint32_t written[NR_WORKERS], any = 0;
+	struct worker *w = arg;
+	uint32_t i = draw_shared(w);
+	struct stamp stamp;
+
+	for (unsigned id = 0; id < NR_WORKERS; id++) {
+		written[id] = atomic_load(&w->m->written[i][id]);
+		any |= written[id];
+	}
+	read_disk(w, offset_of(shared_page(i)), sizeof(found), found);
+	if (is_zero(found, sizeof(found))) {
+		CHECK_MODEL(w->m, may_be_trimmed(i) || !any,
+			    "shared page %u was written, but is zeros", i);
+		w->nr_zeros++;
+		return;
+	}
+	check_whole(w, shared_page(i), found);
+	stamp = stamp_of(found);
+	CHECK_MODEL(w->m,
+		    stamp.version >= written[stamp.writer] &&
+			    stamp.version >= w->seen[i][stamp.writer],
+		    "shared page %u is version %u of writer %u: written was %u"
+		    ", seen %u",
+		    i, stamp.version, stamp.writer, written[stamp.writer],
+		    w->seen[i][stamp.writer]);
+	w->seen[i][stamp.writer] = stamp.version;
+	w->nr_foreign += stamp.writer != w->id;
+}
+
+static void op_trim_shared(void *arg)
+{
+	struct worker *w = arg;
+	uint32_t i = draw_shared(w);
+
+	if (may_be_trimmed(i))
+		zstore_trim(w->ctx, offset_of(shared_page(i)), ZSD_PAGE_BYTES);
+}
+
+/* --- pages in parts ------------------------------------------------------ */
+
+static uint32_t parted_page(uint32_t i)
+{
+	return NR_OWN + NR_SHARED + i;
+}
+
+static uint32_t part_bytes(unsigned id)
+{
+	return parts[id + 1] - parts[id];
+}
+
+static uint32_t draw_parted(struct worker *w)
+{
+	return (uint32_t)model_rng_below(&w->rng, NR_PARTED);
+}
+
+static uint64_t part_offset(uint32_t i, unsigned id)
+{
+	return offset_of(parted_page(i)) + parts[id];
+}
+
+static void op_write_part(void *arg)
+{
+	unsigned char page[ZSD_PAGE_BYTES];
+	struct worker *w = arg;
+	uint32_t i = draw_parted(w), version = ++w->version;
+
+	make_page(stamp_word(parted_page(i), w->id, version), page);
+	if (write_disk(w, part_offset(i, w->id), part_bytes(w->id), page))
+		w->part[i] = version;
+}
+
+static void op_zero_part(void *arg)
+{
+	struct worker *w = arg;
+	uint32_t i = draw_parted(w);
+	uint64_t offset = part_offset(i, w->id);
+
+	if (check_written(w, offset,
+			  zstore_write_zeroes(w->ctx, offset,
+					      part_bytes(w->id))))
+		w->part[i] = 0;
+}
+
+/* Whole, and of worker @id; if that is the reader, what it wrote last. */
+static void check_part(struct worker *w, uint32_t i, unsigned id,
+		       const unsigned char *found)
+{
+	unsigned char expected[ZSD_PAGE_BYTES] = {0};
+	struct stamp stamp = stamp_of(found);
+
+	if (!is_zero(found, part_bytes(id))) {
+		CHECK_MODEL(w->m,
+			    stamp.mark == STAMP_MARK && stamp.writer == id &&
+				    stamp.page == parted_page(i),
+			    "part %u of page %u begins with mark %02x, page %u"
+			    ", writer %u",
+			    id, i, stamp.mark, stamp.page, stamp.writer);
+		make_page(stamp_word(stamp.page, id, stamp.version), expected);
+	} else {
+		stamp.version = 0;
+	}
+	CHECK_MODEL(w->m, memcmp(found, expected, part_bytes(id)) == 0,
+		    "part %u of page %u is torn: begins with version %u", id, i,
+		    stamp.version);
+	CHECK_MODEL(w->m, id != w->id || stamp.version == w->part[i],
+		    "part %u of page %u is version %u, not %u", id, i,
+		    stamp.version, w->part[i]);
+}
+
+static void check_parts(struct worker *w, uint32_t i)
+{
+	unsigned char found[ZSD_PAGE_BYTES];
+
+	read_disk(w, offset_of(parted_page(i)), sizeof(found), found);
+	for (unsigned id = 0; id < NR_WORKERS; id++)
+		check_part(w, i, id, found + parts[id]);
+}
+
+static void op_read_parts(void *arg)
+{
+	struct worker *w = arg;
+
+	check_parts(w, draw_parted(w));
+}
+
+static void op_read_own_part(void *arg)
+{
+	unsigned char found[ZSD_PAGE_BYTES];
+	struct worker *w = arg;
+	uint32_t i = draw_parted(w);
+
+	read_disk(w, part_offset(i, w->id), part_bytes(w->id), found);
+	check_part(w, i, w->id, found);
+}
+
+/* --- workers ------------------------------------------------------------- */
+
+static const struct model_op ops[] = {
+	{"write an own page", {300, 100, 200}, op_write_own},
+	{"read an own page", {150, 150, 200}, op_read_own},
+	{"trim an own page", {50, 300, 100}, op_trim_own},
+	{"write a shared page", {100, 50, 150}, op_write_shared},
+	{"read a shared page", {150, 150, 250}, op_read_shared},
+	{"trim a shared page", {10, 30, 20}, op_trim_shared},
+	{"write a part", {100, 50, 100}, op_write_part},
+	{"zero a part", {10, 50, 30}, op_zero_part},
+	{"read all parts", {60, 60, 100}, op_read_parts},
+	{"read an own part", {60, 60, 100}, op_read_own_part},
+};
+
+static void *run_worker(void *arg)
+{
+	struct worker *w = arg;
+	uint64_t phase_left = 0;
+
+	while (w->nr_ops--) {
+		size_t op;
+
+		if (!phase_left--) {
+			w->phase = (enum model_phase)model_rng_below(
+				&w->rng, MODEL_NR_PHASES);
+			phase_left = model_rng_range(&w->rng, 100, 2000);
+		}
+		op = model_pick(&w->rng, ops, ARRAY_SIZE(ops), w->phase);
+		ops[op].run(w);
+		w->counts[op]++;
+	}
+	for (uint32_t i = w->id; i < NR_OWN; i += NR_WORKERS)
+		check_own(w, i);
+	atomic_fetch_sub(&w->m->nr_running, 1);
+	return NULL;
+}
+
+/* --- beside the workers -------------------------------------------------- */
+
+/* Slices mostly, now and then all at once, and the reserve. */
+static void *run_keeper(void *arg)
+{
+	struct model *m = arg;
+	struct zs_pool *pool = zstore_pool(m->store);
+	struct zs_compact_cursor cursor = {0};
+	struct model_rng rng;
+	uint64_t freed;
+
+	model_rng_init(&rng, m->run.seed + 1000);
+	do {
+		if (model_rng_one_in(&rng, 20)) {
+			zstore_compact(m->store, &freed);
+			m->nr_compactions++;
+		} else if (model_rng_one_in(&rng, 3)) {
+			zstore_housekeep(m->store);
+			m->nr_housekeepings++;
+		} else {
+			unsigned max = (unsigned)model_rng_range(&rng, 1, 64);
+
+			if (!zs_compact_slice(pool, &cursor, max, &freed))
+				cursor = (struct zs_compact_cursor){0};
+			m->nr_slices++;
+		}
+		sched_yield();
+	} while (atomic_load(&m->nr_running));
+	return NULL;
+}
+
+static void check_stats(struct model *m)
+{
+	struct zstore_stats stats;
+
+	zstore_stats(m->store, &stats);
+	CHECK_MODEL(m, stats.orig_data_size <= NR_PAGES * ZSD_PAGE_BYTES,
+		    "orig_data_size %" PRIu64, stats.orig_data_size);
+	CHECK_MODEL(m, stats.same_pages <= NR_PAGES, "same_pages %" PRIu64,
+		    stats.same_pages);
+	CHECK_MODEL(m, !stats.failed_reads, "failed_reads %" PRIu64,
+		    stats.failed_reads);
+	CHECK_MODEL(m,
+		    !stats.mem_limit ||
+			    stats.mem_used_total + stats.metadata_bytes <=
+				    stats.mem_limit,
+		    "%" PRIu64 " + %" PRIu64 " bytes in use, limit %" PRIu64,
+		    stats.mem_used_total, stats.metadata_bytes,
+		    stats.mem_limit);
+}
+
+static void verify(struct model *m, struct zstore_ctx *ctx)
+{
+	struct zstore_verify_report report;
+
+	CHECK_MODEL(m, zstore_verify(ctx, &report) == 0, "verifier: %s",
+		    report.text);
+}
+
+static void *run_verifier(void *arg)
+{
+	struct model *m = arg;
+	struct zstore_ctx *ctx;
+	int err = zstore_ctx_create(m->store, &ctx);
+
+	CHECK_MODEL(m, !err, "zstore_ctx_create: %d", err);
+	do {
+		verify(m, ctx);
+		check_stats(m);
+		m->nr_verified++;
+		sched_yield();
+	} while (atomic_load(&m->nr_running));
+	zstore_ctx_destroy(ctx);
+	return NULL;
+}
+
+/* --- rounds -------------------------------------------------------------- */
+
+static void open_store(struct model *m, size_t round)
+{
+	int err;
+
+	m->params = (struct zstore_params){
+		.disk_bytes = DISK_BYTES,
+		.mem_limit_bytes = rounds[round].limit_bytes,
+		.reserve_bytes = 128 * KIB,
+		.chain_size = ZS_CHAIN_SIZE_DEFAULT,
+	};
+	err = zcomp_parse(rounds[round].algorithm, &m->params.zcomp);
+	CHECK_MODEL(m, !err, "zcomp_parse: %d", err);
+	err = zstore_create(&m->params, &m->store);
+	CHECK_MODEL(m, !err, "zstore_create: %d", err);
+	memset(m->written, 0, sizeof(m->written));
+}
+
+static void open_worker(struct worker *w, struct model *m, unsigned id,
+			uint64_t nr_ops, uint64_t *counts, uint64_t seed)
+{
+	int err;
+
+	*w = (struct worker){
+		.m = m,
+		.id = id,
+		.nr_ops = nr_ops,
+		.counts = counts,
+	};
+	model_rng_init(&w->rng, seed);
+	err = zstore_ctx_create(m->store, &w->ctx);
+	CHECK_MODEL(m, !err, "zstore_ctx_create: %d", err);
+}
+
+static pthread_t start(struct model *m, void *(*fn)(void *), void *arg)
+{
+	pthread_t thread;
+	int err = pthread_create(&thread, NULL, fn, arg);
+
+	CHECK_MODEL(m, !err, "pthread_create: %d", err);
+	return thread;
+}
+
+static void run_threads(struct model *m, struct worker *workers)
+{
+	pthread_t threads[NR_WORKERS], keeper, verifier;
+
+	atomic_store(&m->nr_running, NR_WORKERS);
+	keeper = start(m, run_keeper, m);
+	verifier = start(m, run_verifier, m);
+	for (unsigned id = 0; id < NR_WORKERS; id++)
+		threads[id] = start(m, run_worker, &workers[id]);
+	for (unsigned id = 0; id < NR_WORKERS; id++)
+		pthread_join(threads[id], NULL);
+	pthread_join(keeper, NULL);
+	pthread_join(verifier, NULL);
+}
+
+/* Alone again: all that the workers know of must still be so. */
+static void close_store(struct model *m, struct worker *workers)
+{
+	struct zs_pool_stats stats;
+
+	for (unsigned id = 0; id < NR_WORKERS; id++) {
+		for (uint32_t i = id; i < NR_OWN; i += NR_WORKERS)
+			check_own(&workers[id], i);
+		for (uint32_t i = 0; i < NR_PARTED; i++)
+			check_parts(&workers[id], i);
+	}
+	verify(m, workers[0].ctx);
+	zstore_trim(workers[0].ctx, 0, DISK_BYTES);
+	verify(m, workers[0].ctx);
+	zs_pool_stats(zstore_pool(m->store), &stats);
+	CHECK_MODEL(m, !stats.pages_used, "empty, but %" PRIu64 " pages used",
+		    stats.pages_used);
+	m->nr_moved += stats.objs_moved;
+	m->nr_compacted += stats.pages_compacted;
+	for (unsigned id = 0; id < NR_WORKERS; id++)
+		zstore_ctx_destroy(workers[id].ctx);
+	zstore_destroy(m->store);
+}
+
+int main(void)
+{
+	static struct model m;
+	static struct worker workers[NR_WORKERS];
+	uint64_t counts[NR_WORKERS][ARRAY_SIZE(ops)] = {{0}};
+	uint64_t nr_enospc = 0, nr_foreign = 0, nr_zeros = 0, nr_ops;
+
+	model_run_begin(&m.run, "model_threads");
+	nr_ops = m.run.nr_ops / ARRAY_SIZE(rounds) / NR_WORKERS;
+	for (size_t round = 0; round < ARRAY_SIZE(rounds); round++) {
+		open_store(&m, round);
+		for (unsigned id = 0; id < NR_WORKERS; id++)
+			open_worker(&workers[id], &m, id, nr_ops, counts[id],
+				    m.run.seed * 100 + round * NR_WORKERS + id);
+		run_threads(&m, workers);
+		for (unsigned id = 0; id < NR_WORKERS; id++) {
+			nr_enospc += workers[id].nr_enospc;
+			nr_foreign += workers[id].nr_foreign;
+			nr_zeros += workers[id].nr_zeros;
+		}
+		close_store(&m, workers);
+		m.run.op += nr_ops * NR_WORKERS;
+	}
+	for (size_t op = 0; op < ARRAY_SIZE(ops); op++) {
+		for (unsigned id = 1; id < NR_WORKERS; id++)
+			counts[0][op] += counts[id][op];
+	}
+	model_report_ops(&m.run, ops, counts[0], ARRAY_SIZE(ops));
+	model_report_fact(&m.run, "writes without room", nr_enospc);
+	model_report_fact(&m.run, "shared pages that another wrote",
+			  nr_foreign);
+	model_report_fact(&m.run, "shared pages that were zeros", nr_zeros);
+	model_report_fact(&m.run, "compactions", m.nr_compactions);
+	model_report_fact(&m.run, "slices of one", m.nr_slices);
+	model_report_fact(&m.run, "objects moved by them", m.nr_moved);
+	model_report_fact(&m.run, "pages freed by them", m.nr_compacted);
+	model_report_fact(&m.run, "times housekept", m.nr_housekeepings);
+	model_report_fact(&m.run, "times verified", m.nr_verified);
+	return EXIT_SUCCESS;
+}

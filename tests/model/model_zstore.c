@@ -1,0 +1,559 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The disk against a flat buffer.
+ *
+ * One thread, so that content and counters can be told to the byte. Each
+ * round has a disk of its own: with either codec, with and without a limit
+ * that is too small for all of it.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "model/model.h"
+#include "zstore/zstore.h"
+
+#define DISK_PAGES   1500u
+#define DISK_BYTES   (DISK_PAGES * (uint64_t)ZSD_PAGE_BYTES)
+#define MAX_IO_PAGES 12u
+#define MAX_IO_BYTES (MAX_IO_PAGES * (size_t)ZSD_PAGE_BYTES)
+
+/* What the rounds differ in; chain size and reserve are drawn. */
+static const struct {
+	const char *algorithm;
+	uint64_t limit_bytes; /* about; 0: none */
+} rounds[] = {
+	{"lz4", 0},	  {"zstd", 0},	       {"lz4", 2 * MIB},
+	{"zstd", MIB},	  {"lz4:20", 3 * MIB}, {"zstd:-5", 0},
+	{"zstd:3", 0},	  {"lz4:65537", 0},    {"zstd:-1", 2 * MIB},
+	{"lz4", MIB / 2},
+};
+
+struct model {
+	struct model_run run;
+	struct model_rng rng;
+	enum model_phase phase;
+	enum model_page kind; /* of what is written; the last + 1: all */
+	struct zstore_params params;
+	struct zstore *store;
+	struct zstore_ctx *ctx;
+	struct zcomp_ctx *zcomp; /* to tell what a page compresses to */
+	struct zs_compact_cursor cursor;
+	uint64_t hot_page; /* around it is half of all that happens */
+
+	unsigned char flat[DISK_BYTES]; /* the disk */
+	bool is_stored[DISK_PAGES]; /* written since it was trimmed */
+	uint64_t nr_stored;
+	uint64_t nr_failed_writes; /* of this round */
+
+	uint64_t nr_enospc, nr_split, nr_moved, nr_compacted, nr_verified;
+	uint64_t nr_compared, nr_counted, nr_huge, nr_same;
+};
+
+#define CHECK_MODEL(m, cond, ...) MODEL_CHECK(&(m)->run, cond, __VA_ARGS__)
+
+/* --- the flat disk ------------------------------------------------------- */
+
+static unsigned char *flat_page(struct model *m, uint64_t index)
+{
+	return m->flat + index * ZSD_PAGE_BYTES;
+}
+
+static void set_stored(struct model *m, uint64_t index, bool is_stored)
+{
+	m->nr_stored -= m->is_stored[index];
+	m->is_stored[index] = is_stored;
+	m->nr_stored += is_stored;
+}
+
+/* The whole pages of a range are as if never written. */
+static void forget(struct model *m, uint64_t offset, uint64_t bytes)
+{
+	uint64_t index = div_round_up(offset, ZSD_PAGE_BYTES);
+	uint64_t end = (offset + bytes) / ZSD_PAGE_BYTES;
+
+	for (; index < end; index++) {
+		memset(flat_page(m, index), 0, ZSD_PAGE_BYTES);
+		set_stored(m, index, false);
+	}
+}
+
+/* --- drawing ------------------------------------------------------------- */
+
+static uint64_t draw_page(struct model *m)
+{
+	if (model_rng_one_in(&m->rng, 2))
+		return model_rng_below(&m->rng, DISK_PAGES);
+	return (m->hot_page + model_rng_below(&m->rng, 64)) % DISK_PAGES;
+}
+
+/* All kinds, or one for a while: then a few classes have many zspages. */
+static enum model_page draw_kind(struct model *m)
+{
+	return m->kind < MODEL_NR_PAGE_KINDS ? m->kind
+					     : model_page_kind(&m->rng);
+}
+
+static void draw_range(struct model *m, uint64_t *offset, size_t *bytes)
+{
+	*offset = draw_page(m) * ZSD_PAGE_BYTES;
+	if (!model_rng_one_in(&m->rng, 3))
+		*offset += model_rng_below(&m->rng, ZSD_PAGE_BYTES);
+	*bytes = model_rng_below(&m->rng, model_rng_one_in(&m->rng, 2)
+						  ? MAX_IO_BYTES
+						  : ZSD_PAGE_BYTES);
+	if (model_rng_one_in(&m->rng, 3))
+		*bytes -= *bytes % ZSD_PAGE_BYTES;
+	*bytes = min_u64(*bytes, DISK_BYTES - *offset);
+}
+
+/* Content for @bytes from @offset on: what lies in a page is of one kind. */
+static void draw_content(struct model *m, uint64_t offset, size_t bytes,
+			 unsigned char *dst)
+{
+	unsigned char page[ZSD_PAGE_BYTES];
+
+	while (bytes) {
+		size_t at = offset % ZSD_PAGE_BYTES;
+		size_t n = min_u64(bytes, ZSD_PAGE_BYTES - at);
+
+		model_page_fill(&m->rng, draw_kind(m), page);
+		memcpy(dst, page + at, n);
+		offset += n;
+		dst += n;
+		bytes -= n;
+	}
+}
+
+/* --- writing ------------------------------------------------------------- */
+
+/* The part of [@offset, @offset + @bytes) in the page of @offset. */
+static size_t first_part(uint64_t offset, size_t bytes)
+{
+	return min_u64(bytes, ZSD_PAGE_BYTES - offset % ZSD_PAGE_BYTES);
+}
+
+/*
+ * A write of @src failed for lack of room: some pages are new, those from one
+ * on are old. Take over into the flat disk what is.
+ */
+static void take_over_failed(struct model *m, uint64_t offset, size_t bytes,
+			     const unsigned char *src)
+{
+	unsigned char found[MAX_IO_BYTES];
+	const unsigned char *p = found;
+	int err = zstore_read(m->ctx, offset, bytes, found);
+	bool is_new = true;
+	size_t n;
+
+	CHECK_MODEL(m, !err, "read after a write that failed: %d", err);
+	for (; bytes; offset += n, p += n, src += n, bytes -= n) {
+		bool was_stored = m->is_stored[offset / ZSD_PAGE_BYTES];
+		bool differs;
+
+		n = first_part(offset, bytes);
+		differs = memcmp(m->flat + offset, src, n) != 0;
+		if (is_new && memcmp(p, src, n) == 0) {
+			memcpy(m->flat + offset, src, n);
+			/* Zeros over nothing: written or not, nobody knows. */
+			if (!differs && !was_stored)
+				zstore_trim(m->ctx,
+					    align_down(offset, ZSD_PAGE_BYTES),
+					    ZSD_PAGE_BYTES);
+			else
+				set_stored(m, offset / ZSD_PAGE_BYTES, true);
+			m->nr_split += differs;
+			continue;
+		}
+		is_new = false;
+		CHECK_MODEL(m, memcmp(p, m->flat + offset, n) == 0,
+			    "page %" PRIu64 " is neither old nor new",
+			    offset / ZSD_PAGE_BYTES);
+	}
+}
+
+static void write_range(struct model *m, uint64_t offset, size_t bytes,
+			const unsigned char *src)
+{
+	int err = zstore_write(m->ctx, offset, bytes, src);
+
+	if (err) {
+		CHECK_MODEL(m, err == -ENOSPC && m->params.mem_limit_bytes,
+			    "write: %d", err);
+		m->nr_enospc++;
+		m->nr_failed_writes++;
+		take_over_failed(m, offset, bytes, src);
+		return;
+	}
+	memcpy(m->flat + offset, src, bytes);
+	while (bytes) {
+		size_t n = first_part(offset, bytes);
+
+		set_stored(m, offset / ZSD_PAGE_BYTES, true);
+		offset += n;
+		bytes -= n;
+	}
+}
+
+static void op_write_page(void *arg)
+{
+	unsigned char page[ZSD_PAGE_BYTES];
+	struct model *m = arg;
+
+	model_page_fill(&m->rng, draw_kind(m), page);
+	write_range(m, draw_page(m) * ZSD_PAGE_BYTES, sizeof(page), page);
+}
+
+static void op_write_range(void *arg)
+{
+	unsigned char src[MAX_IO_BYTES];
+	struct model *m = arg;
+	uint64_t offset;
+	size_t bytes;
+
+	draw_range(m, &offset, &bytes);
+	draw_content(m, offset, bytes, src);
+	write_range(m, offset, bytes, src);
+}
+
+static void op_trim(void *arg)
+{
+	struct model *m = arg;
+	uint64_t offset;
+	size_t bytes;
+
+	draw_range(m, &offset, &bytes);
+	zstore_trim(m->ctx, offset, bytes);
+	forget(m, offset, bytes);
+}
+
+/* What a failed write of zeros left: either edge old or new, else zeros. */
+static void take_over_zeroes(struct model *m, uint64_t offset, size_t bytes)
+{
+	unsigned char zeros[ZSD_PAGE_BYTES] = {0}, found[ZSD_PAGE_BYTES];
+	size_t n;
+
+	for (; bytes; offset += n, bytes -= n) {
+		n = first_part(offset, bytes);
+		CHECK_MODEL(m, !zstore_read(m->ctx, offset, n, found),
+			    "read after a write of zeros that failed");
+		if (memcmp(found, zeros, n) == 0) {
+			memset(m->flat + offset, 0, n);
+			if (n == ZSD_PAGE_BYTES) {
+				zstore_trim(m->ctx, offset, n);
+				set_stored(m, offset / ZSD_PAGE_BYTES, false);
+			}
+			continue;
+		}
+		CHECK_MODEL(m, memcmp(found, m->flat + offset, n) == 0,
+			    "page %" PRIu64 " is neither old nor zeros",
+			    offset / ZSD_PAGE_BYTES);
+	}
+}
+
+static void op_write_zeroes(void *arg)
+{
+	struct model *m = arg;
+	uint64_t offset;
+	size_t bytes;
+	int err;
+
+	draw_range(m, &offset, &bytes);
+	err = zstore_write_zeroes(m->ctx, offset, bytes);
+	if (err) {
+		CHECK_MODEL(m, err == -ENOSPC && m->params.mem_limit_bytes,
+			    "write of zeros: %d", err);
+		m->nr_enospc++;
+		m->nr_failed_writes++;
+		take_over_zeroes(m, offset, bytes);
+		return;
+	}
+	memset(m->flat + offset, 0, bytes);
+	forget(m, offset, bytes);
+}
+
+/* --- reading ------------------------------------------------------------- */
+
+static void compare(struct model *m, uint64_t offset, size_t bytes)
+{
+	unsigned char found[MAX_IO_BYTES];
+	const unsigned char *p = found;
+	int err = zstore_read(m->ctx, offset, bytes, found);
+
+	CHECK_MODEL(m, !err, "read of %zu bytes at %" PRIu64 ": %d", bytes,
+		    offset, err);
+	for (size_t n; bytes; offset += n, p += n, bytes -= n) {
+		n = first_part(offset, bytes);
+		CHECK_MODEL(m, memcmp(p, m->flat + offset, n) == 0,
+			    "page %" PRIu64 " reads wrong",
+			    offset / ZSD_PAGE_BYTES);
+	}
+}
+
+static void op_read_range(void *arg)
+{
+	struct model *m = arg;
+	uint64_t offset;
+	size_t bytes;
+
+	draw_range(m, &offset, &bytes);
+	compare(m, offset, bytes);
+}
+
+static void op_read_page(void *arg)
+{
+	struct model *m = arg;
+
+	compare(m, draw_page(m) * ZSD_PAGE_BYTES, ZSD_PAGE_BYTES);
+}
+
+static void op_compare_all(void *arg)
+{
+	struct model *m = arg;
+
+	for (uint64_t at = 0; at < DISK_BYTES; at += ZSD_PAGE_BYTES)
+		compare(m, at, ZSD_PAGE_BYTES);
+	m->nr_compared++;
+}
+
+/* --- beside -------------------------------------------------------------- */
+
+static void op_compact(void *arg)
+{
+	struct model *m = arg;
+	struct zstore_stats before, after;
+	uint64_t freed;
+
+	zstore_stats(m->store, &before);
+	zstore_compact(m->store, &freed);
+	zstore_stats(m->store, &after);
+	CHECK_MODEL(m,
+		    before.mem_used_total - after.mem_used_total ==
+			    freed * ZSD_PAGE_BYTES,
+		    "%" PRIu64 " pages freed, %" PRIu64
+		    " bytes before, %" PRIu64 " after",
+		    freed, before.mem_used_total, after.mem_used_total);
+	CHECK_MODEL(m, after.pages_compacted - before.pages_compacted == freed,
+		    "%" PRIu64 " pages freed, %" PRIu64 " counted", freed,
+		    after.pages_compacted - before.pages_compacted);
+}
+
+static void op_compact_slice(void *arg)
+{
+	struct model *m = arg;
+	uint64_t freed;
+
+	if (!zs_compact_slice(zstore_pool(m->store), &m->cursor,
+			      (unsigned)model_rng_range(&m->rng, 1, 100),
+			      &freed))
+		m->cursor = (struct zs_compact_cursor){0};
+}
+
+static void op_housekeep(void *arg)
+{
+	struct model *m = arg;
+
+	zstore_housekeep(m->store);
+}
+
+static void op_verify(void *arg)
+{
+	struct model *m = arg;
+	struct zstore_verify_report report;
+
+	CHECK_MODEL(m, zstore_verify(m->ctx, &report) == 0, "verifier: %s",
+		    report.text);
+	CHECK_MODEL(m, report.pages_checked == m->nr_stored,
+		    "%" PRIu64 " pages verified of %" PRIu64,
+		    report.pages_checked, m->nr_stored);
+	m->nr_verified++;
+}
+
+struct tally {
+	uint64_t nr_same, nr_huge, nr_bytes;
+};
+
+static void tally_page(struct model *m, const void *page, struct tally *tally)
+{
+	unsigned char packed[ZSD_PAGE_BYTES];
+	size_t huge = zs_huge_class_size(zstore_pool(m->store)), bytes;
+
+	if (model_page_is_same(page)) {
+		tally->nr_same++;
+		return;
+	}
+	if (zcomp_compress(m->zcomp, page, ZSD_PAGE_BYTES, packed, huge - 1,
+			   &bytes)) {
+		tally->nr_huge++;
+		bytes = ZSD_PAGE_BYTES;
+	}
+	tally->nr_bytes += bytes;
+}
+
+/* Compress everything once more: the counters must say the same. */
+static void op_count(void *arg)
+{
+	struct model *m = arg;
+	struct zstore_stats stats;
+	struct tally tally = {0};
+
+	for (uint64_t i = 0; i < DISK_PAGES; i++) {
+		if (m->is_stored[i])
+			tally_page(m, flat_page(m, i), &tally);
+	}
+	zstore_stats(m->store, &stats);
+	CHECK_MODEL(m, stats.orig_data_size == m->nr_stored * ZSD_PAGE_BYTES,
+		    "orig_data_size %" PRIu64 " for %" PRIu64 " pages",
+		    stats.orig_data_size, m->nr_stored);
+	CHECK_MODEL(m, stats.same_pages == tally.nr_same,
+		    "same_pages %" PRIu64 ", not %" PRIu64, stats.same_pages,
+		    tally.nr_same);
+	CHECK_MODEL(m, stats.huge_pages == tally.nr_huge,
+		    "huge_pages %" PRIu64 ", not %" PRIu64, stats.huge_pages,
+		    tally.nr_huge);
+	CHECK_MODEL(m, stats.compr_data_size == tally.nr_bytes,
+		    "compr_data_size %" PRIu64 ", not %" PRIu64,
+		    stats.compr_data_size, tally.nr_bytes);
+	CHECK_MODEL(m, stats.failed_writes == m->nr_failed_writes,
+		    "failed_writes %" PRIu64 ", not %" PRIu64,
+		    stats.failed_writes, m->nr_failed_writes);
+	CHECK_MODEL(m, !stats.failed_reads, "failed_reads %" PRIu64,
+		    stats.failed_reads);
+	m->nr_huge += tally.nr_huge;
+	m->nr_same += tally.nr_same;
+	m->nr_counted++;
+}
+
+static const struct model_op ops[] = {
+	{"write a page", {3000, 500, 1500}, op_write_page},
+	{"write a range", {1500, 300, 800}, op_write_range},
+	{"trim", {100, 2000, 500}, op_trim},
+	{"write zeroes", {100, 1000, 300}, op_write_zeroes},
+	{"read a page", {1000, 1000, 1500}, op_read_page},
+	{"read a range", {500, 500, 800}, op_read_range},
+	{"compact", {3, 3, 10}, op_compact},
+	{"compact a slice", {10, 10, 200}, op_compact_slice},
+	{"housekeep", {100, 100, 100}, op_housekeep},
+	{"compare all", {1, 1, 1}, op_compare_all},
+	{"count all", {1, 1, 1}, op_count},
+	{"verify", {2, 2, 2}, op_verify},
+};
+
+/* --- rounds -------------------------------------------------------------- */
+
+static void check_limit(struct model *m)
+{
+	struct zstore_stats stats;
+	uint64_t used;
+
+	zstore_stats(m->store, &stats);
+	used = stats.mem_used_total + stats.metadata_bytes +
+	       stats.reserve_bytes;
+	CHECK_MODEL(m, !stats.mem_limit || used <= stats.mem_limit,
+		    "%" PRIu64 " bytes in use, limit %" PRIu64, used,
+		    stats.mem_limit);
+}
+
+static void open_store(struct model *m, size_t round)
+{
+	uint64_t limit = rounds[round].limit_bytes;
+	int err;
+
+	m->params = (struct zstore_params){
+		.disk_bytes = DISK_BYTES,
+		.mem_limit_bytes =
+			limit ? limit + model_rng_below(&m->rng, MIB) : 0,
+		.reserve_bytes = model_rng_below(&m->rng, 2 * MIB),
+		.chain_size = (unsigned)model_rng_range(
+			&m->rng, ZS_CHAIN_SIZE_MIN, ZS_CHAIN_SIZE_MAX),
+	};
+	err = zcomp_parse(rounds[round].algorithm, &m->params.zcomp);
+	CHECK_MODEL(m, !err, "zcomp_parse: %d", err);
+	err = zcomp_ctx_create(&m->params.zcomp, ZSD_PAGE_BYTES, &m->zcomp);
+	CHECK_MODEL(m, !err, "zcomp_ctx_create: %d", err);
+	err = zstore_create(&m->params, &m->store);
+	CHECK_MODEL(m, !err, "zstore_create: %d", err);
+	err = zstore_ctx_create(m->store, &m->ctx);
+	CHECK_MODEL(m, !err, "zstore_ctx_create: %d", err);
+	memset(m->flat, 0, sizeof(m->flat));
+	memset(m->is_stored, 0, sizeof(m->is_stored));
+	m->nr_stored = 0;
+	m->nr_failed_writes = 0;
+	m->cursor = (struct zs_compact_cursor){0};
+}
+
+static void close_store(struct model *m)
+{
+	struct zs_pool_stats stats;
+
+	op_compare_all(m);
+	op_count(m);
+	op_verify(m);
+	zstore_trim(m->ctx, 0, DISK_BYTES);
+	forget(m, 0, DISK_BYTES);
+	op_compare_all(m);
+	op_count(m);
+	op_verify(m);
+	zs_pool_stats(zstore_pool(m->store), &stats);
+	CHECK_MODEL(m, !stats.pages_used, "empty, but %" PRIu64 " pages used",
+		    stats.pages_used);
+	m->nr_moved += stats.objs_moved;
+	m->nr_compacted += stats.pages_compacted;
+	zstore_ctx_destroy(m->ctx);
+	zstore_destroy(m->store);
+	zcomp_ctx_destroy(m->zcomp);
+}
+
+static void run_round(struct model *m, size_t round, uint64_t nr_ops,
+		      uint64_t *counts)
+{
+	uint64_t phase_left = 0;
+
+	open_store(m, round);
+	while (nr_ops--) {
+		size_t op;
+
+		if (!phase_left--) {
+			m->phase = (enum model_phase)model_rng_below(
+				&m->rng, MODEL_NR_PHASES);
+			m->kind = MODEL_NR_PAGE_KINDS;
+			if (model_rng_one_in(&m->rng, 2))
+				m->kind = model_page_kind(&m->rng);
+			m->hot_page = model_rng_below(&m->rng, DISK_PAGES);
+			phase_left = model_rng_range(&m->rng, 100, 3000);
+		}
+		op = model_pick(&m->rng, ops, ARRAY_SIZE(ops), m->phase);
+		ops[op].run(m);
+		check_limit(m);
+		counts[op]++;
+		m->run.op++;
+	}
+	close_store(m);
+}
+
+int main(void)
+{
+	static struct model m;
+	uint64_t counts[ARRAY_SIZE(ops)] = {0};
+
+	model_run_begin(&m.run, "model_zstore");
+	model_rng_init(&m.rng, m.run.seed);
+	for (size_t i = 0; i < ARRAY_SIZE(rounds); i++)
+		run_round(&m, i, m.run.nr_ops / ARRAY_SIZE(rounds), counts);
+	model_report_ops(&m.run, ops, counts, ARRAY_SIZE(ops));
+	model_report_fact(&m.run, "writes without room", m.nr_enospc);
+	model_report_fact(&m.run, "pages written before the room ended",
+			  m.nr_split);
+	model_report_fact(&m.run, "huge pages counted", m.nr_huge);
+	model_report_fact(&m.run, "same-filled pages counted", m.nr_same);
+	model_report_fact(&m.run, "objects moved by compaction", m.nr_moved);
+	model_report_fact(&m.run, "pages freed by compaction", m.nr_compacted);
+	model_report_fact(&m.run, "times compared", m.nr_compared);
+	model_report_fact(&m.run, "times counted", m.nr_counted);
+	model_report_fact(&m.run, "times verified", m.nr_verified);
+	return EXIT_SUCCESS;
+}
