@@ -33,13 +33,13 @@ expect_equal "what the deaf client says" "$word" deaf
 echo "others are served while a client takes none of its answers"
 "$top_builddir/tests/bench/nbdload" --socket "$socket" --connections 2 \
     --mix 50:50:0 --requests 2000 --verify >/dev/null
-# Three connections and their buffers; the answers asked for would be more
-# than a thousand times as much.
+# The buffers of three connections; below it is seen that the answers, of
+# 1 MiB each, would not have fitted.
 expect_at_most "the memory of three connections" \
     "$(($(private_resident_bytes) - before))" $((16 << 20))
 echo "and it gets them all when it listens again"
 echo >&"${deaf[1]}"
 read -r -u "${deaf[0]}" answers _
-expect_at_least "the answers" "$answers" 100
+expect_at_least "the answers" "$answers" 32
 wait "$deaf_pid"
 stop_zsd
