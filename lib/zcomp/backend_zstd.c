@@ -130,14 +130,35 @@ static int zstd_compress(void *arg, const void *src, size_t src_bytes,
 	return 0;
 }
 
+/*
+ * Piece by piece, each no longer than what is left of the source: the
+ * library's one-call function looks for a magic number beyond the end of a
+ * source that is damaged, even where there is to be none (seen with 1.5.4).
+ */
 static int zstd_decompress(void *arg, const void *src, size_t src_bytes,
 			   void *dst, size_t dst_bytes)
 {
-	struct zstd_scratch *scratch = arg;
-	size_t n = ZSTD_decompressDCtx(scratch->dctx, dst, dst_bytes, src,
-				       src_bytes);
+	ZSTD_DCtx *dctx = ((struct zstd_scratch *)arg)->dctx;
+	const unsigned char *from = src;
+	unsigned char *to = dst;
+	size_t bytes;
 
-	return n == dst_bytes ? 0 : -EIO;
+	if (ZSTD_isError(ZSTD_decompressBegin(dctx)))
+		return -EIO;
+	while ((bytes = ZSTD_nextSrcSizeToDecompress(dctx)) > 0) {
+		size_t n;
+
+		if (bytes > src_bytes)
+			return -EIO;
+		n = ZSTD_decompressContinue(dctx, to, dst_bytes, from, bytes);
+		if (ZSTD_isError(n))
+			return -EIO;
+		from += bytes;
+		src_bytes -= bytes;
+		to += n;
+		dst_bytes -= n;
+	}
+	return src_bytes || dst_bytes ? -EIO : 0;
 }
 
 const struct zcomp_ops zcomp_zstd = {
