@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The stress program finds what is wrong, and only that.
+set -euo pipefail
+
+stress=${top_builddir:?}/tests/vm/stress
+pages=2048 # 8 MiB
+
+# expect ANSWERS COMMAND...: give it the commands, compare all it answers.
+expect() {
+    local answers=$1 heard
+    shift
+    heard=$(printf '%s\n' "$@" | "$stress" 8 42 | paste -s -d ,)
+    if [[ $heard != "$answers" ]]; then
+        echo "$*: heard '$heard', not '$answers'"
+        exit 1
+    fi
+}
+
+expect "ok $pages 0" verify
+expect "ok 0 0,ok $pages 0" fill verify
+expect "ok 0 0,ok 5000 0,ok $pages 0" fill "touch 5000" verify
+expect "ok 0 0,ok 0 0,ok $pages 0" fill "free 50" verify
+expect "ok 0 0,ok 0 0,ok 900 0,ok $pages 0" fill "free 90" "touch 900" verify
+expect "ok 0 0,ok 0 0,corrupt $pages 1" fill spoil verify
+expect "ok 0 0,ok 0 0,ok 0 0,corrupt $pages 1" fill "free 100" spoil verify
+expect "ok 0 0,ok 0 0,ok 0 0,corrupt $pages 2" fill spoil spoil verify
+
+for command in "fill 5" touch "free it" erase; do
+    if echo "$command" | "$stress" 8 42; then
+        echo "'$command' was taken for a command"
+        exit 1
+    fi
+done
