@@ -27,7 +27,9 @@ static void on_pause_over(uv_timer_t *timer)
 
 static void pause_all(struct acceptor *a, int err)
 {
-	log_line("cannot accept a connection: %s", strerror(-err));
+	if (!a->is_short)
+		log_line("connections wait: %s", strerror(-err));
+	a->is_short = true;
 	for (size_t i = 0; i < a->nr; i++)
 		uv_poll_stop(&a->polls[i]);
 	BUG_ON(uv_timer_start(&a->pause, on_pause_over, PAUSE_MS, 0));
@@ -67,6 +69,7 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 		fd = accept4(a->fds[index], NULL, NULL,
 			     SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
+			a->is_short = false;
 			a->accepted(a->arg, fd);
 			continue;
 		}

@@ -25,6 +25,7 @@ struct acceptor {
 	size_t nr;
 	uv_timer_t pause; /* while it runs no socket is waited for */
 	bool is_open;
+	bool is_short; /* of descriptors or memory: it was said once */
 	void (*accepted)(void *arg, int fd);
 	void *arg;
 };

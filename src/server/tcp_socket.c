@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -50,6 +53,18 @@ static int split(const char *text, const char **host, size_t *host_bytes,
 	return 0;
 }
 
+/* getaddrinfo(3) takes any number, and uses the low 16 bits of it. */
+static bool is_port(const char *text)
+{
+	unsigned long number;
+	char *end;
+
+	if (!isdigit((unsigned char)*text))
+		return *text != '\0'; /* the name of a service */
+	number = strtoul(text, &end, 10);
+	return *end == '\0' && number <= UINT16_MAX;
+}
+
 int tcp_address_parse(const char *text, const char *default_port,
 		      struct tcp_address *out)
 {
@@ -65,7 +80,7 @@ int tcp_address_parse(const char *text, const char *default_port,
 		host_bytes = 0;
 	if (!port)
 		port = default_port;
-	if (*text == '\0' || *port == '\0')
+	if (*text == '\0' || !is_port(port))
 		return -EINVAL;
 	err = copy_part(host, host_bytes, address.host, sizeof(address.host));
 	if (err)
