@@ -166,7 +166,7 @@ static unsigned wanted_infos(const unsigned char *types, unsigned nr)
 	uint16_t type;
 
 	for (unsigned i = 0; i < nr; i++) {
-		type = load_be16(types + 2 * i);
+		type = load_be16(types + (size_t)2 * i);
 		if (type <= NBD_INFO_BLOCK_SIZE)
 			wanted |= 1u << type;
 	}

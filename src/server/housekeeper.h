@@ -29,9 +29,9 @@ int housekeeper_create(struct housekeeper **out) ZSD_MUST_CHECK;
 int housekeeper_start(struct housekeeper *keeper,
 		      struct zstore *store) ZSD_MUST_CHECK;
 
-/* housekeeper_wake() - the store's wake callback, @keeper its argument.
+/* housekeeper_wake() - the store's wake callback; @arg is the housekeeper.
  * Context: any thread, under any lock; never blocks. */
-void housekeeper_wake(void *keeper);
+void housekeeper_wake(void *arg);
 
 /* housekeeper_destroy() - end the thread if it was started. It finishes the
  * step at hand. Takes NULL too. */

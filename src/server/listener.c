@@ -151,22 +151,21 @@ int listener_take_control(struct listeners *l)
 char *listener_describe(const struct listeners *l, size_t index, char *text,
 			size_t bytes)
 {
-	char host[TCP_HOST_BYTES], port[TCP_PORT_BYTES];
+	char host[TCP_HOST_BYTES] = "?", port[TCP_PORT_BYTES] = "?";
 	struct sockaddr_storage addr = {0};
 	socklen_t len = sizeof(addr);
 	struct sockaddr *any = (struct sockaddr *)&addr;
 
-	if (getsockname(l->fds[index], any, &len) < 0) {
-		snprintf(text, bytes, "?");
-	} else if (addr.ss_family == AF_UNIX) {
-		snprintf(text, bytes, "%s",
-			 ((struct sockaddr_un *)any)->sun_path);
-	} else if (getnameinfo(any, len, host, sizeof(host), port, sizeof(port),
-			       NI_NUMERICHOST | NI_NUMERICSERV)) {
-		snprintf(text, bytes, "?");
-	} else {
-		snprintf(text, bytes, strchr(host, ':') ? "[%s]:%s" : "%s:%s",
-			 host, port);
+	(void)getsockname(l->fds[index], any, &len);
+	if (addr.ss_family == AF_UNIX) {
+		(void)snprintf(text, bytes, "%s",
+			       ((struct sockaddr_un *)any)->sun_path);
+		return text;
 	}
+	/* Where this fails, the question marks stay. */
+	(void)getnameinfo(any, len, host, sizeof(host), port, sizeof(port),
+			  NI_NUMERICHOST | NI_NUMERICSERV);
+	(void)snprintf(text, bytes, strchr(host, ':') ? "[%s]:%s" : "%s:%s",
+		       host, port);
 	return text;
 }

@@ -344,7 +344,7 @@ int server_run(const struct server_params *params)
 	struct server *s;
 	int err;
 
-	signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail for these two */
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return complain("cannot start", -ENOMEM);

@@ -23,7 +23,7 @@ struct turn {
 	struct transmission *t;
 	struct stream_buf *rx;
 	struct stream_buf *tx;
-	int64_t *budget;
+	int64_t budget; /* what is left of it */
 };
 
 /* How a handler of a request leaves it. */
@@ -115,7 +115,7 @@ static enum progress run_write(struct turn *turn)
 	if (bytes == 0)
 		return LACKS_INPUT;
 	buf_consume(turn->rx, bytes);
-	*turn->budget -= bytes;
+	turn->budget -= bytes;
 	advance(t, bytes);
 	return t->left_bytes ? GOES_ON : answer(turn);
 }
@@ -155,7 +155,7 @@ static enum progress run_read(struct turn *turn)
 	if (err)
 		return fail_read(turn, err);
 	buf_fill(tx, bytes);
-	*turn->budget -= bytes;
+	turn->budget -= bytes;
 	advance(t, bytes);
 	return t->left_bytes ? GOES_ON : answer(turn);
 }
@@ -166,7 +166,7 @@ static enum progress run_trim(struct turn *turn)
 	uint32_t bytes = next_piece(t, TRANSMISSION_SLICE_BYTES);
 
 	zstore_trim(t->store, t->offset, bytes);
-	*turn->budget -= SLICE_CHARGE(bytes);
+	turn->budget -= SLICE_CHARGE(bytes);
 	advance(t, bytes);
 	return t->left_bytes ? GOES_ON : answer(turn);
 }
@@ -178,7 +178,7 @@ static enum progress run_write_zeroes(struct turn *turn)
 
 	t->error = nbd_error_from_errno(
 		zstore_write_zeroes(t->store, t->offset, bytes));
-	*turn->budget -= SLICE_CHARGE(bytes);
+	turn->budget -= SLICE_CHARGE(bytes);
 	advance(t, bytes);
 	return t->left_bytes && !t->error ? GOES_ON : answer(turn);
 }
@@ -263,7 +263,7 @@ static enum step go_on(struct turn *turn)
 	switch (run_request(turn)) {
 	case DONE:
 		count_answer(t);
-		*turn->budget -= REQUEST_CHARGE;
+		turn->budget -= REQUEST_CHARGE;
 		t->nr_answered++;
 		t->is_busy = false;
 		return STEP_YIELDS;
@@ -282,14 +282,15 @@ static enum step go_on(struct turn *turn)
 enum step transmission_run(struct transmission *t, struct stream_buf *rx,
 			   struct stream_buf *tx, int64_t *budget)
 {
-	struct turn turn = {.t = t, .rx = rx, .tx = tx, .budget = budget};
+	struct turn turn = {.t = t, .rx = rx, .tx = tx, .budget = *budget};
 	enum step step = STEP_YIELDS;
 
-	while (*budget > 0 && step == STEP_YIELDS) {
+	while (turn.budget > 0 && step == STEP_YIELDS) {
 		if (!t->is_busy)
 			step = begin(&turn);
 		if (step == STEP_YIELDS)
 			step = go_on(&turn);
 	}
+	*budget = turn.budget;
 	return step;
 }

@@ -24,13 +24,13 @@ struct unix_file {
  * unix_listen() - listen on @path
  * @path: must stay valid until unix_file_remove()
  * @file: receives what unix_file_remove() needs
- * @fd:   receives the socket, non-blocking and close-on-exec
+ * @out:  receives the socket, non-blocking and close-on-exec
  *
  * Return: 0, -EADDRINUSE where somebody answers there or it is no socket,
  * -ENAMETOOLONG, or what socket(2), bind(2) and listen(2) say.
  */
 int unix_listen(const char *path, struct unix_file *file,
-		int *fd) ZSD_MUST_CHECK;
+		int *out) ZSD_MUST_CHECK;
 
 /* unix_file_remove() - remove the file, if it is still the same. */
 void unix_file_remove(struct unix_file *file);
