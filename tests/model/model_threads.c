@@ -36,7 +36,7 @@
 #define NR_WORKERS 4u
 
 /* Sets of pages. Of the shared ones, those at odd places are never trimmed. */
-#define NR_OWN	  2000u
+#define NR_OWN	  4000u
 #define NR_SHARED 24u
 #define NR_PARTED 24u
 #define NR_PAGES  (NR_OWN + NR_SHARED + NR_PARTED)
@@ -58,8 +58,8 @@ static const struct {
 } rounds[] = {
 	{"lz4", 0},
 	{"zstd", 0},
-	{"lz4", 2 * MIB},
-	{"zstd:-3", MIB},
+	{"lz4", 5 * MIB},
+	{"zstd:-3", 3 * MIB},
 };
 
 struct worker;
@@ -422,7 +422,7 @@ static void op_read_own_part(void *arg)
 /* --- workers ------------------------------------------------------------- */
 
 static const struct model_op ops[] = {
-	{"write an own page", {300, 100, 200}, op_write_own},
+	{"write an own page", {600, 100, 200}, op_write_own},
 	{"read an own page", {150, 150, 200}, op_read_own},
 	{"trim an own page", {50, 300, 100}, op_trim_own},
 	{"write a shared page", {100, 50, 150}, op_write_shared},

@@ -9,6 +9,8 @@
 #include "config.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -398,6 +400,55 @@ START_TEST(an_empty_pool_is_in_order)
 }
 END_TEST
 
+/* --- beside running threads ---------------------------------------------- */
+
+struct churner {
+	pthread_t thread;
+	uint32_t seed;
+	_Atomic unsigned *nr_running;
+};
+
+/* Fill a part of the arena that was never touched, and empty it. */
+static void *churn(void *arg)
+{
+	enum {
+		NR = 1500
+	};
+	struct churner *churner = arg;
+	zs_handle handles[NR];
+
+	for (uint32_t i = 0; i < NR; i++)
+		handles[i] = rig_put(&rig, i % 3 ? 4096 : 1 + i, i);
+	for (uint32_t i = 0; i < NR; i++)
+		zs_free(rig.pool, handles[(i * 7 + churner->seed) % NR]);
+	atomic_fetch_sub(churner->nr_running, 1);
+	return NULL;
+}
+
+START_TEST(threads_do_not_disturb_the_verifier)
+{
+	struct churner churners[4];
+	_Atomic unsigned nr_running = ARRAY_SIZE(churners);
+	unsigned nr = 0;
+
+	for (uint32_t i = 0; i < ARRAY_SIZE(churners); i++) {
+		churners[i].seed = i;
+		churners[i].nr_running = &nr_running;
+		ck_assert_int_eq(pthread_create(&churners[i].thread, NULL,
+						churn, &churners[i]),
+				 0);
+	}
+	do {
+		quiet_assert(!verifier_complains());
+		nr++;
+	} while (atomic_load(&nr_running));
+	for (uint32_t i = 0; i < ARRAY_SIZE(churners); i++)
+		pthread_join(churners[i].thread, NULL);
+	ck_assert_uint_gt(nr, 1);
+	rig_assert_sound(&rig);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("zsmalloc/verify");
@@ -417,6 +468,7 @@ int main(void)
 	tcase_add_test(tc, wrong_counts_of_the_arena_are_found);
 	tcase_add_test(tc, a_lost_page_is_found);
 	tcase_add_test(tc, an_empty_pool_is_in_order);
+	tcase_add_loop_test(tc, threads_do_not_disturb_the_verifier, 0, 5);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
 }
