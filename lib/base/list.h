@@ -49,10 +49,10 @@ static inline void list_del(struct list_node *node)
 #define list_first(head, type, member) container_of((head)->next, type, member)
 
 /* Walks @head; the entry at hand may be deleted, @tmp must not. */
-#define list_for_each_safe(pos, tmp, head, type, member)  \
-	for (pos = list_first(head, type, member),        \
-	    tmp = list_first(&pos->member, type, member); \
-	     &pos->member != (head);                      \
-	     pos = tmp, tmp = list_first(&pos->member, type, member))
+#define list_for_each_safe(pos, tmp, head, type, member)      \
+	for ((pos) = list_first(head, type, member),          \
+	    (tmp) = list_first(&(pos)->member, type, member); \
+	     &(pos)->member != (head);                        \
+	     (pos) = (tmp), (tmp) = list_first(&(pos)->member, type, member))
 
 #endif

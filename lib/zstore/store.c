@@ -18,7 +18,7 @@
 #define ARENA_PER_DISK 4u
 
 /* For the smallest disks: a zspage of the longest chain in every class. */
-#define ARENA_MIN_PAGES (ZS_NR_CLASSES * ZS_CHAIN_SIZE_MAX)
+#define ARENA_MIN_PAGES ((uint64_t)ZS_NR_CLASSES * ZS_CHAIN_SIZE_MAX)
 
 /*
  * Objects besides one for each page of the disk: a page that is replaced has
