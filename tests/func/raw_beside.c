@@ -59,13 +59,8 @@ static void read_page(int fd)
 	const struct raw_request request = {.type = WIRE_CMD_READ,
 					    .length = ZSD_PAGE_BYTES};
 	unsigned char page[ZSD_PAGE_BYTES];
-	int err;
 
-	send_request(fd, &request);
-	expect_success(fd);
-	err = raw_receive(fd, page, sizeof(page));
-	if (err)
-		error(1, -err, "receiving a page");
+	raw_run(fd, &request, page);
 }
 
 /* Every page of the disk stored, though none of them costs memory. */
@@ -73,7 +68,6 @@ static void fill_disk(int fd, uint64_t disk_bytes)
 {
 	unsigned char *data = malloc(PIECE_BYTES);
 	struct raw_request request = {.type = WIRE_CMD_WRITE};
-	int err;
 
 	if (!data)
 		error(1, ENOMEM, "buffer");
@@ -81,11 +75,7 @@ static void fill_disk(int fd, uint64_t disk_bytes)
 	while (request.offset < disk_bytes) {
 		request.length = (uint32_t)min_u64(PIECE_BYTES,
 						   disk_bytes - request.offset);
-		send_request(fd, &request);
-		err = raw_send(fd, data, request.length);
-		if (err)
-			error(1, -err, "sending data");
-		expect_success(fd);
+		raw_run(fd, &request, data);
 		request.offset += request.length;
 	}
 	free(data);

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <error.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -122,4 +123,25 @@ int raw_receive_reply(int fd, uint64_t *cookie, uint32_t *error)
 	*error = load_be32(reply + 4);
 	*cookie = load_be64(reply + 8);
 	return 0;
+}
+
+void raw_run(int fd, const struct raw_request *request, void *data)
+{
+	unsigned char header[WIRE_REQUEST_BYTES];
+	uint32_t answer = 0;
+	uint64_t cookie;
+	int err;
+
+	raw_encode(request, header);
+	err = raw_send(fd, header, sizeof(header));
+	if (!err && request->type == WIRE_CMD_WRITE)
+		err = raw_send(fd, data, request->length);
+	if (!err)
+		err = raw_receive_reply(fd, &cookie, &answer);
+	if (!err && answer)
+		error(1, (int)answer, "a request failed");
+	if (!err && request->type == WIRE_CMD_READ)
+		err = raw_receive(fd, data, request->length);
+	if (err)
+		error(1, -err, "talking to the server");
 }

@@ -67,6 +67,14 @@ int raw_drain(int fd) ZSD_MUST_CHECK;
 void raw_encode(const struct raw_request *request, unsigned char *bytes);
 
 /**
+ * raw_run() - one request from its header to the end of its reply
+ * @data: what a write carries, or receives what a read returns; else unused
+ *
+ * Ends the program where the request fails.
+ */
+void raw_run(int fd, const struct raw_request *request, void *data);
+
+/**
  * raw_receive_reply() - one simple reply, without the data of a read
  * @error: receives the server's number for what went wrong; 0: nothing
  *

@@ -15,11 +15,19 @@ raw_mode_fn raw_beside;
 raw_mode_fn raw_deaf;
 raw_mode_fn raw_errors;
 raw_mode_fn raw_garbage;
+raw_mode_fn raw_hot;
 raw_mode_fn raw_steady;
 raw_mode_fn raw_stripes;
 
 /* Reads a decimal number, or ends the program. */
 unsigned long raw_number(const char *text);
+
+/*
+ * Runs @one in @nr processes at once, each told its number; ends the program
+ * where one of them fails.
+ */
+void raw_run_many(const char *path, char **args, unsigned nr,
+		  void (*one)(const char *path, char **args, unsigned number));
 
 /* Prints a word on a line of its own and waits for a line of input. */
 void raw_say_and_wait(const char *word);

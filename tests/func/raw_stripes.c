@@ -6,13 +6,10 @@
  */
 #include "config.h"
 
-#include <errno.h>
 #include <error.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/units.h"
@@ -50,28 +47,6 @@ static void make_sector(const struct writer *w, unsigned sector,
 		store_be64(bytes + i, rng_next(&rng));
 }
 
-static void run(const struct writer *w, struct raw_request *request,
-		unsigned char *bytes)
-{
-	unsigned char header[WIRE_REQUEST_BYTES];
-	uint32_t answer;
-	uint64_t cookie;
-	int err;
-
-	raw_encode(request, header);
-	err = raw_send(w->fd, header, sizeof(header));
-	if (!err && request->type == WIRE_CMD_WRITE)
-		err = raw_send(w->fd, bytes, request->length);
-	if (!err)
-		err = raw_receive_reply(w->fd, &cookie, &answer);
-	if (!err && answer)
-		error(1, (int)answer, "a request failed");
-	if (!err && request->type == WIRE_CMD_READ)
-		err = raw_receive(w->fd, bytes, request->length);
-	if (err)
-		error(1, -err, "talking to the server");
-}
-
 static void check_sector(const struct writer *w, unsigned sector)
 {
 	struct raw_request request = {.type = WIRE_CMD_READ,
@@ -79,7 +54,7 @@ static void check_sector(const struct writer *w, unsigned sector)
 				      .length = SECTOR_BYTES};
 	unsigned char expected[SECTOR_BYTES], bytes[SECTOR_BYTES];
 
-	run(w, &request, bytes);
+	raw_run(w->fd, &request, bytes);
 	make_sector(w, sector, expected);
 	if (memcmp(bytes, expected, SECTOR_BYTES) != 0)
 		error(1, 0, "writer %u lost version %u of sector %u", w->number,
@@ -95,7 +70,7 @@ static void write_sector(struct writer *w, unsigned sector)
 
 	w->version[sector]++;
 	make_sector(w, sector, bytes);
-	run(w, &request, bytes);
+	raw_run(w->fd, &request, bytes);
 }
 
 /* Zeroes by the other command that patches a page. */
@@ -106,7 +81,7 @@ static void zero_sector(struct writer *w, unsigned sector)
 				      .length = SECTOR_BYTES};
 
 	w->version[sector] = 0;
-	run(w, &request, NULL);
+	raw_run(w->fd, &request, NULL);
 }
 
 static void write_stripes(struct writer *w, unsigned long nr_writes)
@@ -127,15 +102,10 @@ static void write_stripes(struct writer *w, unsigned long nr_writes)
 		check_sector(w, own * w->nr_writers + w->number);
 }
 
-static void start_writer(const char *path, char **args, unsigned number)
+static void write_as(const char *path, char **args, unsigned number)
 {
 	static struct writer w;
-	pid_t pid = fork();
 
-	if (pid < 0)
-		error(1, errno, "fork");
-	if (pid > 0)
-		return;
 	w.rng.state = raw_number(args[0]) + number;
 	w.nr_writers = (unsigned)raw_number(args[1]);
 	w.number = number;
@@ -143,23 +113,14 @@ static void start_writer(const char *path, char **args, unsigned number)
 	if (w.fd < 0)
 		error(1, -w.fd, "%s", path);
 	write_stripes(&w, raw_number(args[2]));
-	exit(0);
 }
 
 void raw_stripes(const char *path, char **args)
 {
 	unsigned long nr_writers = raw_number(args[1]);
-	int status;
 
 	if (nr_writers < 1 || nr_writers > MAX_WRITERS)
 		error(2, 0, "from 1 to %u writers", MAX_WRITERS);
-	for (unsigned i = 0; i < nr_writers; i++)
-		start_writer(path, args, i);
-	for (unsigned i = 0; i < nr_writers; i++) {
-		if (wait(&status) < 0)
-			error(1, errno, "wait");
-		if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-			error(1, 0, "a writer failed");
-	}
+	raw_run_many(path, args, (unsigned)nr_writers, write_as);
 	printf("%lu writers lost nothing\n", nr_writers);
 }

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -46,6 +47,29 @@ void raw_say_and_wait(const char *word)
 	while ((c = getchar()) != '\n') {
 		if (c == EOF)
 			error(1, 0, "nobody waits for us any more");
+	}
+}
+
+void raw_run_many(const char *path, char **args, unsigned nr,
+		  void (*one)(const char *path, char **args, unsigned number))
+{
+	int status;
+
+	for (unsigned i = 0; i < nr; i++) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			error(1, errno, "fork");
+		if (pid == 0) {
+			one(path, args, i);
+			exit(0);
+		}
+	}
+	for (unsigned i = 0; i < nr; i++) {
+		if (wait(&status) < 0)
+			error(1, errno, "wait");
+		if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+			error(1, 0, "one of %u processes failed", nr);
 	}
 }
 
@@ -154,6 +178,7 @@ static const struct mode {
 	{"errors", "", 0, raw_errors},
 	{"garbage", "SEED ROUNDS", 2, raw_garbage},
 	{"hold", "CONNECTIONS", 1, hold},
+	{"hot", "WRITERS READERS REQUESTS", 3, raw_hot},
 	{"silent", "SECONDS", 1, silent},
 	{"steady", "SEED CONNECTIONS WARMUP-REQUESTS REQUESTS", 4, raw_steady},
 	{"stripes", "SEED WRITERS WRITES", 3, raw_stripes},

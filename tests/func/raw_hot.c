@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The mode hot: some clients write a handful of pages over and over, others
+ * read them. What is written is always one of a few pages, so that memory that
+ * one write frees soon serves the next, for the same content in the same
+ * place: whoever looks at it without a lock must not be misled by that.
+ */
+#include "config.h"
+
+#include <error.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/units.h"
+#include "load_wire.h"
+#include "raw_conn.h"
+#include "raw_modes.h"
+#include "rng.h"
+
+#define NR_HOT_PAGES 2u
+#define NR_CONTENTS  3u
+
+/* Half noise, half zeros: all of them compress to about the same length. */
+static void make_page(uint64_t content, unsigned char *page)
+{
+	struct rng rng = {content};
+
+	memset(page, 0, ZSD_PAGE_BYTES);
+	for (unsigned i = 0; i < ZSD_PAGE_BYTES / 2; i += 8)
+		store_be64(page + i, rng_next(&rng));
+}
+
+static void expect_one_of_them(const unsigned char *page)
+{
+	unsigned char expected[ZSD_PAGE_BYTES];
+
+	for (uint64_t content = 0; content < NR_CONTENTS; content++) {
+		make_page(content, expected);
+		if (memcmp(page, expected, ZSD_PAGE_BYTES) == 0)
+			return;
+	}
+	error(1, 0, "a page is none of those ever written");
+}
+
+/* Writers have the lower numbers. */
+static void hammer(const char *path, char **args, unsigned number)
+{
+	unsigned long nr_writers = raw_number(args[0]);
+	unsigned long nr_requests = raw_number(args[2]);
+	struct raw_request request = {.length = ZSD_PAGE_BYTES};
+	unsigned char page[ZSD_PAGE_BYTES];
+	struct rng rng = {number};
+	int fd = raw_open(path, NULL);
+
+	if (fd < 0)
+		error(1, -fd, "%s", path);
+	request.type = number < nr_writers ? WIRE_CMD_WRITE : WIRE_CMD_READ;
+	for (unsigned long i = 0; i < nr_requests; i++) {
+		request.offset = rng_below(&rng, NR_HOT_PAGES) * ZSD_PAGE_BYTES;
+		if (request.type == WIRE_CMD_WRITE)
+			make_page(rng_below(&rng, NR_CONTENTS), page);
+		raw_run(fd, &request, page);
+		if (request.type == WIRE_CMD_READ)
+			expect_one_of_them(page);
+	}
+}
+
+static void fill(const char *path)
+{
+	struct raw_request request = {.type = WIRE_CMD_WRITE,
+				      .length = ZSD_PAGE_BYTES};
+	unsigned char page[ZSD_PAGE_BYTES];
+	int fd = raw_open(path, NULL);
+
+	if (fd < 0)
+		error(1, -fd, "%s", path);
+	make_page(0, page);
+	for (unsigned i = 0; i < NR_HOT_PAGES; i++) {
+		request.offset = i * ZSD_PAGE_BYTES;
+		raw_run(fd, &request, page);
+	}
+}
+
+void raw_hot(const char *path, char **args)
+{
+	unsigned nr = (unsigned)(raw_number(args[0]) + raw_number(args[1]));
+
+	fill(path);
+	raw_run_many(path, args, nr, hammer);
+	printf("%u clients saw no page that was never written\n", nr);
+}
