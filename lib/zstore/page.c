@@ -18,6 +18,15 @@
 #define DIRECT_COMPACT_OBJECTS 64u
 #define DIRECT_COMPACT_SLICES  8u
 
+/*
+ * How often one read may find that its slot leads nowhere though it still says
+ * the same. Once proves nothing: the page may have been written twice in
+ * between, the second time with the handle that the first one freed. A page
+ * that is lost leads nowhere every time; a thousand such accidents in one read
+ * do not happen.
+ */
+#define MAX_STALE_READS 1000u
+
 /* --- Reading ---------------------------------------------------------------- */
 
 /* The content of an object's bytes @src into @dst. */
@@ -42,7 +51,8 @@ static int unpack(struct zstore_ctx *ctx, uint64_t slot, const void *src,
 /*
  * Read the page that @slot says, while *@home says the same: without a lock,
  * another thread may replace it before its object is pinned.
- * Return: 0, -EIO, or -EAGAIN where it was replaced.
+ * Return: 0, -EIO, -EAGAIN where it was replaced, or -ESTALE where its handle
+ * is not live though *@home says the same again.
  */
 static int load_slot(struct zstore_ctx *ctx, uint64_t slot,
 		     const _Atomic uint64_t *home, void *dst)
@@ -61,11 +71,8 @@ static int load_slot(struct zstore_ctx *ctx, uint64_t slot,
 	}
 	err = zs_obj_read_begin(pool, slot_handle(slot), slot_len_bytes(slot),
 				ctx->object, &src);
-	if (err) {
-		/* A slot that leads nowhere and stays is a lost page. */
-		BUG_ON(slot_load(home) == slot);
-		return -EAGAIN;
-	}
+	if (err)
+		return slot_load(home) == slot ? -ESTALE : -EAGAIN;
 	if (slot_load(home) == slot)
 		err = unpack(ctx, slot, src, dst);
 	else
@@ -77,6 +84,7 @@ static int load_slot(struct zstore_ctx *ctx, uint64_t slot,
 int page_load(struct zstore_ctx *ctx, uint64_t index, void *dst)
 {
 	const _Atomic uint64_t *home = &ctx->store->slots[index];
+	unsigned nr_stale = 0;
 	int err;
 
 	if (!slot_exists(ctx->store, index)) {
@@ -85,7 +93,9 @@ int page_load(struct zstore_ctx *ctx, uint64_t index, void *dst)
 	}
 	do {
 		err = load_slot(ctx, slot_load(home), home, dst);
-	} while (err == -EAGAIN);
+		nr_stale += err == -ESTALE;
+		BUG_ON(nr_stale == MAX_STALE_READS);
+	} while (err == -EAGAIN || err == -ESTALE);
 	return err;
 }
 
@@ -259,7 +269,7 @@ static int patch_locked(struct zstore_ctx *ctx, _Atomic uint64_t *home,
 {
 	int err = load_slot(ctx, old, home, ctx->page);
 
-	BUG_ON(err == -EAGAIN); /* nobody else may change it */
+	BUG_ON(err == -EAGAIN || err == -ESTALE); /* nobody may change it */
 	if (err)
 		return err;
 	if (src)
