@@ -9,6 +9,12 @@
 #include "server/acceptor.h"
 #include "server/log.h"
 
+/*
+ * Connections taken in one go. Clients that connect as fast as we accept must
+ * not keep the loop from signals; the rest is taken in its next round.
+ */
+#define MAX_ACCEPTS 64u
+
 /* How long to leave the queue alone when there is no descriptor, ms. */
 #define PAUSE_MS 100u
 
@@ -65,7 +71,7 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 
 	(void)status; /* accept4() says it too */
 	(void)events;
-	for (;;) {
+	for (unsigned i = 0; i < MAX_ACCEPTS; i++) {
 		fd = accept4(a->fds[index], NULL, NULL,
 			     SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {

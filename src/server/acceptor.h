@@ -2,7 +2,7 @@
 /*
  * acceptor - takes connections from listening sockets
  *
- * Waits with uv_poll, takes all that are pending with accept4(2), and hands
+ * Waits with uv_poll, takes those that are pending with accept4(2), and hands
  * each on. Where the process or the system has no descriptor or memory left,
  * it leaves the rest in the queue and tries again a little later, instead of
  * being told about them over and over.

@@ -101,7 +101,7 @@ static void on_accepted(void *arg, int fd)
 	unsigned nr_all;
 
 	worker = pick_worker(s, &nr_all);
-	tcp_set_nodelay(fd);
+	tcp_tune(fd);
 	if (nr_all >= s->params->max_connections ||
 	    worker_give(worker, fd, id)) {
 		atomic_fetch_add(&s->nr_refused, 1);
@@ -306,10 +306,10 @@ static void stop_workers(struct server *s)
 /* Also of what was started only in part. */
 static void stop(struct server *s)
 {
-	listener_close(&s->listeners);
 	close_handles(s);
 	uv_run(&s->loop, UV_RUN_DEFAULT);
 	BUG_ON(uv_loop_close(&s->loop));
+	listener_close(&s->listeners);
 	stop_workers(s);
 	housekeeper_destroy(s->keeper);
 	zstore_destroy(s->store);

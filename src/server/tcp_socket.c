@@ -165,10 +165,11 @@ int tcp_listen(const struct tcp_address *address, int *fds, size_t max,
 	return 0;
 }
 
-void tcp_set_nodelay(int fd)
+void tcp_tune(int fd)
 {
 	const int on = 1;
 
-	/* Fails on a Unix socket, which sends at once anyway. */
+	/* Both are hints, and mean nothing to a Unix socket. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 }

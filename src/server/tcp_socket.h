@@ -43,8 +43,8 @@ int tcp_address_parse(const char *text, const char *default_port,
 int tcp_listen(const struct tcp_address *address, int *fds, size_t max,
 	       size_t *nr, const char **reason) ZSD_MUST_CHECK;
 
-/* tcp_set_nodelay() - send small replies at once. Does nothing to a socket
- * that is not TCP. */
-void tcp_set_nodelay(int fd);
+/* tcp_tune() - make a connection send small replies at once, and notice a peer
+ * that is gone for good. Does nothing to a socket that is not TCP. */
+void tcp_tune(int fd);
 
 #endif
