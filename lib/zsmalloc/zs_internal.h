@@ -159,7 +159,8 @@ struct zs_arena {
 	unsigned char *base; /* arena page 0 */
 	uint64_t nr_pages; /* arena size */
 	uint64_t nr_top; /* pages ever taken: all below this index */
-	uint64_t nr_described; /* pages with a committed descriptor */
+	/* Pages with a committed descriptor; the verifier reads it unlocked. */
+	_Atomic uint64_t nr_described;
 	uint64_t nr_used; /* in zspages */
 	uint64_t nr_used_max; /* highest so far */
 	uint64_t nr_free; /* the reserve: committed, in free_head */
