@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The mode hot: some clients write a handful of pages over and over, others
- * read them. What is written is always one of a few pages, so that memory that
- * one write frees soon serves the next, for the same content in the same
- * place: whoever looks at it without a lock must not be misled by that.
+ * read them. Each page is always given one of its own few contents, and all of
+ * them compress to about the same length, so that the memory that one write
+ * frees soon serves the next, for the same content or for the other page:
+ * whoever looks at it without a lock must not be misled by that.
  */
 #include "config.h"
 
@@ -21,26 +22,26 @@
 #define NR_HOT_PAGES 2u
 #define NR_CONTENTS  3u
 
-/* Half noise, half zeros: all of them compress to about the same length. */
-static void make_page(uint64_t content, unsigned char *page)
+/* Half noise, half zeros. */
+static void make_page(uint64_t offset, uint64_t content, unsigned char *page)
 {
-	struct rng rng = {content};
+	struct rng rng = {offset * NR_CONTENTS + content};
 
 	memset(page, 0, ZSD_PAGE_BYTES);
 	for (unsigned i = 0; i < ZSD_PAGE_BYTES / 2; i += 8)
 		store_be64(page + i, rng_next(&rng));
 }
 
-static void expect_one_of_them(const unsigned char *page)
+static void expect_one_of_its_own(uint64_t offset, const unsigned char *page)
 {
 	unsigned char expected[ZSD_PAGE_BYTES];
 
 	for (uint64_t content = 0; content < NR_CONTENTS; content++) {
-		make_page(content, expected);
+		make_page(offset, content, expected);
 		if (memcmp(page, expected, ZSD_PAGE_BYTES) == 0)
 			return;
 	}
-	error(1, 0, "a page is none of those ever written");
+	error(1, 0, "a page is none of those ever written there");
 }
 
 /* Writers have the lower numbers. */
@@ -59,10 +60,11 @@ static void hammer(const char *path, char **args, unsigned number)
 	for (unsigned long i = 0; i < nr_requests; i++) {
 		request.offset = rng_below(&rng, NR_HOT_PAGES) * ZSD_PAGE_BYTES;
 		if (request.type == WIRE_CMD_WRITE)
-			make_page(rng_below(&rng, NR_CONTENTS), page);
+			make_page(request.offset, rng_below(&rng, NR_CONTENTS),
+				  page);
 		raw_run(fd, &request, page);
 		if (request.type == WIRE_CMD_READ)
-			expect_one_of_them(page);
+			expect_one_of_its_own(request.offset, page);
 	}
 }
 
@@ -75,9 +77,9 @@ static void fill(const char *path)
 
 	if (fd < 0)
 		error(1, -fd, "%s", path);
-	make_page(0, page);
 	for (unsigned i = 0; i < NR_HOT_PAGES; i++) {
 		request.offset = i * ZSD_PAGE_BYTES;
+		make_page(request.offset, 0, page);
 		raw_run(fd, &request, page);
 	}
 }
