@@ -18,15 +18,6 @@
 #define DIRECT_COMPACT_OBJECTS 64u
 #define DIRECT_COMPACT_SLICES  8u
 
-/*
- * How often one read may find that its slot leads nowhere though it still says
- * the same. Once proves nothing: the page may have been written twice in
- * between, the second time with the handle that the first one freed. A page
- * that is lost leads nowhere every time; a thousand such accidents in one read
- * do not happen.
- */
-#define MAX_STALE_READS 1000u
-
 /* --- Reading ---------------------------------------------------------------- */
 
 /* The content of an object's bytes @src into @dst. */
@@ -81,10 +72,26 @@ static int load_slot(struct zstore_ctx *ctx, uint64_t slot,
 	return err;
 }
 
+/*
+ * Read with the slot locked, when it led nowhere but said the same afterwards.
+ * That proves nothing: the page may have been written twice in between, the
+ * second time with the handle that the first one freed. Now nobody can, and
+ * what leads nowhere is a lost page.
+ */
+static int load_locked(struct zstore_ctx *ctx, _Atomic uint64_t *home,
+		       void *dst)
+{
+	uint64_t slot = slot_lock(home);
+	int err = load_slot(ctx, slot, home, dst);
+
+	BUG_ON(err == -EAGAIN || err == -ESTALE);
+	slot_publish(home, slot);
+	return err;
+}
+
 int page_load(struct zstore_ctx *ctx, uint64_t index, void *dst)
 {
-	const _Atomic uint64_t *home = &ctx->store->slots[index];
-	unsigned nr_stale = 0;
+	_Atomic uint64_t *home = &ctx->store->slots[index];
 	int err;
 
 	if (!slot_exists(ctx->store, index)) {
@@ -93,10 +100,8 @@ int page_load(struct zstore_ctx *ctx, uint64_t index, void *dst)
 	}
 	do {
 		err = load_slot(ctx, slot_load(home), home, dst);
-		nr_stale += err == -ESTALE;
-		BUG_ON(nr_stale == MAX_STALE_READS);
-	} while (err == -EAGAIN || err == -ESTALE);
-	return err;
+	} while (err == -EAGAIN);
+	return err == -ESTALE ? load_locked(ctx, home, dst) : err;
 }
 
 /* --- Packing ---------------------------------------------------------------- */
