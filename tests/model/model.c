@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/check.h"
 #include "base/units.h"
 #include "model/model.h"
 
@@ -43,6 +44,7 @@ uint64_t model_rng_next(struct model_rng *rng)
 
 uint64_t model_rng_below(struct model_rng *rng, uint64_t n)
 {
+	CHECK(n);
 	return model_rng_next(rng) % n;
 }
 

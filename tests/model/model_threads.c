@@ -47,7 +47,7 @@
  */
 #define STRIDE 37u
 
-#define DISK_BYTES (NR_PAGES * STRIDE * (uint64_t)ZSD_PAGE_BYTES)
+#define DISK_BYTES ((uint64_t)NR_PAGES * STRIDE * ZSD_PAGE_BYTES)
 
 /* Where the workers' parts of a page begin, bytes. */
 static const uint32_t parts[NR_WORKERS + 1] = {0, 1001, 2048, 3333, 4096};
@@ -77,12 +77,12 @@ struct model {
 
 struct worker {
 	struct model *m;
-	unsigned id;
 	struct model_rng rng;
 	struct zstore_ctx *ctx;
-	enum model_phase phase;
 	uint64_t nr_ops;
 	uint64_t *counts; /* by operation */
+	unsigned id;
+	enum model_phase phase;
 	uint32_t version; /* of the last page written, whichever */
 	uint32_t own[NR_OWN]; /* version; 0: zeros */
 	uint32_t part[NR_PARTED]; /* version; 0: zeros */
@@ -493,7 +493,8 @@ static void check_stats(struct model *m)
 	struct zstore_stats stats;
 
 	zstore_stats(m->store, &stats);
-	CHECK_MODEL(m, stats.orig_data_size <= NR_PAGES * ZSD_PAGE_BYTES,
+	CHECK_MODEL(m,
+		    stats.orig_data_size <= (uint64_t)NR_PAGES * ZSD_PAGE_BYTES,
 		    "orig_data_size %" PRIu64, stats.orig_data_size);
 	CHECK_MODEL(m, stats.same_pages <= NR_PAGES, "same_pages %" PRIu64,
 		    stats.same_pages);
@@ -561,8 +562,8 @@ static void open_worker(struct worker *w, struct model *m, unsigned id,
 		.m = m,
 		.id = id,
 		.nr_ops = nr_ops,
-		.counts = counts,
 	};
+	w->counts = counts;
 	model_rng_init(&w->rng, seed);
 	err = zstore_ctx_create(m->store, &w->ctx);
 	CHECK_MODEL(m, !err, "zstore_ctx_create: %d", err);

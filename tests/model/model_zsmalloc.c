@@ -539,7 +539,7 @@ static void open_pool(struct model *m)
 		.nr_handles = is_tight ? model_rng_range(&m->rng, 300, MAX_LIVE)
 				       : MAX_LIVE,
 		.nr_pages = is_tight ? model_rng_range(&m->rng, 200, 2000)
-				     : 4 * MAX_LIVE,
+				     : 4 * (uint64_t)MAX_LIVE,
 		.reserve_pages = model_rng_below(&m->rng, 65),
 	};
 	zs_geometry_table(m->params.chain_size, m->table);

@@ -69,6 +69,26 @@ zs_handle rig_put(struct pool_rig *rig, size_t bytes, uint32_t seed)
 	return handle;
 }
 
+void rig_shuffle_pages(struct pool_rig *rig)
+{
+	enum {
+		NR = 256
+	};
+	zs_handle handles[NR];
+	struct model_rng rng;
+
+	model_rng_init(&rng, 1);
+	for (uint32_t i = 0; i < NR; i++)
+		handles[i] = rig_put(rig, ZS_MAX_OBJ_BYTES, i);
+	/* What is freed last is taken first. */
+	for (uint32_t left = NR; left > 0; left--) {
+		uint64_t at = model_rng_below(&rng, left);
+
+		zs_free(rig->pool, handles[at]);
+		handles[at] = handles[left - 1];
+	}
+}
+
 void rig_assert_holds(struct pool_rig *rig, zs_handle handle, size_t bytes,
 		      uint32_t seed)
 {

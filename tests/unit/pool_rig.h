@@ -41,6 +41,12 @@ zs_handle rig_put(struct pool_rig *rig, size_t bytes, uint32_t seed);
 int rig_try_put(struct pool_rig *rig, size_t bytes, enum zs_alloc how,
 		uint32_t seed, zs_handle *out);
 
+/*
+ * See to it that zspages are made of pages all over the arena, in no order:
+ * pages that happen to be neighbours hide what goes wrong between two.
+ */
+void rig_shuffle_pages(struct pool_rig *rig);
+
 /* The object must hold the first @bytes of what @seed stands for. */
 void rig_assert_holds(struct pool_rig *rig, zs_handle handle, size_t bytes,
 		      uint32_t seed);

@@ -7,6 +7,7 @@
 
 #include <check.h>
 
+#include "quiet.h"
 #include "suite.h"
 #include "zsmalloc/zsmalloc.h"
 
@@ -166,6 +167,17 @@ START_TEST(every_chain_has_the_kernels_watermark)
 }
 END_TEST
 
+static void assert_is_sound(const struct zs_geometry *g, unsigned chain_size)
+{
+	const unsigned bytes = g->pages_per_zspage * ZSD_PAGE_BYTES;
+
+	quiet_assert(g->class_idx < ZS_NR_CLASSES);
+	quiet_assert(g->size_bytes == 32u + 16u * g->class_idx);
+	quiet_assert(g->pages_per_zspage >= 1);
+	quiet_assert(g->pages_per_zspage <= chain_size);
+	quiet_assert(g->objs_per_zspage == bytes / g->size_bytes);
+}
+
 /* What must hold for any table, whichever formula made it. */
 START_TEST(entries_agree_with_each_other)
 {
@@ -174,16 +186,9 @@ START_TEST(entries_agree_with_each_other)
 
 	zs_geometry_table(chain_size, table);
 	for (unsigned i = 0; i < ZS_NR_CLASSES; i++) {
-		const struct zs_geometry *g = &table[i];
-		const unsigned bytes = g->pages_per_zspage * ZSD_PAGE_BYTES;
-
-		ck_assert_uint_ge(g->class_idx, i);
-		ck_assert_uint_lt(g->class_idx, ZS_NR_CLASSES);
-		ck_assert_uint_eq(g->size_bytes, 32u + 16u * g->class_idx);
-		ck_assert_uint_ge(g->pages_per_zspage, 1);
-		ck_assert_uint_le(g->pages_per_zspage, chain_size);
-		ck_assert_uint_eq(g->objs_per_zspage, bytes / g->size_bytes);
-		assert_geometry_eq(&table[g->class_idx], g);
+		quiet_assert(table[i].class_idx >= i);
+		assert_is_sound(&table[i], chain_size);
+		assert_geometry_eq(&table[table[i].class_idx], &table[i]);
 	}
 }
 END_TEST

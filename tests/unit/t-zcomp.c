@@ -14,7 +14,7 @@
 #include "zcomp/zcomp.h"
 
 /* No page grows to more than this by any codec's worst case, bytes. */
-#define ROOM_BYTES (2 * ZSD_PAGE_BYTES)
+#define ROOM_BYTES (2 * (size_t)ZSD_PAGE_BYTES)
 
 /* What a byte next to a buffer holds, to see whether it was written. */
 #define CANARY 0xa5
@@ -149,8 +149,9 @@ START_TEST(a_long_name_is_an_error)
 
 	memset(text, 'z', sizeof(text) - 1);
 	ck_assert_int_eq(zcomp_parse(text, &params), -ENOENT);
-	memcpy(text, "zstd:", 5);
-	memset(text + 5, '1', sizeof(text) - 6);
+	memset(text, '1', sizeof(text) - 1);
+	for (size_t i = 0; i < strlen("zstd:"); i++)
+		text[i] = "zstd:"[i];
 	ck_assert_int_eq(zcomp_parse(text, &params), -ERANGE);
 }
 END_TEST
@@ -176,9 +177,7 @@ START_TEST(describe_lists_each_codec_once)
 	for (size_t i = 0; i < nr; i++) {
 		const char *text = zcomp_describe(i);
 
-		ck_assert_ptr_nonnull(text);
-		ck_assert_int_eq(strncmp(text, codecs[i], strlen(codecs[i])),
-				 0);
+		quiet_assert(text && text == strstr(text, codecs[i]));
 	}
 	ck_assert_str_eq(zcomp_describe(0), "lz4[:1..65537]");
 	ck_assert_ptr_null(zcomp_describe(nr));
@@ -383,8 +382,9 @@ static struct fence fence_open(void)
 {
 	struct fence fence;
 
-	fence.map = mmap(NULL, 3 * ZSD_PAGE_BYTES, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	fence.map =
+		mmap(NULL, 3 * (size_t)ZSD_PAGE_BYTES, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ck_assert_ptr_ne(fence.map, MAP_FAILED);
 	fence.end = fence.map + 2 * (size_t)ZSD_PAGE_BYTES;
 	ck_assert_int_eq(mprotect(fence.end, ZSD_PAGE_BYTES, PROT_NONE), 0);
@@ -393,7 +393,7 @@ static struct fence fence_open(void)
 
 static void fence_close(struct fence *fence)
 {
-	munmap(fence->map, 3 * ZSD_PAGE_BYTES);
+	munmap(fence->map, 3 * (size_t)ZSD_PAGE_BYTES);
 }
 
 struct damage {

@@ -15,7 +15,7 @@
 #include "suite.h"
 
 #define NR_ZSPAGES 6u
-#define MAX_OBJS   (NR_ZSPAGES * 512u)
+#define MAX_OBJS   (NR_ZSPAGES * UINT64_C(512))
 
 static struct pool_rig rig;
 
@@ -32,6 +32,7 @@ static void setup(void)
 	const struct zs_pool_params params = RIG_PARAMS;
 
 	rig_open(&rig, &params);
+	rig_shuffle_pages(&rig);
 }
 
 static void teardown(void)

@@ -15,7 +15,7 @@
 #include "suite.h"
 
 /* Reserve of the tests that have one, pages. */
-#define RESERVE 64u
+#define RESERVE UINT64_C(64)
 
 /*
  * The limit is kept in steps: metadata is committed some KiB at a time. That
@@ -248,8 +248,7 @@ static const uint64_t headroom_limits[] = {MIB, 3 * MIB, 8 * MIB, 30 * MIB};
 START_TEST(headroom_is_left_to_what_shrinks)
 {
 	const uint64_t limit = headroom_limits[_i];
-	const uint64_t headroom =
-		min_u64(limit / 16, RESERVE * (uint64_t)ZSD_PAGE_BYTES);
+	const uint64_t headroom = min_u64(limit / 16, RESERVE * ZSD_PAGE_BYTES);
 	uint32_t nr;
 
 	zs_pool_set_limit(rig.pool, limit);
@@ -313,7 +312,7 @@ END_TEST
 
 START_TEST(the_reserve_serves_without_the_system)
 {
-	store_many(4096, RESERVE);
+	store_many(4096, (uint32_t)RESERVE);
 	ck_assert_uint_eq(rig_stats(&rig).pages_reserve, 0);
 	ck_assert_uint_eq(rig_stats(&rig).direct_grows, 0);
 	store_many(4096, 1);
@@ -324,9 +323,9 @@ END_TEST
 
 START_TEST(housekeeping_is_asked_for_once)
 {
-	store_many(4096, RESERVE);
+	store_many(4096, (uint32_t)RESERVE);
 	ck_assert_uint_eq(rig.nr_wakes, 1);
-	store_many(4096, 3 * RESERVE);
+	store_many(4096, 3 * (uint32_t)RESERVE);
 	ck_assert_uint_eq(rig.nr_wakes, 1);
 	housekeep();
 	ck_assert_uint_ge(rig_stats(&rig).pages_reserve, RESERVE);

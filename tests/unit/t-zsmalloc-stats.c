@@ -83,26 +83,25 @@ END_TEST
 /* The last object of a zspage, whichever it is, gives the pages back. */
 START_TEST(an_empty_zspage_is_given_back_at_once)
 {
-	zs_handle handles[3 * MAX_OBJS];
+	zs_handle handles[3 * MAX_OBJS] = {ZS_HANDLE_NONE};
 	struct zs_class_stats stats;
+	uint64_t pages_each;
 	uint32_t nr_objs;
 	size_t bytes;
 
 	if (!shared_class((unsigned)_i, &stats))
 		return;
 	nr_objs = stats.geometry.objs_per_zspage;
+	pages_each = stats.geometry.pages_per_zspage;
 	bytes = rig_payload_bytes(&stats.geometry);
 	for (uint32_t i = 0; i < 3 * nr_objs; i++)
 		handles[i] = rig_put(&rig, bytes, i);
 	/* Objects of a new zspage are neighbours, so these empty the second. */
 	for (uint32_t i = nr_objs; i < 2 * nr_objs; i++) {
-		uint64_t pages = 3u * stats.geometry.pages_per_zspage;
-
-		quiet_assert(rig_stats(&rig).pages_used == pages);
+		quiet_assert(rig_stats(&rig).pages_used == 3 * pages_each);
 		zs_free(rig.pool, handles[i]);
 	}
-	quiet_assert(rig_stats(&rig).pages_used ==
-		     2u * stats.geometry.pages_per_zspage);
+	quiet_assert(rig_stats(&rig).pages_used == 2 * pages_each);
 	rig_assert_sound(&rig);
 	for (uint32_t i = 0; i < nr_objs; i++) {
 		rig_assert_holds(&rig, handles[i], bytes, i);
@@ -127,7 +126,7 @@ START_TEST(a_zspage_grows_by_the_page)
 		return;
 	bytes = rig_payload_bytes(&stats.geometry);
 	for (uint32_t n = 1; n <= stats.geometry.objs_per_zspage; n++) {
-		uint64_t end = n * stats.geometry.size_bytes;
+		uint64_t end = (uint64_t)n * stats.geometry.size_bytes;
 		uint64_t pages = (end + ZSD_PAGE_BYTES - 1) / ZSD_PAGE_BYTES;
 
 		rig_put(&rig, bytes, n);

@@ -21,6 +21,7 @@ static void setup(void)
 	const struct zs_pool_params params = RIG_PARAMS;
 
 	rig_open(&rig, &params);
+	rig_shuffle_pages(&rig);
 }
 
 static void teardown(void)
@@ -192,6 +193,25 @@ END_TEST
 
 /* --- reading and writing ------------------------------------------------- */
 
+/* Read the first @n bytes. Return: whether that took the local copy. */
+static bool read_first(zs_handle handle, size_t n,
+		       const unsigned char *expected)
+{
+	const unsigned char *end = rig.map.base + rig.map.bytes, *p;
+	unsigned char local[ZS_MAX_OBJ_BYTES];
+	const void *found;
+
+	memset(local, 0xa5, sizeof(local));
+	quiet_assert(zs_obj_read_begin(rig.pool, handle, n, local, &found) ==
+		     0);
+	p = found;
+	quiet_assert(p == local || (p >= rig.map.base && p + n <= end));
+	quiet_assert(memcmp(p, expected, n) == 0);
+	quiet_assert(local[n] == 0xa5);
+	zs_obj_read_end(rig.pool, handle);
+	return p == local;
+}
+
 /*
  * Class 208 of chain 8 (3 pages, 59 objects): some straddle. A read of any
  * length must see the right bytes, in the arena or in the local copy, and
@@ -200,29 +220,15 @@ END_TEST
 START_TEST(reads_of_any_length_see_the_first_bytes)
 {
 	const size_t bytes = 208 - ZS_HEADER_BYTES;
-	unsigned char expected[ZS_MAX_OBJ_BYTES], local[ZS_MAX_OBJ_BYTES];
-	const unsigned char *end = rig.map.base + rig.map.bytes;
+	unsigned char expected[ZS_MAX_OBJ_BYTES];
 	unsigned nr_copied = 0;
 
 	for (uint32_t i = 0; i < 59; i++) {
 		zs_handle handle = rig_put(&rig, bytes, i);
 
 		rig_content(expected, bytes, i);
-		for (size_t n = 0; n <= bytes; n++) {
-			const void *found;
-			const unsigned char *p;
-
-			memset(local, 0xa5, sizeof(local));
-			quiet_assert(zs_obj_read_begin(rig.pool, handle, n,
-						       local, &found) == 0);
-			p = found;
-			quiet_assert(p == local ||
-				     (p >= rig.map.base && p + n <= end));
-			quiet_assert(memcmp(p, expected, n) == 0);
-			quiet_assert(local[n] == 0xa5);
-			nr_copied += p == local;
-			zs_obj_read_end(rig.pool, handle);
-		}
+		for (size_t n = 0; n <= bytes; n++)
+			nr_copied += read_first(handle, n, expected);
 	}
 	ck_assert_uint_gt(nr_copied, 0);
 }
@@ -339,7 +345,9 @@ END_TEST
 /* A handle lives again, of an object too short for what is asked. */
 START_TEST(reading_more_than_there_is_now_is_estale)
 {
-	enum { NR = 500 };
+	enum {
+		NR = 500
+	};
 	static zs_handle old[NR];
 	static unsigned char was_old[1 << 20];
 	unsigned nr_again = 0;

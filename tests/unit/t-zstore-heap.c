@@ -17,47 +17,47 @@
 #include "store_rig.h"
 #include "suite.h"
 
-void *__libc_malloc(size_t bytes);
-void *__libc_calloc(size_t n, size_t bytes);
-void *__libc_realloc(void *p, size_t bytes);
-void *__libc_memalign(size_t align, size_t bytes);
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t nmemb, size_t size);
+void *__libc_realloc(void *ptr, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
+void *memalign(size_t alignment, size_t size);
 
 static _Atomic uint64_t nr_allocations;
 
-void *malloc(size_t bytes)
+void *malloc(size_t size)
 {
 	atomic_fetch_add(&nr_allocations, 1);
-	return __libc_malloc(bytes);
+	return __libc_malloc(size);
 }
 
-void *calloc(size_t n, size_t bytes)
+void *calloc(size_t nmemb, size_t size)
 {
 	atomic_fetch_add(&nr_allocations, 1);
-	return __libc_calloc(n, bytes);
+	return __libc_calloc(nmemb, size);
 }
 
-void *realloc(void *p, size_t bytes)
+void *realloc(void *ptr, size_t size)
 {
 	atomic_fetch_add(&nr_allocations, 1);
-	return __libc_realloc(p, bytes);
+	return __libc_realloc(ptr, size);
 }
 
-void *aligned_alloc(size_t align, size_t bytes)
+void *aligned_alloc(size_t alignment, size_t size)
 {
 	atomic_fetch_add(&nr_allocations, 1);
-	return __libc_memalign(align, bytes);
+	return __libc_memalign(alignment, size);
 }
 
-void *memalign(size_t align, size_t bytes);
-void *memalign(size_t align, size_t bytes)
+void *memalign(size_t alignment, size_t size)
 {
-	return aligned_alloc(align, bytes);
+	return aligned_alloc(alignment, size);
 }
 
-int posix_memalign(void **out, size_t align, size_t bytes)
+int posix_memalign(void **memptr, size_t alignment, size_t size)
 {
-	*out = aligned_alloc(align, bytes);
-	return *out ? 0 : ENOMEM;
+	*memptr = aligned_alloc(alignment, size);
+	return *memptr ? 0 : ENOMEM;
 }
 
 static const char *const algorithms[] = {

@@ -117,7 +117,7 @@ START_TEST(a_long_write_fails_at_a_page)
 	ck_assert_int_eq(zstore_read(rig.ctx, at, sizeof(found), found), 0);
 	while (nr_new < sizeof(found) && found[nr_new] == src[nr_new])
 		nr_new++;
-	ck_assert_uint_ge(nr_new, 3 * ZSD_PAGE_BYTES);
+	ck_assert_uint_ge(nr_new, 3 * (uint64_t)ZSD_PAGE_BYTES);
 	ck_assert_uint_eq((at + nr_new) % ZSD_PAGE_BYTES, 0);
 	for (uint64_t i = nr_new; i < sizeof(found); i++)
 		quiet_assert(!found[i]);
@@ -252,7 +252,7 @@ START_TEST(room_comes_back_after_a_trim)
 	uint64_t end = fill_from(0, MODEL_PAGE_RANDOM);
 
 	for (int round = 0; round < 5; round++) {
-		rig_trim(&rig, 0, 100 * ZSD_PAGE_BYTES);
+		rig_trim(&rig, 0, 100 * (uint64_t)ZSD_PAGE_BYTES);
 		for (uint64_t i = 0; i < 100; i++)
 			rig_write_page(&rig, i, MODEL_PAGE_RANDOM);
 		ck_assert_int_eq(rig_try_write_page(&rig, end,

@@ -29,6 +29,7 @@ static void teardown(void)
 	rig_close(&rig);
 }
 
+/* Offset of a page; bytes of so many. */
 static uint64_t at_page(uint64_t index)
 {
 	return index * ZSD_PAGE_BYTES;
@@ -101,6 +102,7 @@ START_TEST(every_page_of_a_disk_is_there)
 }
 END_TEST
 
+/* One page in every 2 GiB. */
 START_TEST(a_large_disk_costs_what_is_written)
 {
 	struct zstore_params params = rig_params("lz4");
@@ -110,14 +112,14 @@ START_TEST(a_large_disk_costs_what_is_written)
 	struct model_rng rng;
 
 	params.disk_bytes = 32 * GIB;
-	ck_assert_int_eq(zstore_create(&params, &store), 0);
-	ck_assert_int_eq(zstore_ctx_create(store, &ctx), 0);
+	quiet_assert(zstore_create(&params, &store) == 0);
+	quiet_assert(zstore_ctx_create(store, &ctx) == 0);
 	model_rng_init(&rng, 1);
 	for (uint64_t at = 0; at < params.disk_bytes; at += 2 * GIB) {
 		model_page_fill(&rng, MODEL_PAGE_TEXT, page);
-		ck_assert_int_eq(zstore_write(ctx, at, sizeof(page), page), 0);
-		ck_assert_int_eq(zstore_read(ctx, at, sizeof(page), found), 0);
-		ck_assert_mem_eq(page, found, sizeof(page));
+		quiet_assert(zstore_write(ctx, at, sizeof(page), page) == 0);
+		quiet_assert(zstore_read(ctx, at, sizeof(page), found) == 0);
+		quiet_assert(memcmp(page, found, sizeof(page)) == 0);
 	}
 	ck_assert_uint_lt(rig_resident_bytes(), 4 * MIB);
 	zstore_ctx_destroy(ctx);
@@ -312,8 +314,8 @@ START_TEST(huge_pages_are_raw)
 	stats = rig_stats(&rig);
 	ck_assert_uint_eq(stats.huge_pages, 10);
 	ck_assert_uint_eq(stats.huge_pages_since, 10);
-	ck_assert_uint_eq(stats.compr_data_size, 10 * ZSD_PAGE_BYTES);
-	ck_assert_uint_eq(stats.mem_used_total, 10 * ZSD_PAGE_BYTES);
+	ck_assert_uint_eq(stats.compr_data_size, at_page(10));
+	ck_assert_uint_eq(stats.mem_used_total, at_page(10));
 	rig_write_page(&rig, 0, MODEL_PAGE_RANDOM);
 	rig_write_page(&rig, 1, MODEL_PAGE_TEXT);
 	rig_trim(&rig, at_page(2), ZSD_PAGE_BYTES);
@@ -341,7 +343,7 @@ START_TEST(each_operation_is_counted_exactly)
 			rig_write(&rig, at, sizeof(bytes), bytes);
 			break;
 		case 1:
-			rig_trim(&rig, at, 3 * ZSD_PAGE_BYTES);
+			rig_trim(&rig, at, at_page(3));
 			break;
 		case 2:
 			rig_write_zeroes(&rig, at, 5000);
@@ -360,11 +362,11 @@ START_TEST(trims_count_the_pages_they_free)
 {
 	for (uint64_t i = 10; i < 20; i++)
 		rig_write_page(&rig, i, model_page_kind(&rig.rng));
-	rig_trim(&rig, at_page(9), 3 * ZSD_PAGE_BYTES);
+	rig_trim(&rig, at_page(9), at_page(3));
 	ck_assert_uint_eq(rig_stats(&rig).notify_free, 2);
-	rig_trim(&rig, at_page(9), 3 * ZSD_PAGE_BYTES);
+	rig_trim(&rig, at_page(9), at_page(3));
 	ck_assert_uint_eq(rig_stats(&rig).notify_free, 2);
-	rig_trim(&rig, at_page(12) + 1, 2 * ZSD_PAGE_BYTES);
+	rig_trim(&rig, at_page(12) + 1, at_page(2));
 	ck_assert_uint_eq(rig_stats(&rig).notify_free, 3);
 	rig_trim(&rig, 0, rig.params.disk_bytes);
 	ck_assert_uint_eq(rig_stats(&rig).notify_free, 10);
@@ -380,12 +382,12 @@ START_TEST(counters_outlive_their_context)
 	for (uint64_t i = 0; i < 100; i++)
 		rig_write_page(&rig, i, model_page_kind(&rig.rng));
 	ck_assert_int_eq(zstore_ctx_create(rig.store, &other), 0);
-	zstore_trim(other, 0, 50 * ZSD_PAGE_BYTES);
+	zstore_trim(other, 0, at_page(50));
 	before = rig_stats(&rig);
 	zstore_ctx_destroy(other);
 	after = rig_stats(&rig);
 	ck_assert_mem_eq(&before, &after, sizeof(before));
-	ck_assert_uint_eq(after.orig_data_size, 50 * ZSD_PAGE_BYTES);
+	ck_assert_uint_eq(after.orig_data_size, at_page(50));
 	ck_assert_uint_eq(after.notify_free, 50);
 }
 END_TEST
@@ -438,7 +440,7 @@ static void refill(void)
 
 static void assert_neighbourhood(void)
 {
-	rig_assert_range(&rig, at_page(7), 10 * ZSD_PAGE_BYTES);
+	rig_assert_range(&rig, at_page(7), at_page(10));
 }
 
 static void write_range(uint64_t offset, uint64_t bytes)
