@@ -11,7 +11,7 @@ cd "${1:-$lint_tree}"
 read -ra cc <<<"${CC:-cc}"
 read -ra libraries <<<"${LINT_CPPFLAGS:-}"
 flags=(-std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -fsyntax-only
-    -I"${top_builddir:-.}" -Ilib -Isrc)
+    -I"${top_builddir:-.}" -Ilib -Isrc -Itests)
 
 while read -r header; do
     looked_at 1
