@@ -35,7 +35,7 @@
 #define MAX_BATCH_READ_BYTES (64 * 1024u)
 
 /* Longest write, and longest trim or zeroing, bytes. */
-#define MAX_WRITE_BYTES (256 * 1024u)
+#define MAX_WRITE_BYTES (64 * 1024u)
 #define MAX_ZERO_BYTES	(1024 * 1024u)
 
 #define NR_PAGES 1024u
@@ -79,7 +79,7 @@ static void choose_range(struct steady *s, uint32_t max_bytes,
 {
 	uint32_t length = ZSD_PAGE_BYTES;
 
-	if (rng_below(&s->rng, 4) == 0)
+	if (rng_below(&s->rng, 8) == 0)
 		length = 1 + (uint32_t)rng_below(&s->rng, max_bytes);
 	request->offset = rng_below(&s->rng, s->disk_bytes - length + 1);
 	request->length = length;

@@ -22,7 +22,12 @@ trim_at_random() {
                 if (rand() < 0.75)
                     print "discard " i * 4096 " 4096"
         }' >"$dir/for-zsd"
-    sed 's/^discard/write -z/' "$dir/for-zsd" >"$dir/for-file"
+    # A file takes neighbouring pages in one go.
+    awk '
+        $2 != end { if (end) print "write -z " start " " end - start; start = $2 }
+        { end = $2 + $3 }
+        END { print "write -z " start " " end - start }' \
+        "$dir/for-zsd" >"$dir/for-file"
     qemu-io -f raw -d unmap "$uri" <"$dir/for-zsd" >"$dir/output" 2>&1 ||
         fail "trimming: $(tail "$dir/output")"
     qemu-io -f raw "$dir/pages" <"$dir/for-file" >"$dir/output" 2>&1 ||
