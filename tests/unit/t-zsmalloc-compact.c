@@ -352,6 +352,56 @@ START_TEST(what_is_pinned_is_passed_over)
 }
 END_TEST
 
+/*
+ * Two whole zspages with @nr_growing holes, and @nr_growing objects in one
+ * that still grows, which compaction would free if it could.
+ */
+static uint64_t fill_growing(unsigned class_idx, uint32_t nr_growing)
+{
+	struct zs_class_stats stats;
+	uint32_t n;
+
+	quiet_assert(zs_class_stats(rig.pool, class_idx, &stats));
+	n = stats.geometry.objs_per_zspage;
+	fill(rig_payload_bytes(&stats.geometry), 2 * n + nr_growing);
+	for (uint32_t i = 0; i < 2 * nr_growing; i += 2) {
+		zs_free(rig.pool, objects.handles[i]);
+		objects.handles[i] = ZS_HANDLE_NONE;
+	}
+	return rig_freeable(&rig);
+}
+
+/*
+ * Its pages have room for fewer objects than a zspage has; what lies beyond
+ * must not be taken for objects.
+ */
+START_TEST(a_pinned_object_keeps_the_growing_zspage)
+{
+	struct zs_geometry table[ZS_NR_CLASSES];
+	const struct zs_geometry *g = &table[_i];
+	uint32_t nr_growing[2], n;
+
+	zs_geometry_table(rig.params.chain_size, table);
+	n = g->objs_per_zspage;
+	if (g->class_idx != _i || g->pages_per_zspage == 1)
+		return;
+	nr_growing[0] = 1;
+	nr_growing[1] = n / 2;
+	for (size_t i = 0; i < ARRAY_SIZE(nr_growing); i++) {
+		uint64_t freeable = fill_growing(g->class_idx, nr_growing[i]);
+
+		quiet_assert(freeable && freeable < g->pages_per_zspage);
+		quiet_assert(compact_beside_reader(objects.nr - 1) == 0);
+		rig_assert_sound(&rig);
+		assert_all_there();
+		quiet_assert(compact_as_promised() == freeable);
+		rig_assert_sound(&rig);
+		assert_all_there();
+		thin_out(1000000000, 0);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("zsmalloc/compact");
@@ -373,6 +423,8 @@ int main(void)
 			    (int)ARRAY_SIZE(pinned_sizes));
 	tcase_add_loop_test(tc, what_is_pinned_is_passed_over, 0,
 			    (int)ARRAY_SIZE(pinned_sizes));
+	tcase_add_loop_test(tc, a_pinned_object_keeps_the_growing_zspage, 0,
+			    ZS_NR_CLASSES);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
 }
