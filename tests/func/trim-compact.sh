@@ -24,7 +24,11 @@ trim_at_random() {
         }' >"$dir/for-zsd"
     # A file takes neighbouring pages in one go.
     awk '
-        $2 != end { if (end) print "write -z " start " " end - start; start = $2 }
+        NR == 1 { start = $2 }
+        NR > 1 && $2 != end {
+            print "write -z " start " " end - start
+            start = $2
+        }
         { end = $2 + $3 }
         END { print "write -z " start " " end - start }' \
         "$dir/for-zsd" >"$dir/for-file"
