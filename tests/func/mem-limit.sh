@@ -83,3 +83,17 @@ expect_below_limit
 
 verify_store
 stop_zsd
+
+echo "four clients at once in a store that is full: the limit holds at any time"
+start_zsd --size 64M --mem-limit "$limit" --reserve 4M
+"$top_builddir/tests/bench/nbdload" --socket "$socket" --connections 4 \
+    --depth 16 --mix 30:60:10 --requests 60000 --pages "$dir/noise" \
+    --fresh --verify --allow-enospc >"$dir/load" 2>&1 &
+load=$!
+while kill -0 "$load" 2>/dev/null; do
+    expect_below_limit
+done
+wait "$load" || fail "the load: $(cat "$dir/load")"
+expect_at_least "the failed writes" "$(get_stat io_stat.failed_writes)" 1
+verify_store
+stop_zsd
