@@ -9,6 +9,14 @@ require nbdinfo libnbd-bin
 require nbdcopy libnbd-bin
 require qemu-io qemu-utils
 
+if ! grep -q '^#define HAVE_SYSTEMD 1' "$top_builddir/config.h"; then
+    echo "built without libsystemd: sockets that are passed are not listened to"
+    expect_status 1 "$top_builddir/tests/func/activate" "nbd=$socket" -- \
+        "$zsd" --size 16M
+    grep -q 'nothing to listen on' "$dir/output" || fail "it does not say why"
+    exit 0
+fi
+
 echo "by libnbd"
 expect_equal "the size" "$(nbdinfo --size -- [ "$zsd" --size 64M ])" 67108864
 nbdcopy -- [ "$zsd" --size 1M ] "$dir/zeros"
