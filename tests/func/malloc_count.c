@@ -68,6 +68,13 @@ __attribute__((constructor)) static void open_file(void)
 	counters = shared;
 }
 
+/*
+ * The names of glibc's parameters are reserved, and what the kernel returns is
+ * an address.
+ * NOLINTBEGIN(readability-inconsistent-declaration-parameter-name)
+ * NOLINTBEGIN(performance-no-int-to-ptr)
+ */
+
 void *malloc(size_t bytes)
 {
 	count(COUNT_MALLOC);
@@ -140,3 +147,8 @@ int munmap(void *addr, size_t bytes)
 	count(COUNT_MMAP);
 	return (int)syscall(SYS_munmap, addr, bytes);
 }
+
+/*
+ * NOLINTEND(performance-no-int-to-ptr)
+ * NOLINTEND(readability-inconsistent-declaration-parameter-name)
+ */

@@ -78,7 +78,7 @@ static void fill(const char *path)
 	if (fd < 0)
 		error(1, -fd, "%s", path);
 	for (unsigned i = 0; i < NR_HOT_PAGES; i++) {
-		request.offset = i * ZSD_PAGE_BYTES;
+		request.offset = (uint64_t)i * ZSD_PAGE_BYTES;
 		make_page(request.offset, 0, page);
 		raw_run(fd, &request, page);
 	}

@@ -36,11 +36,11 @@
 
 /* Longest write, and longest trim or zeroing, bytes. */
 #define MAX_WRITE_BYTES (64 * 1024u)
-#define MAX_ZERO_BYTES	(1024 * 1024u)
+#define MAX_ZERO_BYTES	((uint32_t)MIB)
 
 #define NR_PAGES 1024u
 
-#define BATCH_BYTES (BATCH * (WIRE_REQUEST_BYTES + MAX_WRITE_BYTES))
+#define BATCH_BYTES ((size_t)BATCH * (WIRE_REQUEST_BYTES + MAX_WRITE_BYTES))
 
 struct steady {
 	struct rng rng;

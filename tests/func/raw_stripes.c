@@ -34,6 +34,11 @@ struct writer {
 	uint32_t version[NR_SECTORS]; /* last written; 0: never */
 };
 
+static uint64_t offset_of(unsigned sector)
+{
+	return (uint64_t)sector * SECTOR_BYTES;
+}
+
 /* Contents that tell writer, sector and version, half of it compressible. */
 static void make_sector(const struct writer *w, unsigned sector,
 			unsigned char *bytes)
@@ -50,7 +55,7 @@ static void make_sector(const struct writer *w, unsigned sector,
 static void check_sector(const struct writer *w, unsigned sector)
 {
 	struct raw_request request = {.type = WIRE_CMD_READ,
-				      .offset = sector * SECTOR_BYTES,
+				      .offset = offset_of(sector),
 				      .length = SECTOR_BYTES};
 	unsigned char expected[SECTOR_BYTES], bytes[SECTOR_BYTES];
 
@@ -64,7 +69,7 @@ static void check_sector(const struct writer *w, unsigned sector)
 static void write_sector(struct writer *w, unsigned sector)
 {
 	struct raw_request request = {.type = WIRE_CMD_WRITE,
-				      .offset = sector * SECTOR_BYTES,
+				      .offset = offset_of(sector),
 				      .length = SECTOR_BYTES};
 	unsigned char bytes[SECTOR_BYTES];
 
@@ -77,7 +82,7 @@ static void write_sector(struct writer *w, unsigned sector)
 static void zero_sector(struct writer *w, unsigned sector)
 {
 	struct raw_request request = {.type = WIRE_CMD_WRITE_ZEROES,
-				      .offset = sector * SECTOR_BYTES,
+				      .offset = offset_of(sector),
 				      .length = SECTOR_BYTES};
 
 	w->version[sector] = 0;

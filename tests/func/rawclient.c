@@ -127,7 +127,7 @@ static void silent(const char *path, char **args)
  */
 static void trickle(const char *path, char **args)
 {
-	const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
+	const struct timespec pause = {.tv_nsec = 50000000}; /* 50 ms */
 	unsigned seconds = (unsigned)raw_number(args[0]);
 	unsigned char bytes[4 + WIRE_OPTION_BYTES];
 	int fd = connect_or_exit(path, seconds);
