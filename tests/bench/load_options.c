@@ -13,6 +13,8 @@
 
 const char *argp_program_version = "nbdload (" PACKAGE_STRING ")";
 
+#define NS_PER_S ((uint64_t)1000000000)
+
 enum long_option {
 	OPT_PAGES = 256,
 	OPT_MIX,
@@ -53,8 +55,8 @@ static const struct argp_option option_table[] = {
 	{0, 0, 0, 0, "How long:", 3},
 	{"prefill", OPT_PREFILL, 0, 0,
 	 "write every block first, in order (not measured)", 0},
-	{"seconds", OPT_SECONDS, "N", 0, "measure for N seconds (default 5)",
-	 0},
+	{"seconds", OPT_SECONDS, "N", 0,
+	 "measure for N seconds, 0.001 to 1000000 (default 5)", 0},
 	{"requests", OPT_REQUESTS, "N", 0,
 	 "measure N requests instead (0: prefill alone)", 0},
 	{"timeout", OPT_TIMEOUT, "N", 0,
@@ -93,6 +95,18 @@ static uint64_t parse_number(const char *text, uint64_t min, uint64_t max,
 		argp_error(state, "'%s' is not a number from %ju to %ju", text,
 			   (uintmax_t)min, (uintmax_t)max);
 	return value;
+}
+
+/* Into nanoseconds; parts of a second as decimals. */
+static uint64_t parse_seconds(const char *text, struct argp_state *state)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	if (end == text || *end || !(seconds >= 1e-3 && seconds <= 1e6))
+		argp_error(state, "'%s' is not a time of 0.001 to 1000000 s",
+			   text);
+	return (uint64_t)(seconds * (double)NS_PER_S);
 }
 
 static uint64_t parse_size(const char *text, struct argp_state *state)
@@ -196,7 +210,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		options->prefill = true;
 		break;
 	case OPT_SECONDS:
-		options->seconds = parse_number(arg, 1, 1000000, state);
+		options->run_ns = parse_seconds(arg, state);
 		break;
 	case OPT_REQUESTS:
 		options->nr_requests = parse_number(arg, 0, UINT64_MAX, state);
@@ -250,7 +264,7 @@ void load_options_parse(int argc, char **argv, struct load_options *out)
 		.nr_connections = 1,
 		.percent = {[LOAD_WRITE] = 100},
 		.block_bytes = ZSD_PAGE_BYTES,
-		.seconds = 5,
+		.run_ns = 5 * NS_PER_S,
 		.seed = 1,
 		.timeout_s = 30,
 	};

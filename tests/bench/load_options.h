@@ -29,7 +29,7 @@ struct load_options {
 	unsigned percent[LOAD_NR_OPS];
 	uint64_t block_bytes;
 	bool sequential;
-	uint64_t seconds; /* of the measured part; if nr_requests is not */
+	uint64_t run_ns; /* of the measured part; if nr_requests is not */
 	uint64_t nr_requests; /* of the measured part */
 	bool has_nr_requests;
 	uint64_t span_bytes; /* 0: the whole disk */

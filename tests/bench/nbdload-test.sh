@@ -73,6 +73,9 @@ expect 0 '"errors":0' --json --mix 50:25:25 --requests 1000
 expect 1 "returned wrong bytes" --fresh --verify --mix 100:0:0 --requests 1000
 expect 1 "smaller than --span" --span 65M
 expect 2 "three percentages" --mix 50:40:5
+expect 0 '"errors":0' --json --seconds 0.2
+expect 2 "not a time" --seconds 0
+expect 2 "not a time" --seconds nan
 
 start_server null 64M
 expect 1 "returned wrong bytes" --prefill --verify --mix 100:0:0 \

@@ -105,7 +105,7 @@ static void make_plan(struct session *session)
 }
 
 static void run(struct session *session, const struct load_mix *mix,
-		uint64_t nr_requests, uint64_t seconds)
+		uint64_t nr_requests, uint64_t run_ns)
 {
 	const struct load_options *options = &session->options;
 	int err;
@@ -115,8 +115,7 @@ static void run(struct session *session, const struct load_mix *mix,
 		.plan = &session->plan,
 		.mix = *mix,
 		.nr_left = nr_requests,
-		.deadline_ns = seconds ? load_now_ns() + seconds * 1000000000u
-				       : UINT64_MAX,
+		.deadline_ns = run_ns ? load_now_ns() + run_ns : UINT64_MAX,
 		.verify = options->verify,
 	};
 	err = load_loop(session->conn, options->nr_connections, &session->work,
@@ -189,7 +188,7 @@ static bool measure(struct session *session)
 	if (options->has_nr_requests)
 		run(session, &mix, options->nr_requests, 0);
 	else
-		run(session, &mix, UINT64_MAX, options->seconds);
+		run(session, &mix, UINT64_MAX, options->run_ns);
 	result.elapsed_ns = load_now_ns() - start_ns;
 	read_cpu(session, &end);
 	result.cpu = load_cpu_between(&start, &end);
