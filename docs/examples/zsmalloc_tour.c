@@ -18,7 +18,7 @@
 #define OBJ_BYTES 1500u /* a page compressed to a bit more than a third */
 #define NR_OBJS	  40u
 
-static void die(const char *what)
+ZSD_NORETURN static void die(const char *what)
 {
 	fprintf(stderr, "zsmalloc_tour: %s failed\n", what);
 	exit(EXIT_FAILURE);
