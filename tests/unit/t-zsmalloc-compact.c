@@ -194,28 +194,60 @@ END_TEST
 
 static const unsigned slice_sizes[] = {1, 2, 7, 64, 100000};
 
+/* Where an object that does not straddle is. */
+static const void *address_of(zs_handle handle)
+{
+	unsigned char local[1];
+	const void *found;
+
+	quiet_assert(zs_obj_read_begin(rig.pool, handle, 1, local, &found) ==
+		     0);
+	zs_obj_read_end(rig.pool, handle);
+	return found;
+}
+
+/* How many objects are elsewhere than before. */
+static uint64_t count_moved(void)
+{
+	static const void *addresses[MAX_OBJS];
+	uint64_t nr = 0;
+
+	for (uint32_t i = 0; i < objects.nr; i++) {
+		const void *now = NULL;
+
+		if (objects.handles[i])
+			now = address_of(objects.handles[i]);
+		nr += now != addresses[i];
+		addresses[i] = now;
+	}
+	return nr;
+}
+
 START_TEST(slices_are_bounded_and_add_up)
 {
 	const unsigned max_objects = slice_sizes[_i];
 	struct zs_compact_cursor cursor = {0};
-	uint64_t promised, freed, sum = 0, moved = 0;
+	uint64_t promised, freed, moved, sum_freed = 0, sum_moved = 0;
 	unsigned nr_slices = 0;
 	bool more;
 
-	fill(1000, 3000);
+	fill(1000, MAX_OBJS);
 	thin_out(5, 2);
 	promised = rig_freeable(&rig);
+	count_moved();
 	do {
 		freed = UINT64_MAX;
 		more = zs_compact_slice(rig.pool, &cursor, max_objects, &freed);
-		quiet_assert(rig_stats(&rig).objs_moved - moved <= max_objects);
-		moved = rig_stats(&rig).objs_moved;
-		sum += freed;
+		moved = count_moved();
+		quiet_assert(moved <= max_objects);
+		sum_moved += moved;
+		sum_freed += freed;
 		quiet_assert(++nr_slices < 10000);
 	} while (more);
-	ck_assert_uint_eq(sum, promised);
+	ck_assert_uint_gt(sum_moved, 100);
+	ck_assert_uint_eq(rig_stats(&rig).objs_moved, sum_moved);
+	ck_assert_uint_eq(sum_freed, promised);
 	ck_assert_uint_eq(rig_stats(&rig).pages_compacted, promised);
-	ck_assert_uint_ge((uint64_t)nr_slices * max_objects, moved);
 	rig_assert_sound(&rig);
 	assert_all_there();
 }

@@ -453,6 +453,37 @@ START_TEST(handles_go_to_whichever_class_needs_them)
 }
 END_TEST
 
+/*
+ * Handles that were given back are all given out again, however often they go
+ * round: if some got lost, the table would have to grow.
+ */
+START_TEST(no_handle_is_lost)
+{
+	enum {
+		NR = 1000,
+		NR_ROUNDS = 1000
+	};
+	static zs_handle handles[NR];
+	struct zs_pool_params params = RIG_PARAMS;
+	struct pool_rig small;
+	uint64_t metadata = 0;
+
+	params.nr_handles = NR;
+	rig_open(&small, &params);
+	for (uint32_t round = 0; round < NR_ROUNDS; round++) {
+		for (uint32_t i = 0; i < NR; i++)
+			quiet_assert(zs_malloc(small.pool, 20, ZS_NORMAL,
+					       &handles[i]) == 0);
+		for (uint32_t i = 0; i < NR; i++)
+			zs_free(small.pool, handles[i]);
+		if (!round)
+			metadata = rig_stats(&small).metadata_bytes;
+	}
+	ck_assert_uint_eq(rig_stats(&small).metadata_bytes, metadata);
+	rig_close(&small);
+}
+END_TEST
+
 /* --- pins ---------------------------------------------------------------- */
 
 struct freer {
@@ -513,6 +544,7 @@ static TCase *create_case(void)
 	tcase_add_test(tc, a_full_arena_is_enospc);
 	tcase_add_test(tc, a_full_handle_table_is_enospc);
 	tcase_add_test(tc, handles_go_to_whichever_class_needs_them);
+	tcase_add_test(tc, no_handle_is_lost);
 	return tc;
 }
 
