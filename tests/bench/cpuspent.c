@@ -65,7 +65,7 @@ static uint64_t timeval_ns(struct timeval time)
 static pid_t start_client(char **command)
 {
 	posix_spawn_file_actions_t actions;
-	pid_t pid;
+	pid_t pid = -1;
 	int err;
 
 	err = posix_spawn_file_actions_init(&actions);
