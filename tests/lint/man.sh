@@ -10,13 +10,15 @@ set -euo pipefail
 
 lint_require groff groff-base
 
-# The first column of --help in those lines that match ENTRY, from a line that
+# The first column of --help, which is 28 wide, in those lines that match ENTRY, from a line that
 # matches START to the first empty line after them: help_names START ENTRY
 help_names() {
     awk -v start="$1" -v entry="$2" '
         in_block && /^$/ && seen { exit }
         in_block && $0 ~ entry {
             seen = 1
+            if (substr($0, 29, 1) == " ")
+                $0 = substr($0, 1, 28)
             sub(/^ +/, "")
             sub(/  .*/, "")
             gsub(/ /, "")
