@@ -39,6 +39,7 @@ static int add_passed(struct listeners *l)
 			return -E2BIG;
 		}
 	}
+	l->are_passed = l->nr > 0;
 	return 0;
 }
 
@@ -126,13 +127,18 @@ int listener_open(const struct server_params *params, struct listeners *out)
 	return 0;
 }
 
-void listener_close(struct listeners *l)
+void listener_close_nbd(struct listeners *l)
 {
 	unix_file_remove(&l->file);
-	unix_file_remove(&l->control_file);
 	for (size_t i = 0; i < l->nr; i++)
 		close(l->fds[i]);
 	l->nr = 0;
+}
+
+void listener_close(struct listeners *l)
+{
+	listener_close_nbd(l);
+	unix_file_remove(&l->control_file);
 	if (l->control_fd >= 0)
 		close(l->control_fd);
 	l->control_fd = -1;

@@ -12,6 +12,7 @@
 #ifndef ZSD_SERVER_LISTENER_H
 #define ZSD_SERVER_LISTENER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/compiler.h"
@@ -27,6 +28,7 @@
 struct listeners {
 	int fds[LISTENER_MAX_SOCKETS]; /* for NBD */
 	size_t nr;
+	bool are_passed; /* by LISTEN_FDS: somebody else listens there, too */
 	struct unix_file file;
 	int control_fd; /* -1: none */
 	struct unix_file control_file;
@@ -43,6 +45,10 @@ struct listeners {
 int listener_open(const struct server_params *params,
 		  struct listeners *out) ZSD_MUST_CHECK;
 void listener_close(struct listeners *listeners);
+
+/* listener_close_nbd() - listen for NBD no more. What waits to be accepted is
+ * refused, unless the sockets were passed. */
+void listener_close_nbd(struct listeners *listeners);
 
 /* listener_take_control() - the control socket, which is the caller's from
  * now on. Return: -1 if there is none. */

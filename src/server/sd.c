@@ -49,7 +49,7 @@ int sd_take_sockets(struct sd_socket *sockets, size_t max, size_t *nr)
 	return err;
 }
 
-/* Nothing can be done where the manager cannot be told: both are hints. */
+/* Nothing can be done where the manager cannot be told: all are hints. */
 
 void sd_notify_ready(void)
 {
@@ -59,6 +59,15 @@ void sd_notify_ready(void)
 void sd_notify_stopping(void)
 {
 	(void)sd_notify(0, "STOPPING=1");
+}
+
+void sd_notify_waiting(unsigned nr, unsigned patience_s)
+{
+	(void)sd_notifyf(0,
+			 "STATUS=Waiting for %u connections to be closed: "
+			 "swapoff, then nbd-client -d\n"
+			 "EXTEND_TIMEOUT_USEC=%u000000",
+			 nr, patience_s);
 }
 
 #else
@@ -79,6 +88,12 @@ void sd_notify_ready(void)
 
 void sd_notify_stopping(void)
 {
+}
+
+void sd_notify_waiting(unsigned nr, unsigned patience_s)
+{
+	(void)nr;
+	(void)patience_s;
 }
 
 #endif

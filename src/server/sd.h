@@ -33,4 +33,8 @@ int sd_take_sockets(struct sd_socket *sockets, size_t max,
 void sd_notify_ready(void);
 void sd_notify_stopping(void);
 
+/* sd_notify_waiting() - stopping waits for @nr connections; hear from us again
+ * within @patience_s before you lose yours. */
+void sd_notify_waiting(unsigned nr, unsigned patience_s);
+
 #endif

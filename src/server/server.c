@@ -17,6 +17,7 @@
 #include "nbd/nbd_proto.h"
 #include "server/acceptor.h"
 #include "server/control.h"
+#include "server/drain.h"
 #include "server/housekeeper.h"
 #include "server/listener.h"
 #include "server/log.h"
@@ -62,6 +63,8 @@ struct server {
 	uv_loop_t loop;
 	uv_signal_t signals[ARRAY_SIZE(end_signals)];
 	struct acceptor acceptor;
+	struct drain drain;
+	bool is_ending; /* told to */
 	const char *pid_file; /* the one that was written, or NULL */
 	_Atomic uint64_t nr_accepted;
 	_Atomic uint64_t nr_refused;
@@ -102,7 +105,7 @@ static void on_accepted(void *arg, int fd)
 
 	worker = pick_worker(s, &nr_all);
 	tcp_tune(fd);
-	if (nr_all >= s->params->max_connections ||
+	if (s->is_ending || nr_all >= s->params->max_connections ||
 	    worker_give(worker, fd, id)) {
 		atomic_fetch_add(&s->nr_refused, 1);
 		close(fd);
@@ -171,6 +174,8 @@ static int start_workers(struct server *s)
 		.export = &s->export,
 		.handshake_timeout_s = s->params->handshake_timeout_s,
 		.verbose = s->params->verbose,
+		.left = drain_left,
+		.left_arg = &s->drain,
 	};
 	int err;
 
@@ -204,23 +209,58 @@ static int start_control(struct server *s)
 	return 0;
 }
 
+/* Not the drain's: workers may still call it. */
 static void close_handles(struct server *s)
 {
 	acceptor_close(&s->acceptor);
+	drain_stop(&s->drain);
 	for (size_t i = 0; i < ARRAY_SIZE(s->signals); i++) {
 		if (!uv_is_closing((uv_handle_t *)&s->signals[i]))
 			uv_close((uv_handle_t *)&s->signals[i], NULL);
 	}
 }
 
-/* With no handle left uv_run() returns. A second signal finds its default
- * action: it ends a shutdown that takes too long. */
+static unsigned nr_attached(void *arg)
+{
+	struct server *s = arg;
+	unsigned nr;
+
+	(void)pick_worker(s, &nr);
+	return nr;
+}
+
+/* What now takes too long ends by one more signal: it finds its default
+ * action when the handles are closed. */
+static void end_loop(void *arg)
+{
+	struct server *s = arg;
+
+	close_handles(s);
+	uv_stop(&s->loop);
+}
+
 static void on_signal(uv_signal_t *signal, int number)
 {
 	struct server *s = signal->data;
 
+	if (s->is_ending) {
+		log_line("%s again: closing %u connections", strsignal(number),
+			 nr_attached(s));
+		end_loop(s);
+		return;
+	}
 	log_line("%s: shutting down", strsignal(number));
-	close_handles(s);
+	s->is_ending = true;
+	sd_notify_stopping();
+	/* On a socket that was passed clients would wait for the next server:
+	 * those are accepted, and refused. */
+	if (!s->listeners.are_passed) {
+		acceptor_close(&s->acceptor);
+		listener_close_nbd(&s->listeners);
+	}
+	for (unsigned i = 0; i < s->nr_workers; i++)
+		worker_drain(s->workers[i]);
+	drain_start(&s->drain);
 }
 
 static int start_loop(struct server *s)
@@ -307,10 +347,11 @@ static void stop_workers(struct server *s)
 static void stop(struct server *s)
 {
 	close_handles(s);
-	uv_run(&s->loop, UV_RUN_DEFAULT);
-	BUG_ON(uv_loop_close(&s->loop));
 	listener_close(&s->listeners);
 	stop_workers(s);
+	drain_close(&s->drain);
+	uv_run(&s->loop, UV_RUN_DEFAULT);
+	BUG_ON(uv_loop_close(&s->loop));
 	housekeeper_destroy(s->keeper);
 	zstore_destroy(s->store);
 	if (s->pid_file)
@@ -336,6 +377,10 @@ static int init(struct server *s, const struct server_params *params)
 			return complain("cannot make an event loop", err);
 		s->signals[i].data = s;
 	}
+	err = drain_open(&s->drain, &s->loop, params->stop_timeout_s,
+			 nr_attached, end_loop, s);
+	if (err)
+		return complain("cannot make an event loop", err);
 	return 0;
 }
 
@@ -355,7 +400,6 @@ int server_run(const struct server_params *params)
 	if (!err) {
 		announce(s);
 		uv_run(&s->loop, UV_RUN_DEFAULT);
-		sd_notify_stopping();
 	}
 	stop(s);
 out:

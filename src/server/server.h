@@ -36,12 +36,17 @@ struct server_params {
 	unsigned nr_threads; /* worker threads, 1 .. MAX_THREADS */
 	unsigned max_connections; /* 1 .. MAX_CONNECTIONS */
 	unsigned handshake_timeout_s; /* at least 1 */
+	unsigned stop_timeout_s; /* 0: none */
 	bool verbose; /* log connections as they come and go */
 };
 
 /**
  * server_run() - serve until SIGTERM or SIGINT
  * @params: must stay valid; strings are not copied
+ *
+ * Such a signal ends it when the clients that are attached by then have left,
+ * who are served until they do; or after stop_timeout_s; or by a second one,
+ * when what its clients have sent is answered.
  *
  * Takes listening sockets from LISTEN_FDS where there are some. Prints what
  * goes wrong, and one line when ready, to standard error.

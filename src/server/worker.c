@@ -54,10 +54,27 @@ static void end_if_done(struct worker *w)
 	uv_close((uv_handle_t *)&w->idle, NULL);
 }
 
+static void stop_if_negotiating(struct conn *conn)
+{
+	if (conn->state == CONN_HANDSHAKE)
+		conn_stop(conn);
+}
+
 static void attach(struct worker *w, struct conn *conn)
 {
 	list_add_tail(&w->conns, &conn->node);
 	conn_attach(conn, w);
+	if (w->is_draining)
+		stop_if_negotiating(conn);
+}
+
+static void drain(struct worker *w)
+{
+	struct conn *conn, *next;
+
+	w->is_draining = true;
+	list_for_each_safe (conn, next, &w->conns, struct conn, node)
+		stop_if_negotiating(conn);
 }
 
 static void stop(struct worker *w)
@@ -74,7 +91,7 @@ static void on_wakeup(uv_async_t *wakeup)
 	struct worker *w = wakeup->data;
 	struct conn *conn, *next;
 	struct list_node given;
-	bool is_stop;
+	bool is_drain, is_stop;
 
 	list_init(&given);
 	uv_mutex_lock(&w->inbox_lock);
@@ -82,6 +99,7 @@ static void on_wakeup(uv_async_t *wakeup)
 		list_del(&conn->node);
 		list_add_tail(&given, &conn->node);
 	}
+	is_drain = w->inbox_drain;
 	is_stop = w->inbox_stop;
 	uv_mutex_unlock(&w->inbox_lock);
 
@@ -89,6 +107,8 @@ static void on_wakeup(uv_async_t *wakeup)
 		list_del(&conn->node);
 		attach(w, conn);
 	}
+	if (is_drain && !w->is_draining)
+		drain(w);
 	if (is_stop && !w->is_stopping)
 		stop(w);
 	end_if_done(w);
@@ -110,20 +130,34 @@ int worker_give(struct worker *w, int fd, uint64_t id)
 	return 0;
 }
 
-void worker_stop(struct worker *w)
+/* @order: inbox_drain or inbox_stop */
+static void give_order(struct worker *w, bool *order)
 {
 	uv_mutex_lock(&w->inbox_lock);
-	w->inbox_stop = true;
+	*order = true;
 	uv_mutex_unlock(&w->inbox_lock);
 	BUG_ON(uv_async_send(&w->wakeup));
+}
+
+void worker_drain(struct worker *w)
+{
+	give_order(w, &w->inbox_drain);
+}
+
+void worker_stop(struct worker *w)
+{
+	give_order(w, &w->inbox_stop);
 }
 
 void worker_closed(struct worker *w, struct conn *conn)
 {
 	list_del(&conn->node);
-	atomic_fetch_sub(&w->nr_conns, 1);
 	if (!conn->was_served && conn->reason)
 		atomic_fetch_add(&w->handshake_failures, 1);
+	/* Last, so that whoever sees it gone sees all that it counted. */
+	atomic_fetch_sub(&w->nr_conns, 1);
+	if (w->params.left)
+		w->params.left(w->params.left_arg);
 	end_if_done(w);
 }
 

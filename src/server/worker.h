@@ -32,6 +32,10 @@ struct worker_params {
 	const struct nbd_export *export; /* outlives the worker */
 	unsigned handshake_timeout_s;
 	bool verbose; /* log connections as they come and go */
+	/* Called from the worker's thread when worker_nr_conns() fell; must not
+	 * block. May be NULL. */
+	void (*left)(void *arg);
+	void *left_arg;
 };
 
 /**
@@ -59,6 +63,14 @@ unsigned worker_nr_conns(const struct worker *worker);
 /* Add what it counted to the sums. Context: any thread. */
 void worker_count(const struct worker *worker, struct server_requests *requests,
 		  struct server_connections *connections);
+
+/**
+ * worker_drain() - serve those that are attached, but nobody else
+ *
+ * Closes connections that still negotiate, now and when they are given.
+ * Returns at once. Context: main thread.
+ */
+void worker_drain(struct worker *worker);
 
 /**
  * worker_stop() - tell it to finish what its clients sent, and end

@@ -22,6 +22,7 @@ struct worker {
 	uv_loop_t loop;
 	struct zstore_ctx *store_ctx;
 	struct list_node conns; /* attached, not freed yet */
+	bool is_draining;
 	bool is_stopping;
 
 	uv_idle_t idle; /* active while there are runnable ones */
@@ -31,6 +32,7 @@ struct worker {
 	uv_async_t wakeup; /* any thread's: the inbox has something */
 	uv_mutex_t inbox_lock;
 	struct list_node inbox; /* under inbox_lock: struct conn */
+	bool inbox_drain; /* under inbox_lock: the order to drain */
 	bool inbox_stop; /* under inbox_lock: the order to stop */
 
 	struct request_counters requests;

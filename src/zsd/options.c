@@ -19,10 +19,11 @@ enum {
 	KEY_CHAIN_SIZE = 0x100,
 	KEY_MAX_CONNECTIONS,
 	KEY_HANDSHAKE_TIMEOUT,
+	KEY_STOP_TIMEOUT,
 };
 
 /* A day: a bound that keeps milliseconds far from any overflow. */
-#define MAX_HANDSHAKE_TIMEOUT_S 86400u
+#define MAX_TIMEOUT_S 86400u
 
 /*
  * In the order of the manual page: argp sorts within a group by name, so each
@@ -60,8 +61,12 @@ static const struct argp_option argp_options[] = {
 	 "Connections at most (default 64)", 11},
 	{"handshake-timeout", KEY_HANDSHAKE_TIMEOUT, "SECONDS", 0,
 	 "Drop a client that has not negotiated by then (default 10)", 12},
-	{"pid-file", 'P', "PATH", 0, "Write the process id when ready", 13},
-	{"verbose", 'v', NULL, 0, "Log connections as they come and go", 14},
+	{"stop-timeout", KEY_STOP_TIMEOUT, "SECONDS", 0,
+	 "When told to end, close clients that are still attached by then; "
+	 "0 to wait for them as long as it takes (default)",
+	 13},
+	{"pid-file", 'P', "PATH", 0, "Write the process id when ready", 14},
+	{"verbose", 'v', NULL, 0, "Log connections as they come and go", 15},
 	{"version", 'V', NULL, 0, "Print program version", -1},
 	{0},
 };
@@ -179,7 +184,9 @@ static const struct value values[] = {
 	{KEY_MAX_CONNECTIONS, "max-connections", take_number,
 	 FIELD(max_connections), 1, SERVER_MAX_CONNECTIONS},
 	{KEY_HANDSHAKE_TIMEOUT, "handshake-timeout", take_number,
-	 FIELD(handshake_timeout_s), 1, MAX_HANDSHAKE_TIMEOUT_S},
+	 FIELD(handshake_timeout_s), 1, MAX_TIMEOUT_S},
+	{KEY_STOP_TIMEOUT, "stop-timeout", take_number, FIELD(stop_timeout_s),
+	 0, MAX_TIMEOUT_S},
 	{'P', "pid-file", take_text, FIELD(pid_file), 0, 0},
 	{'v', "verbose", take_flag, FIELD(verbose), 0, 0},
 };

@@ -145,6 +145,17 @@ stop_zsd() {
     end_zsd TERM
 }
 
+is_shutting_down() {
+    grep -q 'shutting down$' "$log"
+}
+
+# End a zsd that clients are attached to, whom it would wait for.
+stop_attached_zsd() {
+    kill -TERM "$zsd_pid"
+    eventually is_shutting_down
+    end_zsd TERM
+}
+
 ctl() {
     "$zsctl" --control "$control" "$@"
 }

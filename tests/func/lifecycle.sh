@@ -32,7 +32,7 @@ for signal in TERM INT; do
     expect_files no
 done
 
-echo "SIGTERM while clients are connected"
+echo "SIGTERM, twice, while clients are connected"
 start_zsd --size 16M
 mkfifo "$dir/release"
 "$top_builddir/tests/func/rawclient" "$socket" hold 4 \
@@ -40,7 +40,7 @@ mkfifo "$dir/release"
 client=$!
 exec {release}>"$dir/release"
 eventually grep -qs held "$dir/held"
-stop_zsd
+stop_attached_zsd
 exec {release}>&-
 wait "$client"
 

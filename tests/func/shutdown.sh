@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# SIGTERM in the middle of things: requests under way are finished, and zsd
-# ends cleanly, again and again.
+# A second SIGTERM in the middle of things: requests under way are finished, and
+# zsd ends cleanly, again and again.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -17,7 +17,7 @@ for round in 1 2 3 4 5; do
         --depth 16 --mix 40:50:10 --seconds 60 --verify >"$dir/load" 2>&1 &
     load=$!
     eventually is_loaded
-    stop_zsd
+    stop_attached_zsd
     # It reports the end of its connections, not wrong bytes.
     status=0
     wait "$load" || status=$?

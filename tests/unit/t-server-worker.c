@@ -3,6 +3,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -33,12 +34,23 @@ static const struct nbd_export export = {
 
 static struct worker *worker;
 
+/* How often the worker said that a connection has left. */
+static atomic_uint nr_left;
+
+static void count_left(void *arg)
+{
+	ck_assert_ptr_eq(arg, &nr_left);
+	atomic_fetch_add(&nr_left, 1);
+}
+
 static void start_worker(unsigned handshake_timeout_s)
 {
 	const struct worker_params params = {
 		.store = flat_store(),
 		.export = &export,
 		.handshake_timeout_s = handshake_timeout_s,
+		.left = count_left,
+		.left_arg = &nr_left,
 	};
 
 	ck_assert_int_eq(worker_create(&params, &worker), 0);
@@ -47,6 +59,7 @@ static void start_worker(unsigned handshake_timeout_s)
 static void setup(void)
 {
 	flat_store_reset();
+	atomic_store(&nr_left, 0);
 	start_worker(DEADLINE_S);
 }
 
@@ -442,6 +455,56 @@ START_TEST(a_long_trim_lets_others_through)
 }
 END_TEST
 
+/* --- drain --------------------------------------------------------------- */
+
+START_TEST(drain_serves_who_is_attached_until_they_leave)
+{
+	unsigned char greeting[GREETING_BYTES];
+	int fd = connect_served(), early = connect_client();
+
+	receive_all(early, greeting, sizeof(greeting));
+	worker_drain(worker);
+	receive_end(early);
+	for (unsigned i = 0; i < 1000; i++) {
+		send_request(fd, NBD_CMD_READ, i, i * 4096u, 4096);
+		receive_reply(fd, i, 0);
+		receive_data(fd, i * 4096u, 4096);
+	}
+	ck_assert_uint_eq(worker_nr_conns(worker), 1);
+	ck_assert_uint_eq(atomic_load(&nr_left), 1);
+	send_request(fd, NBD_CMD_DISC, 0, 0, 0);
+	receive_end(fd);
+	wait_for_no_conns();
+	stop_worker();
+	ck_assert_uint_eq(atomic_load(&nr_left), 2);
+}
+END_TEST
+
+START_TEST(drain_turns_away_who_comes_after_it)
+{
+	unsigned char greeting[GREETING_BYTES];
+	int fd;
+
+	worker_drain(worker);
+	fd = connect_client();
+	receive_all(fd, greeting, sizeof(greeting));
+	receive_end(fd);
+	wait_for_no_conns();
+}
+END_TEST
+
+START_TEST(stop_ends_a_drain)
+{
+	int fd = connect_served();
+
+	worker_drain(worker);
+	send_request(fd, NBD_CMD_FLUSH, 1, 0, 0);
+	receive_reply(fd, 1, 0);
+	stop_worker();
+	receive_end(fd);
+}
+END_TEST
+
 /* --- stop ---------------------------------------------------------------- */
 
 START_TEST(stop_answers_what_was_sent)
@@ -523,6 +586,9 @@ int main(void)
 	tcase_add_test(tc, a_slow_reader_stalls_nobody_else);
 	tcase_add_test(tc, a_reader_that_goes_away_is_let_go_of);
 	tcase_add_test(tc, a_long_trim_lets_others_through);
+	tcase_add_test(tc, drain_serves_who_is_attached_until_they_leave);
+	tcase_add_test(tc, drain_turns_away_who_comes_after_it);
+	tcase_add_test(tc, stop_ends_a_drain);
 	tcase_add_test(tc, stop_answers_what_was_sent);
 	tcase_add_test(tc, stop_lets_a_write_finish);
 	tcase_add_test(tc, stop_closes_who_is_idle_or_shaking_hands);

@@ -95,6 +95,7 @@ START_TEST(silence_means_the_defaults)
 	ck_assert_uint_eq(server->nr_threads, (unsigned)CPU_COUNT(&cores));
 	ck_assert_uint_eq(server->max_connections, 64);
 	ck_assert_uint_eq(server->handshake_timeout_s, 10);
+	ck_assert_uint_eq(server->stop_timeout_s, 0);
 	ck_assert(!server->verbose);
 	options_fini(&options);
 }
@@ -105,9 +106,10 @@ static const char *const full_lines[] = {
 	"--size=1G --socket=/s --listen=[::1]:1 --control=/c "
 	"--algorithm=zstd:-7 --mem-limit=100M --reserve=1M --threads=3 "
 	"--chain-size=16 --export-name=e --max-connections=7 "
-	"--handshake-timeout=2 --pid-file=/p --verbose",
+	"--handshake-timeout=2 --stop-timeout=90 --pid-file=/p --verbose",
 	"-s1024M -u/s -l[::1]:1 -c/c -azstd:-7 -m102400K -r1048576 -t3 "
-	"--chain-size=16 -ne --max-connections=7 --handshake-timeout=2 -P/p -v",
+	"--chain-size=16 -ne --max-connections=7 --handshake-timeout=2 "
+	"--stop-timeout=90 -P/p -v",
 };
 
 START_TEST(each_option_has_its_effect)
@@ -129,6 +131,7 @@ START_TEST(each_option_has_its_effect)
 	ck_assert_uint_eq(server->nr_threads, 3);
 	ck_assert_uint_eq(server->max_connections, 7);
 	ck_assert_uint_eq(server->handshake_timeout_s, 2);
+	ck_assert_uint_eq(server->stop_timeout_s, 90);
 	ck_assert(server->verbose);
 	options_fini(&options);
 }
