@@ -7,7 +7,8 @@
 # shellcheck disable=SC2034 # used by those who source this
 {
     build_packages=(autoconf automake libtool pkg-config gcc libc6-dev make
-        libuv1-dev liblz4-dev libzstd-dev libjansson-dev libsystemd-dev check)
+        libuv1-dev liblz4-dev libzstd-dev libxxhash-dev libjansson-dev
+        libsystemd-dev check)
     guest_packages=(qemu-system-x86 busybox-static nbd-client util-linux mount
         kmod cpio gzip binutils)
     test_packages=(clang libclang-rt-dev libnbd-bin nbdkit qemu-utils fio zstd

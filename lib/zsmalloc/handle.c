@@ -14,8 +14,10 @@
 #include "base/spin.h"
 #include "zsmalloc/zs_internal.h"
 
-/* Entries committed at a time: 64 KiB. */
+/* Entries committed at a time: 64 KiB, and 32 KiB of tags. */
 #define COMMIT_ENTRIES 8192u
+#define ENTRIES_BYTES  (COMMIT_ENTRIES * sizeof(uint64_t))
+#define TAGS_BYTES     (COMMIT_ENTRIES * sizeof(uint32_t))
 
 /* Entries that a table for @nr_handles needs: what stashes hold is extra. */
 static uint64_t nr_entries(uint64_t nr_handles)
@@ -25,21 +27,33 @@ static uint64_t nr_entries(uint64_t nr_handles)
 	return align_up(1 + nr_handles + stashed, COMMIT_ENTRIES);
 }
 
-uint64_t zs_handles_bytes(uint64_t nr_handles)
+uint64_t zs_handles_bytes(const struct zs_pool_params *params)
 {
-	return nr_entries(nr_handles) * sizeof(uint64_t);
+	uint64_t bytes = sizeof(uint64_t);
+
+	if (params->has_tags)
+		bytes += sizeof(uint32_t);
+	return nr_entries(params->nr_handles) * bytes;
 }
 
-void zs_handles_init(struct zs_handles *handles, uint64_t nr_handles,
-		     struct mapping *map, uint64_t offset)
+void zs_handles_init(struct zs_handles *handles,
+		     const struct zs_pool_params *params, struct mapping *map,
+		     uint64_t offset)
 {
+	uint64_t nr_max = nr_entries(params->nr_handles);
+	uint64_t tags_offset = offset + nr_max * sizeof(uint64_t);
+
 	*handles = (struct zs_handles){
 		.entries = (_Atomic uint64_t *)(void *)(map->base + offset),
 		.offset = offset,
-		.nr_max = nr_entries(nr_handles),
+		.tags_offset = tags_offset,
+		.nr_max = nr_max,
 		.nr_fresh = 1, /* 0 is ZS_HANDLE_NONE */
 		.free = ZS_HANDLE_NONE,
 	};
+	if (params->has_tags)
+		handles->tags =
+			(_Atomic uint32_t *)(void *)(map->base + tags_offset);
 	pthread_mutex_init(&handles->lock, NULL);
 }
 
@@ -73,11 +87,31 @@ static zs_handle chain_pop(struct zs_handles *handles, zs_handle *head)
 
 /* --- The table ------------------------------------------------------------ */
 
+/* Put memory behind the next entries and their tags: both, or neither. */
+static int commit_tables(const struct zs_handles *handles,
+			 const struct mapping *map)
+{
+	uint64_t entries_at =
+		handles->offset + handles->nr_committed * sizeof(uint64_t);
+	uint64_t tags_at =
+		handles->tags_offset + handles->nr_committed * sizeof(uint32_t);
+	int err;
+
+	err = mapping_commit(map, entries_at, ENTRIES_BYTES);
+	if (err || !handles->tags)
+		return err;
+	err = mapping_commit(map, tags_at, TAGS_BYTES);
+	/* If even that fails, the next try finds that they have it already. */
+	if (err && mapping_release(map, entries_at, ENTRIES_BYTES))
+		return err;
+	return err;
+}
+
 /* Make sure that the next fresh entries have memory. Under the lock. */
 static int commit_fresh(struct zs_pool *pool)
 {
 	struct zs_handles *handles = &pool->handles;
-	uint64_t bytes = COMMIT_ENTRIES * sizeof(uint64_t);
+	uint64_t bytes = ENTRIES_BYTES + (handles->tags ? TAGS_BYTES : 0);
 	int err;
 
 	if (handles->nr_fresh < handles->nr_committed)
@@ -87,10 +121,7 @@ static int commit_fresh(struct zs_pool *pool)
 	err = zs_arena_charge(&pool->arena, bytes, true);
 	if (err)
 		return err;
-	err = mapping_commit(pool->arena.map,
-			     handles->offset +
-				     handles->nr_committed * sizeof(uint64_t),
-			     bytes);
+	err = commit_tables(handles, pool->arena.map);
 	if (err) {
 		zs_arena_uncharge(&pool->arena, bytes, true);
 		return err;
@@ -193,4 +224,20 @@ bool zs_handle_try_pin(struct zs_pool *pool, zs_handle handle)
 	uint64_t entry = atomic_load_explicit(slot, memory_order_relaxed);
 
 	return !(entry & ZS_ENTRY_PINNED) && try_pin(slot, entry);
+}
+
+/* --- Tags ----------------------------------------------------------------- */
+
+void zs_obj_set_tag(struct zs_pool *pool, zs_handle handle, uint32_t tag)
+{
+	CHECK(pool->handles.tags && handle < pool->handles.nr_max);
+	atomic_store_explicit(&pool->handles.tags[handle], tag,
+			      memory_order_relaxed);
+}
+
+uint32_t zs_obj_tag(const struct zs_pool *pool, zs_handle handle)
+{
+	CHECK(pool->handles.tags && handle < pool->handles.nr_max);
+	return atomic_load_explicit(&pool->handles.tags[handle],
+				    memory_order_relaxed);
 }

@@ -12,14 +12,9 @@
 
 /* --- Create and destroy ----------------------------------------------------- */
 
-static uint64_t handles_bytes(const struct zs_pool_params *params)
-{
-	return zs_handles_bytes(params->nr_handles);
-}
-
 uint64_t zs_pool_image_bytes(const struct zs_pool_params *params)
 {
-	return handles_bytes(params) +
+	return zs_handles_bytes(params) +
 	       zs_arena_descriptor_bytes(params->nr_pages) +
 	       params->nr_pages * ZSD_PAGE_BYTES;
 }
@@ -79,9 +74,9 @@ int zs_pool_create(const struct zs_pool_params *params, struct mapping *map,
 		return -ENOMEM;
 	memset(pool, 0, sizeof(*pool));
 	init_classes(pool, params->chain_size);
-	zs_handles_init(&pool->handles, params->nr_handles, map, offset);
+	zs_handles_init(&pool->handles, params, map, offset);
 	zs_arena_init(&pool->arena, params, map,
-		      offset + handles_bytes(params));
+		      offset + zs_handles_bytes(params));
 	while (zs_arena_housekeep(&pool->arena))
 		;
 	if (pool->arena.nr_free < params->reserve_pages) {

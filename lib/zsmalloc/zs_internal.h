@@ -5,6 +5,7 @@
  * In the mapping, in this order, each part page-aligned:
  *
  *   handle entries   uint64_t[]        8 B a handle
+ *   tags             uint32_t[]        4 B a handle, if the pool has them
  *   descriptors      struct zs_page[] 16 B an arena page
  *   arena            4 KiB pages
  *
@@ -181,7 +182,9 @@ struct zs_arena {
 struct zs_handles {
 	pthread_mutex_t lock;
 	_Atomic uint64_t *entries; /* [0] is ZS_HANDLE_NONE */
+	_Atomic uint32_t *tags; /* of each handle, or NULL: the pool has none */
 	uint64_t offset; /* of the entries in the mapping */
+	uint64_t tags_offset; /* of the tags in the mapping */
 	uint64_t nr_max; /* entries there is room for */
 	uint64_t nr_committed; /* entries with memory */
 	uint64_t nr_fresh; /* entries ever taken: all below this */
@@ -255,9 +258,13 @@ static inline unsigned char *zs_page_address(const struct zs_arena *arena,
 
 /* --- handle.c: the handle table ------------------------------------------ */
 
-uint64_t zs_handles_bytes(uint64_t nr_handles);
-void zs_handles_init(struct zs_handles *handles, uint64_t nr_handles,
-		     struct mapping *map, uint64_t offset);
+/* Size of the entries and the tags in the mapping, bytes. */
+uint64_t zs_handles_bytes(const struct zs_pool_params *params);
+
+/* @offset is that of the entries; the tags follow them. */
+void zs_handles_init(struct zs_handles *handles,
+		     const struct zs_pool_params *params, struct mapping *map,
+		     uint64_t offset);
 void zs_handles_fini(struct zs_handles *handles);
 
 /* A free handle for @class, whose lock is held. 0, -ENOSPC or -ENOMEM. */

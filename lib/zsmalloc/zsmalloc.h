@@ -21,6 +21,9 @@
  *   object        header of ZS_HEADER_BYTES (which handle it belongs to), then
  *                 the caller's bytes. A huge object fills its page and has
  *                 none.
+ *   tag           32 bits of the caller's for each object, if it wants them.
+ *                 They stand beside the handle, not in the object, so that a
+ *                 huge one has them too.
  *   fullness      with n of N objects used a zspage is EMPTY (n = 0, and given
  *                 back at once), ALMOST_EMPTY (n <= N/4), ALMOST_FULL or FULL.
  *   reserve       free pages that are already touched, so that allocating one
@@ -122,6 +125,7 @@ struct zs_pool_params {
 	uint64_t nr_handles; /* most objects at a time, <= ZS_MAX_HANDLES */
 	uint64_t nr_pages; /* arena size, pages, <= ZS_MAX_PAGES */
 	uint64_t reserve_pages; /* free pages to keep touched and ready */
+	bool has_tags; /* keep a tag for each object: 4 B a handle */
 	/*
 	 * Called when zs_pool_housekeep() has something to do, at most once
 	 * until it ran; from any thread that uses the pool, under its locks:
@@ -245,6 +249,19 @@ void zs_obj_write(struct zs_pool *pool, zs_handle handle, const void *src,
 int zs_obj_read_begin(struct zs_pool *pool, zs_handle handle, size_t bytes,
 		      void *local_copy, const void **out) ZSD_MUST_CHECK;
 void zs_obj_read_end(struct zs_pool *pool, zs_handle handle);
+
+/**
+ * zs_obj_set_tag() - note the caller's 32 bits for an object
+ * @handle: live, the caller's, of a pool with tags
+ *
+ * The tag of an object is undefined until it is set. It stays when the object
+ * moves, and is another's when its handle is. Whoever learns of the handle
+ * by an acquiring load that follows a releasing store sees the tag set before.
+ */
+void zs_obj_set_tag(struct zs_pool *pool, zs_handle handle, uint32_t tag);
+
+/* zs_obj_tag() - the tag of an object that the caller owns or has pinned */
+uint32_t zs_obj_tag(const struct zs_pool *pool, zs_handle handle);
 
 /**
  * zs_huge_class_size() - from how many bytes on an object takes a whole page

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "zstore/fill.h"
+#include "zstore/sum.h"
 #include "zstore/zstore_internal.h"
 
 /*
@@ -20,12 +21,24 @@
 
 /* --- Reading ---------------------------------------------------------------- */
 
-/* The content of an object's bytes @src into @dst. */
+/* Whether the object that @slot names, pinned, has bytes that were not put
+ * there, as far as checksums can tell. */
+static bool is_damaged(const struct zstore *store, uint64_t slot,
+		       const void *src)
+{
+	return store->params.checksum &&
+	       sum_object(src, slot_len_bytes(slot)) !=
+		       zs_obj_tag(store->pool, slot_handle(slot));
+}
+
+/* The content of an object's bytes @src, which is pinned, into @dst. */
 static int unpack(struct zstore_ctx *ctx, uint64_t slot, const void *src,
 		  void *dst)
 {
 	uint64_t word;
 
+	if (is_damaged(ctx->store, slot, src))
+		return -EIO;
 	if (slot_is_word(slot)) {
 		memcpy(&word, src, sizeof(word));
 		fill_page(dst, word);
@@ -89,6 +102,19 @@ static int load_locked(struct zstore_ctx *ctx, _Atomic uint64_t *home,
 	return err;
 }
 
+/* Pass an error on; count and tell if it is that the page is damaged. */
+static int note_damage(struct zstore_ctx *ctx, uint64_t index, int err)
+{
+	const struct zstore_params *params = &ctx->store->params;
+
+	if (likely(err != -EIO))
+		return err;
+	count(ctx, COUNT_corrupt_reads, 1);
+	if (params->damaged)
+		params->damaged(params->damaged_arg, index);
+	return err;
+}
+
 int page_load(struct zstore_ctx *ctx, uint64_t index, void *dst)
 {
 	_Atomic uint64_t *home = &ctx->store->slots[index];
@@ -101,7 +127,9 @@ int page_load(struct zstore_ctx *ctx, uint64_t index, void *dst)
 	do {
 		err = load_slot(ctx, slot_load(home), home, dst);
 	} while (err == -EAGAIN);
-	return err == -ESTALE ? load_locked(ctx, home, dst) : err;
+	if (err == -ESTALE)
+		err = load_locked(ctx, home, dst);
+	return note_damage(ctx, index, err);
 }
 
 /* --- Packing ---------------------------------------------------------------- */
@@ -153,6 +181,8 @@ static int pack_object(struct zstore_ctx *ctx, const void *src,
 	if (err)
 		return err;
 	zs_obj_write(pool, handle, src, len_bytes);
+	if (ctx->store->params.checksum)
+		zs_obj_set_tag(pool, handle, sum_object(src, len_bytes));
 	*out = slot_make_object(handle, len_bytes, flags);
 	return 0;
 }
@@ -268,15 +298,15 @@ static int store_page(struct zstore_ctx *ctx, uint64_t index, const void *src)
 }
 
 /* With the slot locked, so that no other patch of this page is lost. */
-static int patch_locked(struct zstore_ctx *ctx, _Atomic uint64_t *home,
-			uint64_t old, uint32_t at, uint32_t bytes,
-			const void *src, uint64_t *new)
+static int patch_locked(struct zstore_ctx *ctx, uint64_t index, uint64_t old,
+			uint32_t at, uint32_t bytes, const void *src,
+			uint64_t *new)
 {
-	int err = load_slot(ctx, old, home, ctx->page);
+	int err = load_slot(ctx, old, &ctx->store->slots[index], ctx->page);
 
 	BUG_ON(err == -EAGAIN || err == -ESTALE); /* nobody may change it */
 	if (err)
-		return err;
+		return note_damage(ctx, index, err);
 	if (src)
 		memcpy(ctx->page + at, src, bytes);
 	else
@@ -295,7 +325,7 @@ static int patch_page(struct zstore_ctx *ctx, uint64_t index, uint32_t at,
 	if (err)
 		return err;
 	old = slot_lock(home);
-	err = patch_locked(ctx, home, old, at, bytes, src, &new);
+	err = patch_locked(ctx, index, old, at, bytes, src, &new);
 	if (err)
 		slot_publish(home, old);
 	else

@@ -42,6 +42,7 @@ void zstore_stats(struct zstore *store, struct zstore_stats *out)
 		.huge_pages = sum(store, COUNT_huge_pages),
 		.huge_pages_since = sum(store, COUNT_huge_pages_since),
 		.failed_reads = sum(store, COUNT_failed_reads),
+		.corrupt_reads = sum(store, COUNT_corrupt_reads),
 		.failed_writes = sum(store, COUNT_failed_writes),
 		.invalid_io = 0,
 		.notify_free = sum(store, COUNT_notify_free),

@@ -52,6 +52,7 @@ static struct zs_pool_params pool_params(const struct zstore *store)
 		.nr_handles = store->nr_slots + SPARE_HANDLES,
 		.nr_pages = nr_pages,
 		.reserve_pages = min_u64(reserve / ZSD_PAGE_BYTES, nr_pages),
+		.has_tags = params->checksum,
 		.wake = params->wake,
 		.wake_arg = params->wake_arg,
 	};
@@ -73,6 +74,7 @@ static void write_header(struct zstore *store,
 		.nr_handles = pool->nr_handles,
 		.nr_pages = pool->nr_pages,
 		.chain_size = pool->chain_size,
+		.has_checksums = store->params.checksum,
 	};
 	zcomp_format(&store->params.zcomp, header->algorithm);
 	header->magic = ZSTORE_MAGIC; /* last: now it can be read */

@@ -33,6 +33,7 @@ static int verify_slots(struct zstore_ctx *ctx, struct tally *tally,
 			struct zstore_verify_report *report)
 {
 	struct zstore *store = ctx->store;
+	uint64_t first_damaged = 0;
 
 	for (uint64_t index = 0; index < store->nr_slots; index++) {
 		uint64_t slot;
@@ -46,14 +47,18 @@ static int verify_slots(struct zstore_ctx *ctx, struct tally *tally,
 			continue;
 		tally->pages++;
 		tally->objects += slot_kind(slot) == SLOT_OBJECT;
-		if (page_load(ctx, index, ctx->page) != 0) {
-			snprintf(report->text, sizeof(report->text),
-				 "page %" PRIu64 " does not decompress", index);
-			return -EUCLEAN;
-		}
-		report->pages_checked++;
+		if (page_load(ctx, index, ctx->page) == 0)
+			report->pages_checked++;
+		else if (report->pages_damaged++ == 0)
+			first_damaged = index;
 	}
-	return 0;
+	if (!report->pages_damaged)
+		return 0;
+	snprintf(report->text, sizeof(report->text),
+		 "stored pages are damaged: %" PRIu64
+		 " of them, the first is page %" PRIu64 " of the disk",
+		 report->pages_damaged, first_damaged);
+	return -EUCLEAN;
 }
 
 static int verify_tally(struct zstore *store, const struct tally *tally,

@@ -8,6 +8,8 @@
  *   huge         a page that does not compress; kept raw.
  *   disksize     what the client sees, bytes.
  *   mem_limit    bound on the memory really used: arena and metadata, bytes.
+ *   damaged      a stored page whose object does not decompress, or whose
+ *                checksum is not that of its object.
  *
  * Everything the store must remember stands in one image, a shared mapping:
  * header, slots, then the pool's handles, descriptors and arena. Two rules
@@ -45,6 +47,14 @@
 /* Largest disksize, bytes: 2^30 pages, so that handles never run out. */
 #define ZSTORE_MAX_DISK_BYTES (4 * TIB)
 
+/*
+ * Least mem_limit that is of use, bytes. Metadata comes in pieces of up to
+ * 96 KiB (handles), and each of the up to 255 size classes may hold a page
+ * that is nearly empty: of less than this hardly anything would be left for
+ * what is to be stored. The store works with less, but is soon full.
+ */
+#define ZSTORE_MIN_LIMIT_BYTES MIB
+
 #define ZSTORE_VERIFY_TEXT_BYTES ZS_VERIFY_TEXT_BYTES
 
 struct zstore;
@@ -56,8 +66,16 @@ struct zstore_params {
 	uint64_t reserve_bytes; /* arena memory to keep touched and ready */
 	unsigned chain_size; /* see ZS_CHAIN_SIZE_* */
 	struct zcomp_params zcomp; /* how pages are compressed */
+	bool checksum; /* keep one of each object, and compare it at reads */
 	void (*wake)(void *arg); /* see struct zs_pool_params */
 	void *wake_arg;
+	/*
+	 * Called whenever page @index of the disk is found damaged; from any
+	 * thread, maybe with the page locked: it must not call the store nor
+	 * block. NULL: nobody is told.
+	 */
+	void (*damaged)(void *arg, uint64_t index);
+	void *damaged_arg;
 };
 
 /**
@@ -97,8 +115,8 @@ bool zstore_range_is_valid(const struct zstore *store, uint64_t offset,
  *
  * Whole pages are decompressed straight into @dst. What was never written, or
  * was trimmed, reads as zeros.
- * Return: 0, or -EIO where a stored object does not decompress (counted in
- * failed_reads); @dst then holds garbage.
+ * Return: 0, or -EIO where a page is damaged (counted in failed_reads and
+ * corrupt_reads); @dst then holds garbage. Other pages are not affected.
  */
 int zstore_read(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,
 		void *dst) ZSD_MUST_CHECK;
@@ -113,7 +131,7 @@ int zstore_read(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,
  * failed are written, the others are as they were)
  *   -ENOSPC  mem_limit is reached
  *   -ENOMEM  the system has no memory
- *   -EIO     a part of a page was to be patched that does not decompress
+ *   -EIO     a part of a page was to be patched that is damaged
  */
 int zstore_write(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,
 		 const void *src) ZSD_MUST_CHECK;
@@ -153,6 +171,7 @@ int zstore_write_zeroes(struct zstore_ctx *ctx, uint64_t offset,
 
 #define ZSTORE_IO_STAT(X)                                             \
 	X(failed_reads) /* pages that could not be read so far */     \
+	X(corrupt_reads) /* times that a page was found damaged */    \
 	X(failed_writes) /* pages that could not be written so far */ \
 	X(invalid_io) /* always 0: any offset and length is served */ \
 	X(notify_free) /* pages that a trim freed so far */
@@ -188,12 +207,13 @@ void zstore_compact(struct zstore *store, uint64_t *freed_pages);
 bool zstore_housekeep(struct zstore *store);
 
 struct zstore_verify_report {
-	uint64_t pages_checked; /* stored pages read back */
+	uint64_t pages_checked; /* stored pages that read as they should */
+	uint64_t pages_damaged; /* stored pages that do not */
 	char text[ZSTORE_VERIFY_TEXT_BYTES]; /* what is wrong; "" if nothing */
 };
 
 /**
- * zstore_verify() - check the pool, and that every stored page reads
+ * zstore_verify() - check the pool, and that no stored page is damaged
  * @ctx:    the caller's
  * @report: filled in either case
  *

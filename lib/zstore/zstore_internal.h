@@ -39,6 +39,7 @@ struct zstore_header {
 	uint64_t nr_handles; /* as the pool was created with */
 	uint64_t nr_pages; /* as the pool was created with */
 	uint32_t chain_size;
+	uint32_t has_checksums; /* 0 or 1: the pool's tags are checksums */
 	char algorithm[ZCOMP_NAME_BYTES];
 };
 
@@ -56,6 +57,7 @@ struct zstore_header {
 	X(huge_pages) /* gauge */                                        \
 	X(huge_pages_since)                                              \
 	X(failed_reads)                                                  \
+	X(corrupt_reads)                                                 \
 	X(failed_writes)                                                 \
 	X(notify_free)                                                   \
 	X(changes_begun) /* slots to be changed; see store_is_quiet() */ \

@@ -86,9 +86,10 @@ static json_t *disk_document(const struct control_env *env)
 	const struct zstore_params *params = zstore_params(env->params.store);
 	char algorithm[ZCOMP_NAME_BYTES];
 
-	return json_pack("{sI ss si si}", "size_bytes",
+	return json_pack("{sI ss sb si si}", "size_bytes",
 			 (json_int_t)params->disk_bytes, "algorithm",
-			 zcomp_format(&params->zcomp, algorithm), "chain_size",
+			 zcomp_format(&params->zcomp, algorithm), "checksum",
+			 params->checksum, "chain_size",
 			 (int)params->chain_size, "threads",
 			 (int)env->params.nr_threads);
 }
@@ -226,8 +227,9 @@ static int run_verify(const struct control_env *env, const json_t *arguments,
 
 	(void)arguments;
 	ok = zstore_verify(env->ctx, &report) == 0;
-	document = json_pack("{sb sI ss sI}", "ok", ok, "pages_checked",
-			     (json_int_t)report.pages_checked, "problem",
+	document = json_pack("{sb sI sI ss sI}", "ok", ok, "pages_checked",
+			     (json_int_t)report.pages_checked, "pages_damaged",
+			     (json_int_t)report.pages_damaged, "problem",
 			     report.text, "duration_us", us_since(start_ns));
 	if (!document)
 		return -ENOMEM;

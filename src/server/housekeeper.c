@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <uv.h>
 
+#include "server/damage_log.h"
 #include "server/housekeeper.h"
 
 struct housekeeper {
@@ -15,6 +16,7 @@ struct housekeeper {
 	bool is_started;
 	atomic_bool is_ending;
 	struct zstore *store;
+	struct damage_log damage;
 };
 
 static void thread_main(void *arg)
@@ -23,6 +25,7 @@ static void thread_main(void *arg)
 
 	for (;;) {
 		uv_sem_wait(&keeper->work);
+		damage_log_flush(&keeper->damage, uv_hrtime());
 		do {
 			if (atomic_load(&keeper->is_ending))
 				return;
@@ -38,13 +41,20 @@ int housekeeper_create(struct housekeeper **out)
 	keeper = calloc(1, sizeof(*keeper));
 	if (!keeper)
 		return -ENOMEM;
+	err = damage_log_init(&keeper->damage);
+	if (err)
+		goto err_free;
 	err = uv_sem_init(&keeper->work, 0);
-	if (err) {
-		free(keeper);
-		return err;
-	}
+	if (err)
+		goto err_damage;
 	*out = keeper;
 	return 0;
+
+err_damage:
+	damage_log_fini(&keeper->damage);
+err_free:
+	free(keeper);
+	return err;
 }
 
 int housekeeper_start(struct housekeeper *keeper, struct zstore *store)
@@ -64,6 +74,14 @@ void housekeeper_wake(void *arg)
 	uv_sem_post(&keeper->work);
 }
 
+void housekeeper_damaged(void *arg, uint64_t index)
+{
+	struct housekeeper *keeper = arg;
+
+	if (damage_log_note(&keeper->damage, index))
+		uv_sem_post(&keeper->work);
+}
+
 void housekeeper_destroy(struct housekeeper *keeper)
 {
 	if (!keeper)
@@ -74,5 +92,6 @@ void housekeeper_destroy(struct housekeeper *keeper)
 		uv_thread_join(&keeper->thread);
 	}
 	uv_sem_destroy(&keeper->work);
+	damage_log_fini(&keeper->damage);
 	free(keeper);
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * housekeeper - the thread that refills and shrinks the store's reserve
+ * housekeeper - the thread that refills and shrinks the store's reserve, and
+ * says what the data path finds wrong with what is stored
  *
- * Sleeps until the store's wake callback says that there is something to do,
- * then works until nothing is left: the data path never has to ask the system
- * for memory as long as this thread keeps up.
+ * Sleeps until the store's callbacks say that there is something to do, then
+ * works until nothing is left: the data path never has to ask the system for
+ * memory as long as this thread keeps up, and never has to write a log.
  *
- * Because the store is created with the callback, and the thread needs the
+ * Because the store is created with the callbacks, and the thread needs the
  * store, there are two steps: create, then start.
  */
 #ifndef ZSD_SERVER_HOUSEKEEPER_H
@@ -32,6 +33,10 @@ int housekeeper_start(struct housekeeper *keeper,
 /* housekeeper_wake() - the store's wake callback; @arg is the housekeeper.
  * Context: any thread, under any lock; never blocks. */
 void housekeeper_wake(void *arg);
+
+/* housekeeper_damaged() - the store's callback of that name; @arg is the
+ * housekeeper. Context: any thread, under any lock; never blocks. */
+void housekeeper_damaged(void *arg, uint64_t index);
 
 /* housekeeper_destroy() - end the thread if it was started. It finishes the
  * step at hand. Takes NULL too. */

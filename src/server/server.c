@@ -158,6 +158,8 @@ static int start_store(struct server *s)
 		return complain("cannot make the housekeeper", err);
 	params.wake = housekeeper_wake;
 	params.wake_arg = s->keeper;
+	params.damaged = housekeeper_damaged;
+	params.damaged_arg = s->keeper;
 	err = zstore_create(&params, &s->store);
 	if (err)
 		return complain("cannot make the store", err);

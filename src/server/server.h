@@ -27,7 +27,7 @@
 #define SERVER_MAX_NAME_BYTES 4096u
 
 struct server_params {
-	struct zstore_params store; /* wake and wake_arg are the server's */
+	struct zstore_params store; /* callbacks are the server's */
 	const char *socket_path; /* NBD on a Unix socket, or NULL */
 	const char *listen_address; /* NBD on TCP, "HOST[:PORT]", or NULL */
 	const char *control_path; /* control socket, or NULL */

@@ -27,6 +27,7 @@ struct fact {
 static const struct fact facts[] = {
 	{"disk", "size_bytes", TEXT_SIZE, "what the client sees"},
 	{"disk", "algorithm", TEXT_PLAIN, "how pages are compressed"},
+	{"disk", "checksum", TEXT_PLAIN, "one of each object"},
 	{"disk", "chain_size", TEXT_PLAIN, "pages per zspage at most"},
 	{"disk", "threads", TEXT_PLAIN, "workers"},
 	{"mm_stat", "orig_data_size", TEXT_SIZE, "stored, uncompressed"},
@@ -41,6 +42,8 @@ static const struct fact facts[] = {
 	{"mm_stat", "huge_pages_since", TEXT_PLAIN,
 	 "incompressible pages so far"},
 	{"io_stat", "failed_reads", TEXT_PLAIN, "pages"},
+	{"io_stat", "corrupt_reads", TEXT_PLAIN,
+	 "times that a stored page was damaged"},
 	{"io_stat", "failed_writes", TEXT_PLAIN, "pages"},
 	{"io_stat", "invalid_io", TEXT_PLAIN, "requests out of shape"},
 	{"io_stat", "notify_free", TEXT_PLAIN, "pages freed by trims"},

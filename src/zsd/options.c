@@ -20,6 +20,7 @@ enum {
 	KEY_MAX_CONNECTIONS,
 	KEY_HANDSHAKE_TIMEOUT,
 	KEY_STOP_TIMEOUT,
+	KEY_CHECKSUM,
 };
 
 /* A day: a bound that keeps milliseconds far from any overflow. */
@@ -45,9 +46,11 @@ static const struct argp_option argp_options[] = {
 	 "lz4 (default; LEVEL is its acceleration, 1 to 65537, default 1) "
 	 "or zstd (LEVEL -7 to 22, default 1)",
 	 5},
+	{"checksum", KEY_CHECKSUM, NULL, 0,
+	 "Keep a checksum of what is stored and compare it at each read", 5},
 	{"mem-limit", 'm', "SIZE", 0,
-	 "Bound on the memory really used, arena and metadata; 0 for none "
-	 "(default)",
+	 "Bound on the memory really used, arena and metadata, at least 1M; "
+	 "0 for none (default)",
 	 6},
 	{"reserve", 'r', "SIZE", 0,
 	 "Free, already touched arena memory kept ready (default 4M)", 7},
@@ -107,6 +110,21 @@ static void take_size(const struct value *value, const char *arg, void *field,
 			   "--%s: '%s' is no size: give a number of bytes, or "
 			   "one with a suffix K, M, G or T",
 			   value->name, arg);
+}
+
+static void take_limit(const struct value *value, const char *arg, void *field,
+		       struct argp_state *state)
+{
+	const uint64_t *bytes = field;
+	char min[UNITS_TEXT_BYTES];
+
+	take_size(value, arg, field, state);
+	if (*bytes && *bytes < ZSTORE_MIN_LIMIT_BYTES)
+		argp_error(state,
+			   "--%s: '%s' is less than %s, which metadata alone "
+			   "may take: give at least that, or 0 for no limit",
+			   value->name, arg,
+			   units_format(ZSTORE_MIN_LIMIT_BYTES, min));
 }
 
 static void take_disk_size(const struct value *value, const char *arg,
@@ -175,7 +193,8 @@ static const struct value values[] = {
 	{'l', "listen", take_text, FIELD(listen_address), 0, 0},
 	{'c', "control", take_text, FIELD(control_path), 0, 0},
 	{'a', "algorithm", take_algorithm, FIELD(store.zcomp), 0, 0},
-	{'m', "mem-limit", take_size, FIELD(store.mem_limit_bytes), 0, 0},
+	{KEY_CHECKSUM, "checksum", take_flag, FIELD(store.checksum), 0, 0},
+	{'m', "mem-limit", take_limit, FIELD(store.mem_limit_bytes), 0, 0},
 	{'r', "reserve", take_size, FIELD(store.reserve_bytes), 0, 0},
 	{'t', "threads", take_number, FIELD(nr_threads), 1, SERVER_MAX_THREADS},
 	{KEY_CHAIN_SIZE, "chain-size", take_number, FIELD(store.chain_size),

@@ -37,15 +37,16 @@ expect_refused --handshake-timeout --size 1M --socket "$socket" \
     --handshake-timeout 0
 expect_refused --stop-timeout --size 1M --socket "$socket" --stop-timeout -1
 expect_refused --mem-limit --size 1M --socket "$socket" --mem-limit 1Z
+expect_refused '1.0 MiB' --size 1M --socket "$socket" --mem-limit 4096
 expect_refused arguments --size 1M --socket "$socket" stray
 
 echo "shown"
 expect_status 0 "$zsd" --version
 grep -q '^zsd [0-9]' "$dir/output" || fail "no version"
 expect_status 0 "$zsd" --help
-for option in size socket listen control algorithm mem-limit reserve threads \
-    chain-size export-name max-connections handshake-timeout stop-timeout \
-    pid-file verbose; do
+for option in size socket listen control algorithm checksum mem-limit reserve \
+    threads chain-size export-name max-connections handshake-timeout \
+    stop-timeout pid-file verbose; do
     grep -q -- "--$option" "$dir/output" || fail "--help lacks --$option"
 done
 

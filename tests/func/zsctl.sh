@@ -50,11 +50,12 @@ echo "stats for programs"
 expect_status 0 ctl --json stats
 expect_names .result version pid uptime_seconds disk mm_stat io_stat memory \
     connections requests
-expect_names .result.disk size_bytes algorithm chain_size threads
+expect_names .result.disk size_bytes algorithm checksum chain_size threads
 expect_names .result.mm_stat orig_data_size compr_data_size mem_used_total \
     mem_limit mem_used_max same_pages pages_compacted huge_pages \
     huge_pages_since
-expect_names .result.io_stat failed_reads failed_writes invalid_io notify_free
+expect_names .result.io_stat failed_reads corrupt_reads failed_writes \
+    invalid_io notify_free
 expect_names .result.memory ratio metadata_bytes reserve_bytes resident_bytes \
     bytes_per_compressed_byte
 expect_names .result.connections open max accepted refused handshake_failures

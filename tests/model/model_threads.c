@@ -545,6 +545,7 @@ static void open_store(struct model *m, size_t round)
 		.mem_limit_bytes = rounds[round].limit_bytes,
 		.reserve_bytes = 128 * KIB,
 		.chain_size = ZS_CHAIN_SIZE_DEFAULT,
+		.checksum = round % 2,
 	};
 	err = zcomp_parse(rounds[round].algorithm, &m->params.zcomp);
 	CHECK_MODEL(m, !err, "zcomp_parse: %d", err);

@@ -421,8 +421,9 @@ static void op_count(void *arg)
 	CHECK_MODEL(m, stats.failed_writes == m->nr_failed_writes,
 		    "failed_writes %" PRIu64 ", not %" PRIu64,
 		    stats.failed_writes, m->nr_failed_writes);
-	CHECK_MODEL(m, !stats.failed_reads, "failed_reads %" PRIu64,
-		    stats.failed_reads);
+	CHECK_MODEL(m, !stats.failed_reads && !stats.corrupt_reads,
+		    "failed_reads %" PRIu64 ", corrupt_reads %" PRIu64,
+		    stats.failed_reads, stats.corrupt_reads);
 	m->nr_huge += tally.nr_huge;
 	m->nr_same += tally.nr_same;
 	m->nr_counted++;
@@ -470,6 +471,7 @@ static void open_store(struct model *m, size_t round)
 		.reserve_bytes = model_rng_below(&m->rng, 2 * MIB),
 		.chain_size = (unsigned)model_rng_range(
 			&m->rng, ZS_CHAIN_SIZE_MIN, ZS_CHAIN_SIZE_MAX),
+		.checksum = round % 2,
 	};
 	err = zcomp_parse(rounds[round].algorithm, &m->params.zcomp);
 	CHECK_MODEL(m, !err, "zcomp_parse: %d", err);

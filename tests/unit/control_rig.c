@@ -163,6 +163,7 @@ int zstore_verify(struct zstore_ctx *ctx, struct zstore_verify_report *report)
 {
 	(void)ctx;
 	report->pages_checked = RIG_VERIFIED;
+	report->pages_damaged = rig.store.broken;
 	(void)snprintf(report->text, sizeof(report->text), "%s",
 		       rig.store.broken ? RIG_PROBLEM : "");
 	return rig.store.broken ? -EUCLEAN : 0;

@@ -137,6 +137,31 @@ START_TEST(each_option_has_its_effect)
 }
 END_TEST
 
+START_TEST(checksums_are_kept_where_asked_for)
+{
+	struct options options = parse("-s 64M -u /s");
+
+	ck_assert(!options.server.store.checksum);
+	options_fini(&options);
+	options = parse("-s 64M -u /s --checksum");
+	ck_assert(options.server.store.checksum);
+	options_fini(&options);
+}
+END_TEST
+
+/* Less than the least limit is refused; none at all is not. */
+START_TEST(the_least_limit_is_taken)
+{
+	struct options options = parse("-s 64M -u /s -m 1M");
+
+	ck_assert_uint_eq(options.server.store.mem_limit_bytes, MIB);
+	options_fini(&options);
+	options = parse("-s 64M -u /s -m 0");
+	ck_assert_uint_eq(options.server.store.mem_limit_bytes, 0);
+	options_fini(&options);
+}
+END_TEST
+
 START_TEST(without_a_socket_path_there_is_no_default_control)
 {
 	struct options options = parse("-s 4K -l localhost");
@@ -205,6 +230,8 @@ static const struct {
 	{"-s 4K -u s -c ", "--control"},
 	{"-s 4K -u s -P ", "--pid-file"},
 	{"-s 4K -u s -m x", "--mem-limit"},
+	{"-s 4K -u s -m 4096", "--mem-limit"},
+	{"-s 4K -u s -m 1048575", "1.0 MiB"},
 	{"-s 4K -u s -r 1.5M", "--reserve"},
 	{"-s 4K -u s -a lzo", "lz4[:1..65537]"},
 	{"-s 4K -u s -a lzo", "--algorithm"},
@@ -284,11 +311,22 @@ END_TEST
 START_TEST(help_lists_the_options_in_order)
 {
 	static const char *const names[] = {
-		"--size=",	  "--socket=",		"--listen=",
-		"--control=",	  "--algorithm=",	"--mem-limit=",
-		"--reserve=",	  "--threads=",		"--chain-size=",
-		"--export-name=", "--max-connections=", "--handshake-timeout=",
-		"--pid-file=",	  "--verbose",		"--version",
+		"--size=",
+		"--socket=",
+		"--listen=",
+		"--control=",
+		"--algorithm=",
+		"--checksum",
+		"--mem-limit=",
+		"--reserve=",
+		"--threads=",
+		"--chain-size=",
+		"--export-name=",
+		"--max-connections=",
+		"--handshake-timeout=",
+		"--pid-file=",
+		"--verbose",
+		"--version",
 	};
 	char output[OUTPUT_BYTES];
 	const char *at = output;
@@ -311,6 +349,8 @@ int main(void)
 	tcase_add_test(tc, silence_means_the_defaults);
 	tcase_add_loop_test(tc, each_option_has_its_effect, 0,
 			    ARRAY_SIZE(full_lines));
+	tcase_add_test(tc, checksums_are_kept_where_asked_for);
+	tcase_add_test(tc, the_least_limit_is_taken);
 	tcase_add_test(tc, without_a_socket_path_there_is_no_default_control);
 	tcase_add_test(tc, sockets_may_come_from_the_service_manager);
 	tcase_add_loop_test(tc, the_ends_of_each_range_are_in_it, 0,

@@ -6,11 +6,9 @@
 #include "config.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "quiet.h"
+#include "image_rig.h"
 #include "store_rig.h"
 #include "suite.h"
 
@@ -20,13 +18,6 @@ static const char *const algorithms[] = {"lz4", "zstd"};
 
 static struct store_rig rig;
 
-/* Where the object of a page is in the image. */
-struct object {
-	off_t at;
-	size_t bytes;
-	unsigned char content[ZSD_PAGE_BYTES];
-};
-
 static void open_filled(const char *algorithm)
 {
 	struct zstore_params params = rig_params(algorithm);
@@ -35,67 +26,6 @@ static void open_filled(const char *algorithm)
 	for (uint64_t i = 0; i < NR_STORED; i++)
 		rig_write_page(&rig, i, MODEL_PAGE_TEXT);
 	rig_assert_sound(&rig);
-}
-
-/* Find @bytes of @needle in the image; they are there once. */
-static off_t find_in_image(const void *needle, size_t bytes)
-{
-	static unsigned char image[64 * MIB];
-	ssize_t n = pread(rig_image_fd(), image, sizeof(image), 0);
-	unsigned char *found;
-
-	ck_assert_int_gt(n, 0);
-	found = memmem(image, (size_t)n, needle, bytes);
-	return found ? found - image : -1;
-}
-
-/*
- * Find the object of page @index by what the page compresses to. Return:
- * false where it is not in one piece.
- */
-static bool find_object(uint64_t index, struct object *object)
-{
-	struct zcomp_ctx *zcomp;
-	int err;
-
-	ck_assert_int_eq(
-		zcomp_ctx_create(&rig.params.zcomp, ZSD_PAGE_BYTES, &zcomp), 0);
-	err = zcomp_compress(zcomp, rig.flat + index * ZSD_PAGE_BYTES,
-			     ZSD_PAGE_BYTES, object->content,
-			     sizeof(object->content), &object->bytes);
-	zcomp_ctx_destroy(zcomp);
-	ck_assert_int_eq(err, 0);
-	object->at = find_in_image(object->content, object->bytes);
-	return object->at >= 0;
-}
-
-static uint64_t any_object(struct object *object)
-{
-	uint64_t index = 0;
-
-	while (!find_object(index, object))
-		ck_assert_uint_lt(++index, NR_STORED);
-	return index;
-}
-
-static void put_in_image(off_t at, const void *src, size_t bytes)
-{
-	ck_assert_int_eq(pwrite(rig_image_fd(), src, bytes, at),
-			 (ssize_t)bytes);
-}
-
-/* What no codec takes for its own. */
-static void damage(const struct object *object)
-{
-	unsigned char ones[ZSD_PAGE_BYTES];
-
-	memset(ones, 0xff, sizeof(ones));
-	put_in_image(object->at, ones, object->bytes);
-}
-
-static void repair(const struct object *object)
-{
-	put_in_image(object->at, object->content, object->bytes);
 }
 
 static void assert_verifier_complains(void)
@@ -110,24 +40,26 @@ static void assert_verifier_complains(void)
 START_TEST(a_damaged_object_is_eio)
 {
 	unsigned char found[3 * ZSD_PAGE_BYTES];
-	struct object object;
+	struct rig_object object;
 	uint64_t index, at;
 
 	open_filled(algorithms[_i]);
-	index = any_object(&object);
+	rig_any_object(&rig, NR_STORED, &object);
+	index = object.index;
 	at = index * ZSD_PAGE_BYTES;
-	damage(&object);
+	rig_damage(&object);
 	ck_assert_int_eq(zstore_read(rig.ctx, at, ZSD_PAGE_BYTES, found), -EIO);
 	ck_assert_uint_eq(rig_stats(&rig).failed_reads, 1);
 	ck_assert_int_eq(zstore_read(rig.ctx, at + 5, 1, found), -EIO);
 	ck_assert_uint_eq(rig_stats(&rig).failed_reads, 2);
+	ck_assert_uint_eq(rig_stats(&rig).corrupt_reads, 2);
 	/* It is that page alone. */
 	for (uint64_t i = 0; i < NR_STORED; i++) {
 		if (i != index)
 			rig_assert_range(&rig, i * ZSD_PAGE_BYTES,
 					 ZSD_PAGE_BYTES);
 	}
-	repair(&object);
+	rig_repair(&object);
 	rig_assert_sound(&rig);
 	rig_close(&rig);
 }
@@ -135,13 +67,13 @@ END_TEST
 
 START_TEST(the_verifier_finds_a_damaged_object)
 {
-	struct object object;
+	struct rig_object object;
 
 	open_filled(algorithms[_i]);
-	any_object(&object);
-	damage(&object);
+	rig_any_object(&rig, NR_STORED, &object);
+	rig_damage(&object);
 	assert_verifier_complains();
-	repair(&object);
+	rig_repair(&object);
 	rig_assert_sound(&rig);
 	rig_close(&rig);
 }
@@ -149,13 +81,14 @@ END_TEST
 
 START_TEST(a_damaged_page_cannot_be_patched_but_replaced)
 {
-	struct object object;
+	struct rig_object object;
 	uint64_t index, at;
 
 	open_filled(algorithms[_i]);
-	index = any_object(&object);
+	rig_any_object(&rig, NR_STORED, &object);
+	index = object.index;
 	at = index * ZSD_PAGE_BYTES;
-	damage(&object);
+	rig_damage(&object);
 	ck_assert_int_eq(zstore_write(rig.ctx, at + 100, 10, "0123456789"),
 			 -EIO);
 	ck_assert_uint_eq(rig_stats(&rig).failed_writes, 1);
@@ -170,12 +103,13 @@ END_TEST
 
 START_TEST(a_damaged_page_can_be_trimmed)
 {
-	struct object object;
+	struct rig_object object;
 	uint64_t index;
 
 	open_filled(algorithms[_i]);
-	index = any_object(&object);
-	damage(&object);
+	rig_any_object(&rig, NR_STORED, &object);
+	index = object.index;
+	rig_damage(&object);
 	rig_trim(&rig, index * ZSD_PAGE_BYTES, ZSD_PAGE_BYTES);
 	rig_assert_sound(&rig);
 	rig_assert_stats(&rig);
@@ -187,20 +121,19 @@ END_TEST
 START_TEST(the_verifier_finds_a_damaged_header)
 {
 	unsigned char good[ZS_HEADER_BYTES], bad[ZS_HEADER_BYTES];
-	struct object object;
+	struct rig_object object;
 
 	open_filled(algorithms[_i]);
-	any_object(&object);
+	rig_any_object(&rig, NR_STORED, &object);
 	object.at -= ZS_HEADER_BYTES;
-	ck_assert_int_eq(pread(rig_image_fd(), good, sizeof(good), object.at),
-			 sizeof(good));
+	rig_get_from_image(object.at, good, sizeof(good));
 	for (unsigned bit = 0; bit < 8 * sizeof(good); bit++) {
 		memcpy(bad, good, sizeof(bad));
 		bad[bit / 8] ^= (unsigned char)(1u << bit % 8);
-		put_in_image(object.at, bad, sizeof(bad));
+		rig_put_in_image(object.at, bad, sizeof(bad));
 		assert_verifier_complains();
 	}
-	put_in_image(object.at, good, sizeof(good));
+	rig_put_in_image(object.at, good, sizeof(good));
 	rig_assert_sound(&rig);
 	rig_close(&rig);
 }
@@ -219,12 +152,11 @@ START_TEST(the_verifier_finds_a_lost_slot)
 	open_filled("lz4");
 	for (uint64_t i = 0; i < NR_STORED; i += 20) {
 		at = (off_t)(ZSD_PAGE_BYTES + i * sizeof(slot));
-		ck_assert_int_eq(pread(rig_image_fd(), &slot, sizeof(slot), at),
-				 sizeof(slot));
+		rig_get_from_image(at, &slot, sizeof(slot));
 		ck_assert_uint_ne(slot, 0);
-		put_in_image(at, &empty, sizeof(empty));
+		rig_put_in_image(at, &empty, sizeof(empty));
 		assert_verifier_complains();
-		put_in_image(at, &slot, sizeof(slot));
+		rig_put_in_image(at, &slot, sizeof(slot));
 	}
 	rig_assert_sound(&rig);
 	rig_close(&rig);
