@@ -37,6 +37,7 @@ int units_parse(const char *text, uint64_t *out)
 {
 	unsigned long long n;
 	unsigned shift;
+	bool is_huge;
 	char *end;
 	int err;
 
@@ -44,12 +45,11 @@ int units_parse(const char *text, uint64_t *out)
 		return -EINVAL;
 	errno = 0;
 	n = strtoull(text, &end, 10);
-	if (errno)
-		return -ERANGE;
+	is_huge = errno;
 	err = suffix_shift(end, &shift);
 	if (err)
 		return err;
-	if (n > UINT64_MAX >> shift)
+	if (is_huge || n > UINT64_MAX >> shift)
 		return -ERANGE;
 	*out = (uint64_t)n << shift;
 	return 0;

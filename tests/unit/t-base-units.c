@@ -74,6 +74,7 @@ static const struct {
 	{"1\xc2\xb5", -EINVAL},
 	{"1\xff", -EINVAL},
 	{"nan", -EINVAL},
+	{"99999999999999999999x", -EINVAL}, /* no size, however large */
 	{"18446744073709551616", -ERANGE},
 	{"18014398509481984K", -ERANGE},
 	{"17592186044416M", -ERANGE},
