@@ -80,15 +80,16 @@ static const struct argp_option argp_options[] = {
 struct value {
 	int key;
 	const char *name;
-	void (*take)(const struct value *value, const char *arg, void *field,
-		     struct argp_state *state);
+	/* Returns 0, or EINVAL after argp_error(), which may come back. */
+	error_t (*take)(const struct value *value, const char *arg, void *field,
+			struct argp_state *state);
 	size_t field; /* its offset */
 	unsigned min; /* for take_number() */
 	unsigned max;
 };
 
-static void take_number(const struct value *value, const char *arg, void *field,
-			struct argp_state *state)
+static error_t take_number(const struct value *value, const char *arg,
+			   void *field, struct argp_state *state)
 {
 	unsigned long number;
 	char *end;
@@ -96,93 +97,110 @@ static void take_number(const struct value *value, const char *arg, void *field,
 	errno = 0;
 	number = strtoul(arg, &end, 10);
 	if (!isdigit((unsigned char)*arg) || *end != '\0' || errno ||
-	    number < value->min || number > value->max)
+	    number < value->min || number > value->max) {
 		argp_error(state, "--%s: '%s' is no number from %u to %u",
 			   value->name, arg, value->min, value->max);
+		return EINVAL;
+	}
 	*(unsigned *)field = (unsigned)number;
+	return 0;
 }
 
-static void take_size(const struct value *value, const char *arg, void *field,
-		      struct argp_state *state)
+static error_t take_size(const struct value *value, const char *arg,
+			 void *field, struct argp_state *state)
 {
-	if (units_parse(arg, field))
-		argp_error(state,
-			   "--%s: '%s' is no size: give a number of bytes, or "
-			   "one with a suffix K, M, G or T",
-			   value->name, arg);
+	if (units_parse(arg, field) == 0)
+		return 0;
+	argp_error(state,
+		   "--%s: '%s' is no size: give a number of bytes, or one with "
+		   "a suffix K, M, G or T",
+		   value->name, arg);
+	return EINVAL;
 }
 
-static void take_limit(const struct value *value, const char *arg, void *field,
-		       struct argp_state *state)
+static error_t take_limit(const struct value *value, const char *arg,
+			  void *field, struct argp_state *state)
 {
 	const uint64_t *bytes = field;
 	char min[UNITS_TEXT_BYTES];
 
-	take_size(value, arg, field, state);
-	if (*bytes && *bytes < ZSTORE_MIN_LIMIT_BYTES)
-		argp_error(state,
-			   "--%s: '%s' is less than %s, which metadata alone "
-			   "may take: give at least that, or 0 for no limit",
-			   value->name, arg,
-			   units_format(ZSTORE_MIN_LIMIT_BYTES, min));
+	if (take_size(value, arg, field, state))
+		return EINVAL;
+	if (*bytes == 0 || *bytes >= ZSTORE_MIN_LIMIT_BYTES)
+		return 0;
+	argp_error(state,
+		   "--%s: '%s' is less than %s, which metadata alone may take: "
+		   "give at least that, or 0 for no limit",
+		   value->name, arg, units_format(ZSTORE_MIN_LIMIT_BYTES, min));
+	return EINVAL;
 }
 
-static void take_disk_size(const struct value *value, const char *arg,
-			   void *field, struct argp_state *state)
+static error_t take_disk_size(const struct value *value, const char *arg,
+			      void *field, struct argp_state *state)
 {
 	const uint64_t *bytes = field;
 	char max[UNITS_TEXT_BYTES];
 
-	take_size(value, arg, field, state);
-	if (*bytes == 0 || *bytes % ZSD_PAGE_BYTES ||
-	    *bytes > ZSTORE_MAX_DISK_BYTES)
-		argp_error(state,
-			   "--%s: '%s' is no multiple of %u bytes, from %u "
-			   "bytes to %s",
-			   value->name, arg, ZSD_PAGE_BYTES, ZSD_PAGE_BYTES,
-			   units_format(ZSTORE_MAX_DISK_BYTES, max));
+	if (take_size(value, arg, field, state))
+		return EINVAL;
+	if (*bytes && *bytes % ZSD_PAGE_BYTES == 0 &&
+	    *bytes <= ZSTORE_MAX_DISK_BYTES)
+		return 0;
+	argp_error(state,
+		   "--%s: '%s' is no multiple of %u bytes, from %u bytes to %s",
+		   value->name, arg, ZSD_PAGE_BYTES, ZSD_PAGE_BYTES,
+		   units_format(ZSTORE_MAX_DISK_BYTES, max));
+	return EINVAL;
 }
 
-static void take_text(const struct value *value, const char *arg, void *field,
-		      struct argp_state *state)
+static error_t take_text(const struct value *value, const char *arg,
+			 void *field, struct argp_state *state)
 {
-	if (*arg == '\0')
+	if (*arg == '\0') {
 		argp_error(state, "--%s must not be empty", value->name);
+		return EINVAL;
+	}
 	*(const char **)field = arg;
+	return 0;
 }
 
-static void take_name(const struct value *value, const char *arg, void *field,
-		      struct argp_state *state)
+static error_t take_name(const struct value *value, const char *arg,
+			 void *field, struct argp_state *state)
 {
-	if (strlen(arg) > SERVER_MAX_NAME_BYTES)
+	if (strlen(arg) > SERVER_MAX_NAME_BYTES) {
 		argp_error(state, "--%s: longer than %u bytes", value->name,
 			   SERVER_MAX_NAME_BYTES);
+		return EINVAL;
+	}
 	*(const char **)field = arg;
+	return 0;
 }
 
-static void take_algorithm(const struct value *value, const char *arg,
-			   void *field, struct argp_state *state)
+static error_t take_algorithm(const struct value *value, const char *arg,
+			      void *field, struct argp_state *state)
 {
 	char known[128] = "";
 	const char *text;
 
 	if (zcomp_parse(arg, field) == 0)
-		return;
+		return 0;
 	for (size_t i = 0; (text = zcomp_describe(i)) != NULL; i++) {
 		strncat(known, i ? " or " : "",
 			sizeof(known) - strlen(known) - 1);
 		strncat(known, text, sizeof(known) - strlen(known) - 1);
 	}
 	argp_error(state, "--%s: '%s' is not %s", value->name, arg, known);
+	return EINVAL;
 }
 
-static void take_flag(const struct value *value, const char *arg, void *field,
-		      struct argp_state *state)
+static error_t take_flag(const struct value *value, const char *arg,
+			 void *field, struct argp_state *state)
 {
 	(void)value;
 	(void)arg;
 	(void)state;
 	*(bool *)field = true;
+	return 0;
 }
 
 #define FIELD(name) offsetof(struct server_params, name)
@@ -213,26 +231,32 @@ static const struct value values[] = {
 /* --- the command line --------------------------------------------------- */
 
 /* What no single option can tell. */
-static void check_all(struct options *options, struct argp_state *state)
+static error_t check_all(struct options *options, struct argp_state *state)
 {
 	struct server_params *server = &options->server;
 
-	if (server->store.disk_bytes == 0)
+	if (server->store.disk_bytes == 0) {
 		argp_error(state, "--size is required");
+		return EINVAL;
+	}
 	/* Whether LISTEN_FDS is meant for us the server finds out. */
 	if (!server->socket_path && !server->listen_address &&
-	    !getenv("LISTEN_FDS"))
+	    !getenv("LISTEN_FDS")) {
 		argp_error(state,
 			   "nothing to listen on: give --socket PATH or "
 			   "--listen ADDRESS, or pass sockets by LISTEN_FDS");
+		return EINVAL;
+	}
 	if (server->control_path || !server->socket_path)
-		return;
+		return 0;
 	if (asprintf(&options->default_control_path, "%s.ctl",
 		     server->socket_path) < 0) {
 		options->default_control_path = NULL;
 		argp_failure(state, EXIT_FAILURE, ENOMEM, "--control");
+		return ENOMEM;
 	}
 	server->control_path = options->default_control_path;
+	return 0;
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -241,19 +265,18 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	char *params = (char *)&options->server;
 
 	if (key == 'V') {
+		if (state->flags & ARGP_NO_EXIT)
+			return EINVAL;
 		printf("%s\n", PACKAGE_STRING);
 		exit(EXIT_SUCCESS);
 	}
-	if (key == ARGP_KEY_END) {
-		check_all(options, state);
-		return 0;
-	}
+	if (key == ARGP_KEY_END)
+		return check_all(options, state);
 	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
 		if (values[i].key != key)
 			continue;
-		values[i].take(&values[i], arg, params + values[i].field,
-			       state);
-		return 0;
+		return values[i].take(&values[i], arg, params + values[i].field,
+				      state);
 	}
 	return ARGP_ERR_UNKNOWN;
 }
@@ -280,7 +303,7 @@ static void set_defaults(struct server_params *server)
 	server->handshake_timeout_s = OPTIONS_HANDSHAKE_TIMEOUT_S;
 }
 
-void options_parse(int argc, char **argv, struct options *out)
+int options_read(int argc, char **argv, bool is_silent, struct options *out)
 {
 	static const struct argp parser = {
 		.options = argp_options,
@@ -294,7 +317,16 @@ void options_parse(int argc, char **argv, struct options *out)
 	memset(out, 0, sizeof(*out));
 	set_defaults(&out->server);
 	argp_err_exit_status = OPTIONS_EXIT_USAGE;
-	argp_parse(&parser, argc, argv, 0, NULL, out);
+	return -argp_parse(&parser, argc, argv, is_silent ? ARGP_SILENT : 0,
+			   NULL, out);
+}
+
+void options_parse(int argc, char **argv, struct options *out)
+{
+	if (options_read(argc, argv, false, out) == 0)
+		return;
+	fputs("zsd: out of memory\n", stderr);
+	exit(EXIT_FAILURE);
 }
 
 void options_fini(struct options *options)
