@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A stream of requests through transmission_run() to a real store.
+ *
+ * An input is the store's parameters, then instructions that make the stream:
+ * requests whose fields are often in range, and bytes to be sent as they are.
+ * From its back it says how much the server receives, does and sends at a
+ * time.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "base/bytes.h"
+#include "flat_disk.h"
+#include "fuzz.h"
+#include "nbd_model.h"
+#include "server/conn.h"
+#include "server/transmission.h"
+#include "small_store.h"
+
+/*
+ * Disks, pages. The small one is more than two pieces of a read; the large one
+ * more than a slice of a trim.
+ */
+#define SMALL_PAGES 150u
+#define LARGE_PAGES 1100u
+
+/* Bounds on what one input can cost. */
+#define MAX_WIRE_BYTES (1u << 20)
+#define MAX_REQUESTS   40u
+
+struct fuzz {
+	struct fuzz_input in;
+	struct small_store s;
+	struct nbd_export export;
+	struct request_counters counters;
+	struct transmission t;
+	struct nbd_model model;
+	struct stream_buf rx;
+	struct stream_buf tx;
+	size_t wire_bytes;
+};
+
+static uint8_t wire[MAX_WIRE_BYTES];
+static uint8_t rx_memory[CONN_RX_BYTES];
+static uint8_t tx_memory[CONN_TX_BYTES];
+
+/* --- the stream ---------------------------------------------------------- */
+
+static size_t room(const struct fuzz *f)
+{
+	return sizeof(wire) - f->wire_bytes;
+}
+
+static uint64_t take_offset(struct fuzz *f)
+{
+	uint64_t disk_bytes = f->export.size_bytes;
+	uint8_t how = fuzz_byte(&f->in);
+	uint64_t page = how % (disk_bytes / ZSD_PAGE_BYTES);
+
+	switch (how >> 6) {
+	case 0:
+		return page * ZSD_PAGE_BYTES;
+	case 1:
+		return page * ZSD_PAGE_BYTES + fuzz_number(&f->in, 2);
+	case 2:
+		return disk_bytes - fuzz_number(&f->in, 2);
+	default:
+		return fuzz_number(&f->in, 8);
+	}
+}
+
+static uint32_t take_length(struct fuzz *f)
+{
+	uint8_t how = fuzz_byte(&f->in);
+
+	switch (how >> 6) {
+	case 0:
+		return (how & 0x3fu) * ZSD_PAGE_BYTES;
+	case 1:
+		return (uint32_t)fuzz_number(&f->in, 2);
+	case 2:
+		return (uint32_t)fuzz_number(&f->in, 3);
+	default:
+		return (uint32_t)fuzz_number(&f->in, 4);
+	}
+}
+
+static void put_request(struct fuzz *f)
+{
+	uint8_t type = fuzz_byte(&f->in), flags = fuzz_byte(&f->in);
+	uint8_t *p = wire + f->wire_bytes;
+	uint32_t length;
+	size_t bytes;
+
+	if (room(f) < NBD_REQUEST_BYTES)
+		return;
+	store_be32(p, NBD_REQUEST_MAGIC);
+	/* Flags are mostly FUA or nothing. */
+	store_be16(p + 4, flags < 0xc0 ? flags & 1 : flags & 0x3f);
+	store_be16(p + 6,
+		   type < 0xf8 ? type % 9 : (uint16_t)fuzz_number(&f->in, 2));
+	store_be64(p + 8, UINT64_C(0x0123456789abcdef) * (f->wire_bytes + 1));
+	store_be64(p + 16, take_offset(f));
+	length = take_length(f);
+	store_be32(p + 24, length);
+	f->wire_bytes += NBD_REQUEST_BYTES;
+	if (load_be16(p + 6) != NBD_CMD_WRITE)
+		return;
+	bytes = min_u64(length, room(f));
+	small_store_content(&f->in, bytes, p + NBD_REQUEST_BYTES);
+	f->wire_bytes += bytes;
+}
+
+static void put_bytes(struct fuzz *f)
+{
+	const uint8_t *bytes;
+	size_t nr = fuzz_take(&f->in, fuzz_byte(&f->in), &bytes);
+
+	nr = min_u64(nr, room(f));
+	memcpy(wire + f->wire_bytes, bytes, nr);
+	f->wire_bytes += nr;
+}
+
+static void put_stream(struct fuzz *f)
+{
+	for (unsigned i = 0; i < MAX_REQUESTS; i++) {
+		if (fuzz_input_is_over(&f->in))
+			return;
+		if (fuzz_byte(&f->in) < 0xf0)
+			put_request(f);
+		else
+			put_bytes(f);
+	}
+}
+
+/* --- the connection ------------------------------------------------------ */
+
+static void receive(struct fuzz *f)
+{
+	static const size_t edges[] = {NBD_REQUEST_BYTES - 1, NBD_REQUEST_BYTES,
+				       NBD_REQUEST_BYTES + ZSD_PAGE_BYTES - 1,
+				       NBD_REQUEST_BYTES + ZSD_PAGE_BYTES,
+				       ZSD_PAGE_BYTES};
+	size_t bytes;
+
+	buf_reserve(&f->rx, f->rx.size - buf_used(&f->rx));
+	bytes = fuzz_piece(&f->in, f->wire_bytes - f->model.sent, edges,
+			   ARRAY_SIZE(edges));
+	bytes = min_u64(bytes, buf_room(&f->rx));
+	memcpy(buf_free_data(&f->rx), wire + f->model.sent, bytes);
+	buf_fill(&f->rx, bytes);
+	f->model.sent += bytes;
+}
+
+static void send(struct fuzz *f)
+{
+	static const size_t edges[] = {NBD_SIMPLE_REPLY_BYTES - 1,
+				       NBD_SIMPLE_REPLY_BYTES, ZSD_PAGE_BYTES,
+				       CONN_BACKLOG_BYTES};
+
+	buf_consume(&f->tx, fuzz_piece(&f->in, buf_used(&f->tx), edges,
+				       ARRAY_SIZE(edges)));
+}
+
+/* A store that may be full is looked at after each request: see flat_disk.h. */
+static int64_t take_budget(struct fuzz *f)
+{
+	static const int64_t budgets[] = {
+		TRANSMISSION_BUDGET, 1, ZSD_PAGE_BYTES + 1, 3 * ZSD_PAGE_BYTES};
+
+	if (f->model.may_be_full)
+		return 1;
+	return budgets[fuzz_choice(&f->in, ARRAY_SIZE(budgets))];
+}
+
+/* One run; what it says of the reply is passed on before the next. */
+static enum step run(struct fuzz *f)
+{
+	uint64_t before = f->tx.consumed + buf_used(&f->tx), sent;
+	uint64_t consumed = f->rx.consumed;
+	int64_t budget = take_budget(f), given = budget;
+	enum step step = transmission_run(&f->t, &f->rx, &f->tx, &budget);
+
+	sent = f->tx.consumed + buf_used(&f->tx) - before;
+	FUZZ_CHECK(sent <= buf_used(&f->tx), "a reply is taken back");
+	nbd_model_receive(&f->model, f->tx.base + f->tx.tail - sent, sent);
+	FUZZ_CHECK(f->t.nr_answered <= f->model.nr_replies,
+		   "a request without a reply");
+	if (step == STEP_YIELDS)
+		FUZZ_CHECK(budget <= 0, "yields with budget left");
+	if (step == STEP_NEEDS_ROOM)
+		FUZZ_CHECK(buf_used(&f->tx), "needs more room than there is");
+	if (step == STEP_YIELDS && given == budget)
+		FUZZ_CHECK(f->rx.consumed > consumed || sent, "does nothing");
+	return step;
+}
+
+/* Must it be content with what it has? A page and a header are all it may
+ * wait for. */
+static void check_waits_rightly(const struct fuzz *f)
+{
+	FUZZ_CHECK(buf_used(&f->rx) < NBD_REQUEST_BYTES + ZSD_PAGE_BYTES,
+		   "waits for input, and has %zu bytes", buf_used(&f->rx));
+	if (buf_used(&f->rx) >= NBD_REQUEST_BYTES)
+		FUZZ_CHECK(transmission_missing_bytes(&f->t, &f->rx),
+			   "waits for input that it does not miss");
+}
+
+static void check_end(struct fuzz *f)
+{
+	struct model_request request;
+	int reason;
+
+	switch (nbd_model_next(&f->model, &request)) {
+	case MODEL_GOODBYE:
+		reason = 0;
+		break;
+	case MODEL_NO_MAGIC:
+		reason = -EPROTO;
+		break;
+	case MODEL_TOO_LONG:
+		reason = -EMSGSIZE;
+		break;
+	default:
+		FUZZ_CHECK(false, "ends for no reason: %d", f->t.reason);
+		return;
+	}
+	FUZZ_CHECK(f->t.reason == reason, "ends for %d, not %d", f->t.reason,
+		   reason);
+}
+
+static void converse(struct fuzz *f)
+{
+	enum step step;
+
+	for (;;) {
+		receive(f);
+		step = run(f);
+		if (step == STEP_ENDS)
+			break;
+		if (step == STEP_NEEDS_ROOM || fuzz_choice(&f->in, 4) == 0)
+			send(f);
+		if (step != STEP_NEEDS_INPUT)
+			continue;
+		check_waits_rightly(f);
+		if (f->model.sent == f->wire_bytes)
+			break;
+	}
+	if (step == STEP_ENDS)
+		check_end(f);
+	nbd_model_end(&f->model);
+}
+
+static void open_all(struct fuzz *f, const uint8_t *data, size_t size)
+{
+	uint8_t how;
+
+	fuzz_input_init(&f->in, data, size);
+	how = fuzz_byte(&f->in);
+	small_store_open(&f->s, &f->in, how & 1 ? LARGE_PAGES : SMALL_PAGES);
+	f->export = (struct nbd_export){
+		.name = "",
+		.description = "",
+		.size_bytes = f->s.params.disk_bytes,
+		.flags = NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH |
+			 NBD_FLAG_SEND_FUA | NBD_FLAG_SEND_TRIM |
+			 NBD_FLAG_SEND_WRITE_ZEROES | NBD_FLAG_CAN_MULTI_CONN |
+			 NBD_FLAG_SEND_CACHE | NBD_FLAG_SEND_FAST_ZERO,
+	};
+	if ((how >> 1) % 16 == 15)
+		f->export.flags |= NBD_FLAG_READ_ONLY;
+	buf_init(&f->rx, rx_memory, sizeof(rx_memory));
+	buf_init(&f->tx, tx_memory, sizeof(tx_memory));
+	transmission_init(&f->t, &f->export, f->s.ctx, &f->counters);
+	f->model = (struct nbd_model){
+		.export = &f->export,
+		.ctx = f->s.ctx,
+		.may_be_full = f->s.params.mem_limit_bytes != 0,
+		.wire = wire,
+	};
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct fuzz f;
+
+	memset(&f, 0, sizeof(f));
+	open_all(&f, data, size);
+	put_stream(&f);
+	converse(&f);
+	small_store_close(&f.s);
+	return 0;
+}
