@@ -77,6 +77,9 @@ static void on_stop(uv_async_t *stop)
 
 	control->stopping = true;
 	uv_close((uv_handle_t *)&control->stop, NULL);
+	/* The command that runs, if one does, is waited for. */
+	if (!control->running)
+		uv_close((uv_handle_t *)&control->ran, NULL);
 	uv_close((uv_handle_t *)&control->listener, NULL);
 	for (size_t i = 0; i < CONTROL_MAX_CLIENTS; i++) {
 		if (control->clients[i].in_use)
@@ -84,9 +87,27 @@ static void on_stop(uv_async_t *stop)
 	}
 }
 
-static void do_nothing(uv_work_t *work)
+/* Clients that wait were closed, so that no other command begins then. */
+static void on_ran(uv_async_t *ran)
 {
-	(void)work;
+	struct control *control = ran->data;
+
+	control_long_done(control);
+	if (control->stopping)
+		uv_close((uv_handle_t *)&control->ran, NULL);
+}
+
+static void runner_main(void *arg)
+{
+	struct control *control = arg;
+
+	for (;;) {
+		uv_sem_wait(&control->run);
+		if (control->runner_ends)
+			return;
+		control_run_long(control);
+		uv_async_send(&control->ran);
+	}
 }
 
 static void control_run(void *arg)
@@ -94,21 +115,15 @@ static void control_run(void *arg)
 	struct control *control = arg;
 	sigset_t set;
 
-	/* A client that hangs up is an error code, for pool threads too. */
+	/* A client that hangs up is an error code. */
 	sigemptyset(&set);
 	sigaddset(&set, SIGPIPE);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	/*
-	 * libuv makes the threads of its pool at their first use, and aborts
-	 * where it cannot: now, not when there is data to lose.
-	 */
-	(void)uv_queue_work(&control->loop, &control->first_work, do_nothing,
-			    NULL);
 	uv_run(&control->loop, UV_RUN_DEFAULT);
 }
 
 /*
- * Open the loop with its two lasting handles. The listening socket is
+ * Open the loop with its three lasting handles. The listening socket is
  * duplicated, so that the caller's stays the caller's if a later step fails.
  */
 static int open_loop(struct control *control)
@@ -122,6 +137,10 @@ static int open_loop(struct control *control)
 	if (err)
 		goto err_loop;
 	control->stop.data = control;
+	err = uv_async_init(&control->loop, &control->ran, on_ran);
+	if (err)
+		goto err_stop;
+	control->ran.data = control;
 	uv_pipe_init(&control->loop, &control->listener, 0);
 	control->listener.data = control;
 	fd = fcntl(control->env.params.listen_fd, F_DUPFD_CLOEXEC, 0);
@@ -142,6 +161,8 @@ static int open_loop(struct control *control)
 
 err_handles:
 	uv_close((uv_handle_t *)&control->listener, NULL);
+	uv_close((uv_handle_t *)&control->ran, NULL);
+err_stop:
 	uv_close((uv_handle_t *)&control->stop, NULL);
 	uv_run(&control->loop, UV_RUN_DEFAULT);
 err_loop:
@@ -180,6 +201,34 @@ err:
 	return NULL;
 }
 
+/* Close what open_loop() opened, where no thread runs it. */
+static void close_loop(struct control *control)
+{
+	uv_async_send(&control->stop);
+	uv_run(&control->loop, UV_RUN_DEFAULT);
+	BUG_ON(uv_loop_close(&control->loop));
+}
+
+static int start_runner(struct control *control)
+{
+	int err = uv_sem_init(&control->run, 0);
+
+	if (err)
+		return err;
+	err = uv_thread_create(&control->runner, runner_main, control);
+	if (err)
+		uv_sem_destroy(&control->run);
+	return err;
+}
+
+static void end_runner(struct control *control)
+{
+	control->runner_ends = true;
+	uv_sem_post(&control->run);
+	uv_thread_join(&control->runner);
+	uv_sem_destroy(&control->run);
+}
+
 int control_start(const struct control_params *params, struct control **out)
 {
 	struct control *control = new_control(params);
@@ -190,17 +239,20 @@ int control_start(const struct control_params *params, struct control **out)
 	err = open_loop(control);
 	if (err)
 		goto err_free;
+	err = start_runner(control);
+	if (err)
+		goto err_loop;
 	err = uv_thread_create(&control->thread, control_run, control);
 	if (err)
-		goto err_stop;
+		goto err_runner;
 	close(params->listen_fd);
 	*out = control;
 	return 0;
 
-err_stop:
-	uv_async_send(&control->stop);
-	uv_run(&control->loop, UV_RUN_DEFAULT);
-	uv_loop_close(&control->loop);
+err_runner:
+	end_runner(control);
+err_loop:
+	close_loop(control);
 err_free:
 	free_control(control);
 	return err;
@@ -212,6 +264,7 @@ void control_stop(struct control *control)
 		return;
 	uv_async_send(&control->stop);
 	uv_thread_join(&control->thread);
+	end_runner(control);
 	/* Whatever is left open would be a leak, and use freed memory. */
 	BUG_ON(uv_loop_close(&control->loop));
 	free_control(control);

@@ -11,7 +11,7 @@ static void serve_next(struct control_client *client);
 /* Make the slot free again, once nothing refers to it. */
 static void release_slot(struct control_client *client)
 {
-	if (!client->closed || client->control->runner == client)
+	if (!client->closed || client->control->running == client)
 		return;
 	ctl_request_fini(&client->request);
 	client->in_use = false;
@@ -89,30 +89,27 @@ static void reply_with_outcome(struct control_client *client, int err,
 
 static void run_next_long(struct control *control);
 
-/* On a thread of libuv's pool. */
-static void run_long(uv_work_t *work)
+/* On the runner. */
+void control_run_long(struct control *control)
 {
-	struct control *control = work->data;
-	struct control_client *client = control->runner;
+	struct control_client *client = control->running;
 
 	client->err = client->command->run(
 		&control->env, client->request.arguments, &client->result);
 }
 
-static void on_long_done(uv_work_t *work, int status)
+void control_long_done(struct control *control)
 {
-	struct control *control = work->data;
-	struct control_client *client = control->runner;
+	struct control_client *client = control->running;
 	json_t *result = client->result;
 
 	client->result = NULL;
-	control->runner = NULL;
+	control->running = NULL;
 	if (client->closing) {
 		json_decref(result);
 		release_slot(client);
 	} else {
-		reply_with_outcome(client, status ? status : client->err,
-				   result);
+		reply_with_outcome(client, client->err, result);
 	}
 	run_next_long(control);
 }
@@ -120,18 +117,13 @@ static void on_long_done(uv_work_t *work, int status)
 static void run_next_long(struct control *control)
 {
 	struct control_client *client;
-	int err;
 
-	if (control->runner || list_is_empty(&control->waiting))
+	if (control->running || list_is_empty(&control->waiting))
 		return;
 	client = list_first(&control->waiting, struct control_client, waiting);
 	list_del(&client->waiting);
-	control->runner = client;
-	control->work.data = control;
-	err = uv_queue_work(&control->loop, &control->work, run_long,
-			    on_long_done);
-	if (err)
-		on_long_done(&control->work, err);
+	control->running = client;
+	uv_sem_post(&control->run);
 }
 
 static void run_command(struct control_client *client)

@@ -2,8 +2,8 @@
 /*
  * control_internal - the control thread and its clients
  *
- * All of it belongs to the control's thread, except that the pool thread which
- * runs a long command writes its client's result and err, and nobody else
+ * All of it belongs to the control's thread, except that the runner, the thread
+ * for long commands, writes its client's result and err, and nobody else
  * touches that client's request meanwhile.
  *
  * A client has one command under way at most. From the moment that a line is
@@ -57,9 +57,12 @@ struct control {
 	uv_pipe_t refusal; /* for the one that is being turned away */
 	bool refusing;
 
-	uv_work_t first_work; /* makes libuv's pool */
-	uv_work_t work; /* the long command that runs */
-	struct control_client *runner; /* whose it is, or NULL */
+	/* Not libuv's pool, which aborts where it cannot make its threads. */
+	uv_thread_t runner;
+	uv_sem_t run; /* posted: there is a command to run, or the end */
+	uv_async_t ran; /* the runner's: it is done */
+	bool runner_ends; /* before the last post */
+	struct control_client *running; /* whose command runs, or NULL */
 	struct list_node waiting; /* clients, in order of asking */
 };
 
@@ -68,5 +71,11 @@ void control_client_open(struct control_client *client);
 
 /* Let go of a client; a command of its that runs goes on to its end. */
 void control_client_close(struct control_client *client);
+
+/* Run the command of control->running. On the runner. */
+void control_run_long(struct control *control);
+
+/* Answer what it gave, and have the next one run. On the control's thread. */
+void control_long_done(struct control *control);
 
 #endif

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -360,6 +361,26 @@ static void stop(struct server *s)
 		pid_file_remove(s->pid_file);
 }
 
+/*
+ * With the first loop libuv makes a pipe for signals, and aborts where it
+ * cannot: find out before whether there are that many descriptors.
+ */
+static int probe_descriptors(void)
+{
+	int fds[2], loop_fd, err = 0;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	loop_fd = dup(fds[0]);
+	if (loop_fd < 0)
+		err = -errno;
+	else
+		close(loop_fd);
+	close(fds[0]);
+	close(fds[1]);
+	return err;
+}
+
 static int init(struct server *s, const struct server_params *params)
 {
 	int err;
@@ -370,7 +391,9 @@ static int init(struct server *s, const struct server_params *params)
 	s->export.description = EXPORT_DESCRIPTION;
 	s->export.size_bytes = params->store.disk_bytes;
 	s->export.flags = EXPORT_FLAGS;
-	err = uv_loop_init(&s->loop);
+	err = probe_descriptors();
+	if (!err)
+		err = uv_loop_init(&s->loop);
 	if (err)
 		return complain("cannot make an event loop", err);
 	for (size_t i = 0; i < ARRAY_SIZE(s->signals); i++) {
