@@ -31,6 +31,7 @@
 
 #include "base/bits.h"
 #include "model/model.h"
+#include "model/refuse.h"
 #include "zstore/zstore.h"
 
 #define NR_WORKERS 4u
@@ -55,11 +56,10 @@ static const uint32_t parts[NR_WORKERS + 1] = {0, 1001, 2048, 3333, 4096};
 static const struct {
 	const char *algorithm;
 	uint64_t limit_bytes; /* 0: none */
+	unsigned refuse_one_in; /* request for memory; 0: none */
 } rounds[] = {
-	{"lz4", 0},
-	{"zstd", 0},
-	{"lz4", 5 * MIB},
-	{"zstd:-3", 3 * MIB},
+	{"lz4", 0, 0},		 {"zstd", 0, 0}, {"lz4", 5 * MIB, 0},
+	{"zstd:-3", 3 * MIB, 0}, {"lz4", 0, 3},
 };
 
 struct worker;
@@ -68,6 +68,7 @@ struct model {
 	struct model_run run;
 	struct zstore_params params;
 	struct zstore *store;
+	bool is_scarce; /* memory, in this round */
 	_Atomic unsigned nr_running; /* workers that are not done */
 	/* Version that a worker has written of a shared page, and is done. */
 	_Atomic uint32_t written[NR_SHARED][NR_WORKERS];
@@ -87,7 +88,7 @@ struct worker {
 	uint32_t own[NR_OWN]; /* version; 0: zeros */
 	uint32_t part[NR_PARTED]; /* version; 0: zeros */
 	uint32_t seen[NR_SHARED][NR_WORKERS]; /* newest version read */
-	uint64_t nr_enospc, nr_foreign, nr_zeros;
+	uint64_t nr_enospc, nr_foreign, nr_zeros, nr_without_memory;
 };
 
 #define CHECK_MODEL(m, cond, ...) MODEL_CHECK(&(m)->run, cond, __VA_ARGS__)
@@ -169,11 +170,19 @@ static void read_disk(struct worker *w, uint64_t offset, size_t bytes,
 		    offset, err);
 }
 
-/* Return: whether it was written; else there is a limit, and no room. */
+/* Return: whether it was written; else there is a limit, and no room, or the
+ * system had no memory for it. */
 static bool check_written(struct worker *w, uint64_t offset, int err)
 {
 	if (!err)
 		return true;
+	if (w->m->is_scarce) {
+		CHECK_MODEL(w->m, err == -ENOSPC || err == -ENOMEM,
+			    "worker %u: write at %" PRIu64 ": %d", w->id,
+			    offset, err);
+		w->nr_without_memory++;
+		return false;
+	}
 	CHECK_MODEL(w->m, err == -ENOSPC && w->m->params.mem_limit_bytes,
 		    "worker %u: write at %" PRIu64 ": %d", w->id, offset, err);
 	w->nr_enospc++;
@@ -549,9 +558,12 @@ static void open_store(struct model *m, size_t round)
 	};
 	err = zcomp_parse(rounds[round].algorithm, &m->params.zcomp);
 	CHECK_MODEL(m, !err, "zcomp_parse: %d", err);
+	refuse_one_in(0);
 	err = zstore_create(&m->params, &m->store);
 	CHECK_MODEL(m, !err, "zstore_create: %d", err);
 	memset(m->written, 0, sizeof(m->written));
+	refuse_one_in(rounds[round].refuse_one_in);
+	m->is_scarce = rounds[round].refuse_one_in;
 }
 
 static void open_worker(struct worker *w, struct model *m, unsigned id,
@@ -624,6 +636,7 @@ int main(void)
 	static struct worker workers[NR_WORKERS];
 	uint64_t counts[NR_WORKERS][ARRAY_SIZE(ops)] = {{0}};
 	uint64_t nr_enospc = 0, nr_foreign = 0, nr_zeros = 0, nr_ops;
+	uint64_t nr_without_memory = 0;
 
 	model_run_begin(&m.run, "model_threads");
 	nr_ops = m.run.nr_ops / ARRAY_SIZE(rounds) / NR_WORKERS;
@@ -635,6 +648,7 @@ int main(void)
 		run_threads(&m, workers);
 		for (unsigned id = 0; id < NR_WORKERS; id++) {
 			nr_enospc += workers[id].nr_enospc;
+			nr_without_memory += workers[id].nr_without_memory;
 			nr_foreign += workers[id].nr_foreign;
 			nr_zeros += workers[id].nr_zeros;
 		}
@@ -647,6 +661,7 @@ int main(void)
 	}
 	model_report_ops(&m.run, ops, counts[0], ARRAY_SIZE(ops));
 	model_report_fact(&m.run, "writes without room", nr_enospc);
+	model_report_fact(&m.run, "writes without memory", nr_without_memory);
 	model_report_fact(&m.run, "shared pages that another wrote",
 			  nr_foreign);
 	model_report_fact(&m.run, "shared pages that were zeros", nr_zeros);

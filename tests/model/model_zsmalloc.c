@@ -16,6 +16,7 @@
 
 #include "base/bits.h"
 #include "model/model.h"
+#include "model/refuse.h"
 #include "zsmalloc/zsmalloc.h"
 
 #define MAX_LIVE  4096u
@@ -68,7 +69,7 @@ struct model {
 	zs_handle freed[MAX_FREED]; /* some handles that were live once */
 
 	uint64_t nr_enospc, nr_stale, nr_reused, nr_straddling, nr_at_limit;
-	uint64_t nr_moved, nr_compacted, nr_verified;
+	uint64_t nr_moved, nr_compacted, nr_verified, nr_without_memory;
 };
 
 static unsigned char content_memory[MAX_LIVE][ZS_MAX_OBJ_BYTES];
@@ -213,11 +214,19 @@ static void fill_content(struct model *m, struct object *object)
 
 /* --- operations ---------------------------------------------------------- */
 
+/* @nr_refused: refusals before the allocation. */
 static void check_failure(struct model *m, enum zs_alloc how, bool has_object,
-			  const struct zs_pool_stats *before, int err)
+			  const struct zs_pool_stats *before,
+			  uint64_t nr_refused, int err)
 {
 	bool is_arena_full = before->pages_used == m->params.nr_pages;
 
+	if (refuse_count() != nr_refused) {
+		CHECK_MODEL(m, err == -ENOSPC || err == -ENOMEM,
+			    "zs_malloc without memory returned %d", err);
+		m->nr_without_memory++;
+		return;
+	}
 	CHECK_MODEL(m, err == -ENOSPC, "zs_malloc returned %d", err);
 	m->nr_enospc++;
 	if (may_lack_room(m, how, before)) {
@@ -239,6 +248,7 @@ static void op_malloc(void *arg)
 		model_rng_one_in(&m->rng, 8) ? ZS_SHRINKING : ZS_NORMAL;
 	zs_handle untouched = ZS_HANDLE_NONE, handle = untouched;
 	struct zs_pool_stats before = stats_of(m);
+	uint64_t nr_refused = refuse_count();
 	struct zs_class_stats class;
 	unsigned class_idx;
 	int err;
@@ -256,7 +266,7 @@ static void op_malloc(void *arg)
 		CHECK_MODEL(m, handle == untouched, "handle %u on error",
 			    handle);
 		check_failure(m, how, class.obj_used < class.obj_allocated,
-			      &before, err);
+			      &before, nr_refused, err);
 		return;
 	}
 	CHECK_MODEL(m, handle && find_handle(m, handle) == m->nr_live,
@@ -443,6 +453,15 @@ static void op_set_limit(void *arg)
 	zs_pool_set_limit(m->pool, m->limit_bytes);
 }
 
+/* How much memory the system has: mostly enough. */
+static void op_refuse(void *arg)
+{
+	static const unsigned chances[] = {0, 0, 0, 20, 3, 1};
+	struct model *m = arg;
+
+	refuse_one_in(chances[model_rng_below(&m->rng, ARRAY_SIZE(chances))]);
+}
+
 static void op_charge(void *arg)
 {
 	struct model *m = arg;
@@ -522,6 +541,7 @@ static const struct model_op ops[] = {
 	{"housekeep", {10, 10, 10}, op_housekeep},
 	{"shrink", {2, 2, 2}, op_shrink},
 	{"set the limit", {2, 2, 2}, op_set_limit},
+	{"make memory scarce", {2, 2, 2}, op_refuse},
 	{"charge", {2, 2, 2}, op_charge},
 	{"verify", {4, 4, 4}, op_verify},
 };
@@ -546,6 +566,7 @@ static void open_pool(struct model *m)
 	err = mapping_create("zsd-model", zs_pool_image_bytes(&m->params),
 			     &m->map);
 	CHECK_MODEL(m, !err, "mapping_create: %d", err);
+	refuse_one_in(0);
 	err = zs_pool_create(&m->params, &m->map, 0, &m->pool);
 	CHECK_MODEL(m, !err, "zs_pool_create: %d", err);
 	memset(m->freed, 0, sizeof(m->freed));
@@ -609,6 +630,8 @@ int main(void)
 	model_report_ops(&m.run, ops, counts, ARRAY_SIZE(ops));
 	model_report_fact(&m.run, "allocations without room", m.nr_enospc);
 	model_report_fact(&m.run, "of them at the limit", m.nr_at_limit);
+	model_report_fact(&m.run, "allocations without memory",
+			  m.nr_without_memory);
 	model_report_fact(&m.run, "reads of a dead handle", m.nr_stale);
 	model_report_fact(&m.run, "reads of a handle come again", m.nr_reused);
 	model_report_fact(&m.run, "reads of straddling objects",

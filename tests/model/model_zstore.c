@@ -15,6 +15,7 @@
 
 #include "base/bits.h"
 #include "model/model.h"
+#include "model/refuse.h"
 #include "zstore/zstore.h"
 
 #define DISK_PAGES   1500u
@@ -50,6 +51,7 @@ struct model {
 	uint64_t nr_stored;
 	uint64_t nr_failed_writes; /* of this round */
 
+	uint64_t nr_without_memory;
 	uint64_t nr_enospc, nr_split, nr_moved, nr_compacted, nr_verified;
 	uint64_t nr_compared, nr_counted, nr_huge, nr_same;
 };
@@ -176,16 +178,30 @@ static void take_over_failed(struct model *m, uint64_t offset, size_t bytes,
 	}
 }
 
-static void write_range(struct model *m, uint64_t offset, size_t bytes,
-			const unsigned char *src)
+/* A write that failed must have met the limit, or a system without memory,
+ * which had refused @nr_refused times before. */
+static void check_failure(struct model *m, uint64_t nr_refused, int err)
 {
-	int err = zstore_write(m->ctx, offset, bytes, src);
-
-	if (err) {
+	if (refuse_count() != nr_refused) {
+		CHECK_MODEL(m, err == -ENOSPC || err == -ENOMEM,
+			    "write without memory: %d", err);
+		m->nr_without_memory++;
+	} else {
 		CHECK_MODEL(m, err == -ENOSPC && m->params.mem_limit_bytes,
 			    "write: %d", err);
 		m->nr_enospc++;
-		m->nr_failed_writes++;
+	}
+	m->nr_failed_writes++;
+}
+
+static void write_range(struct model *m, uint64_t offset, size_t bytes,
+			const unsigned char *src)
+{
+	uint64_t nr_refused = refuse_count();
+	int err = zstore_write(m->ctx, offset, bytes, src);
+
+	if (err) {
+		check_failure(m, nr_refused, err);
 		take_over_failed(m, offset, bytes, src);
 		return;
 	}
@@ -257,18 +273,15 @@ static void take_over_zeroes(struct model *m, uint64_t offset, size_t bytes)
 
 static void op_write_zeroes(void *arg)
 {
+	uint64_t offset, nr_refused = refuse_count();
 	struct model *m = arg;
-	uint64_t offset;
 	size_t bytes;
 	int err;
 
 	draw_range(m, &offset, &bytes);
 	err = zstore_write_zeroes(m->ctx, offset, bytes);
 	if (err) {
-		CHECK_MODEL(m, err == -ENOSPC && m->params.mem_limit_bytes,
-			    "write of zeros: %d", err);
-		m->nr_enospc++;
-		m->nr_failed_writes++;
+		check_failure(m, nr_refused, err);
 		take_over_zeroes(m, offset, bytes);
 		return;
 	}
@@ -360,6 +373,15 @@ static void op_housekeep(void *arg)
 	zstore_housekeep(m->store);
 }
 
+/* How much memory the system has: mostly enough. */
+static void op_refuse(void *arg)
+{
+	static const unsigned chances[] = {0, 0, 0, 20, 3, 1};
+	struct model *m = arg;
+
+	refuse_one_in(chances[model_rng_below(&m->rng, ARRAY_SIZE(chances))]);
+}
+
 static void op_verify(void *arg)
 {
 	struct model *m = arg;
@@ -441,6 +463,7 @@ static const struct model_op ops[] = {
 	{"housekeep", {100, 100, 100}, op_housekeep},
 	{"compare all", {1, 1, 1}, op_compare_all},
 	{"count all", {1, 1, 1}, op_count},
+	{"make memory scarce", {4, 4, 4}, op_refuse},
 	{"verify", {2, 2, 2}, op_verify},
 };
 
@@ -477,6 +500,7 @@ static void open_store(struct model *m, size_t round)
 	CHECK_MODEL(m, !err, "zcomp_parse: %d", err);
 	err = zcomp_ctx_create(&m->params.zcomp, ZSD_PAGE_BYTES, &m->zcomp);
 	CHECK_MODEL(m, !err, "zcomp_ctx_create: %d", err);
+	refuse_one_in(0);
 	err = zstore_create(&m->params, &m->store);
 	CHECK_MODEL(m, !err, "zstore_create: %d", err);
 	err = zstore_ctx_create(m->store, &m->ctx);
@@ -548,6 +572,7 @@ int main(void)
 		run_round(&m, i, m.run.nr_ops / ARRAY_SIZE(rounds), counts);
 	model_report_ops(&m.run, ops, counts, ARRAY_SIZE(ops));
 	model_report_fact(&m.run, "writes without room", m.nr_enospc);
+	model_report_fact(&m.run, "writes without memory", m.nr_without_memory);
 	model_report_fact(&m.run, "pages written before the room ended",
 			  m.nr_split);
 	model_report_fact(&m.run, "huge pages counted", m.nr_huge);

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * refuse - a system that has no memory when the test says so
+ *
+ * For programs that are linked with refuse_link (Makemodule.am): there
+ * mapping_commit() fails, with -ENOMEM and -ENOSPC in turn, as often as it is
+ * told to. A commit that is refused has changed nothing.
+ *
+ * Threads: from any.
+ */
+#ifndef ZSD_MODEL_REFUSE_H
+#define ZSD_MODEL_REFUSE_H
+
+#include <stdint.h>
+
+#include "base/mapping.h"
+
+/* Refuse one commit in @n, at random; 0: none, as it is at the start. */
+void refuse_one_in(unsigned n);
+
+/* Refuse the commit after the next @n, and no other. */
+void refuse_after(uint64_t n);
+
+/* Commits refused so far. */
+uint64_t refuse_count(void);
+
+/* The linker's names: what is called instead, and what would have been. */
+int __wrap_mapping_commit(const struct mapping *map, uint64_t offset,
+			  uint64_t bytes);
+int __real_mapping_commit(const struct mapping *map, uint64_t offset,
+			  uint64_t bytes);
+
+#endif
