@@ -13,6 +13,7 @@ typedef void raw_mode_fn(const char *socket_path, char **args);
 
 raw_mode_fn raw_beside;
 raw_mode_fn raw_deaf;
+raw_mode_fn raw_delay;
 raw_mode_fn raw_errors;
 raw_mode_fn raw_garbage;
 raw_mode_fn raw_hot;

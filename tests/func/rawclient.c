@@ -175,6 +175,7 @@ static const struct mode {
 	{"beside", "trim|zeroes", 1, raw_beside},
 	{"cat", "", 0, cat},
 	{"deaf", "", 0, raw_deaf},
+	{"delay", "trim|zeroes", 1, raw_delay},
 	{"errors", "", 0, raw_errors},
 	{"garbage", "SEED ROUNDS", 2, raw_garbage},
 	{"hold", "CONNECTIONS", 1, hold},
