@@ -2,14 +2,86 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "server/unix_socket.h"
+
+/* --- one at a time -------------------------------------------------------- */
+
+/*
+ * Two that start at once could each find the same file stale, and the slower
+ * one would remove what the other has put in its place. So whoever changes
+ * what stands at a path holds a lock meanwhile: on a file beside it, which is
+ * removed with the lock. Nobody waits for anything while holding it.
+ */
+#define LOCK_SUFFIX ".zsd-lock"
+
+struct path_lock {
+	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path) +
+		  sizeof(LOCK_SUFFIX)];
+	int fd;
+};
+
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/*
+ * Return: 0 once it is held; -ESTALE where the one that held it before has
+ * removed it, so that the next one locks another file.
+ */
+static int take_lock(const struct path_lock *lock)
+{
+	struct stat held, there;
+
+	if (fstat(lock->fd, &held) < 0)
+		return -errno;
+	/* Another's, left there to keep us waiting. */
+	if (held.st_uid != geteuid())
+		return -EPERM;
+	while (flock(lock->fd, LOCK_EX) < 0) {
+		if (errno != EINTR)
+			return -errno;
+	}
+	if (lstat(lock->path, &there) < 0)
+		return errno == ENOENT ? -ESTALE : -errno;
+	return is_same_file(&held, &there) ? 0 : -ESTALE;
+}
+
+static int path_lock(const char *path, struct path_lock *lock)
+{
+	int err;
+
+	(void)snprintf(lock->path, sizeof(lock->path), "%s" LOCK_SUFFIX, path);
+	do {
+		lock->fd = open(lock->path,
+				O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+				S_IRUSR | S_IWUSR);
+		if (lock->fd < 0)
+			return -errno;
+		err = take_lock(lock);
+		if (err)
+			close(lock->fd);
+	} while (err == -ESTALE);
+	return err;
+}
+
+static void path_unlock(const struct path_lock *lock)
+{
+	unlink(lock->path);
+	close(lock->fd);
+}
+
+/* --- listening ------------------------------------------------------------ */
 
 static int make_address(const char *path, struct sockaddr_un *addr)
 {
@@ -70,19 +142,26 @@ static int remember_file(const char *path, struct unix_file *file)
 	return 0;
 }
 
-int unix_listen(const char *path, struct unix_file *file, int *out)
+static void remove_file(const struct unix_file *file)
+{
+	struct stat st;
+
+	if (lstat(file->path, &st) == 0 && st.st_dev == file->dev &&
+	    st.st_ino == file->ino)
+		unlink(file->path);
+}
+
+/* The lock is held: until it listens, others would find it stale. */
+static int listen_locked(const struct sockaddr_un *addr, const char *path,
+			 struct unix_file *file, int *out)
 {
 	struct unix_file made = {0};
-	struct sockaddr_un addr;
 	int fd, err;
 
-	err = make_address(path, &addr);
-	if (err)
-		return err;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	err = bind_address(fd, &addr);
+	err = bind_address(fd, addr);
 	if (err)
 		goto err_close;
 	err = remember_file(path, &made);
@@ -97,20 +176,41 @@ int unix_listen(const char *path, struct unix_file *file, int *out)
 	return 0;
 
 err_remove:
-	unix_file_remove(&made);
+	remove_file(&made);
 err_close:
 	close(fd);
 	return err;
 }
 
+int unix_listen(const char *path, struct unix_file *file, int *out)
+{
+	struct sockaddr_un addr;
+	struct path_lock lock;
+	int err;
+
+	err = make_address(path, &addr);
+	if (err)
+		return err;
+	err = path_lock(path, &lock);
+	if (err)
+		return err;
+	err = listen_locked(&addr, path, file, out);
+	path_unlock(&lock);
+	return err;
+}
+
 void unix_file_remove(struct unix_file *file)
 {
-	struct stat st;
+	struct path_lock lock;
 
 	if (!file->path)
 		return;
-	if (lstat(file->path, &st) == 0 && st.st_dev == file->dev &&
-	    st.st_ino == file->ino)
-		unlink(file->path);
+	/* Without the lock it is safe but for one that starts just now. */
+	if (path_lock(file->path, &lock) == 0) {
+		remove_file(file);
+		path_unlock(&lock);
+	} else {
+		remove_file(file);
+	}
 	file->path = NULL;
 }

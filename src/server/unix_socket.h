@@ -4,7 +4,9 @@
  *
  * The file has mode 0600 from its first moment: who may open it may read and
  * write the disk. A file that an earlier process left behind is replaced; one
- * that somebody still listens on is not.
+ * that somebody still listens on is not. Of several that start at once one
+ * gets the path: while a file is put there or removed, PATH.zsd-lock is locked,
+ * and gone afterwards.
  */
 #ifndef ZSD_SERVER_UNIX_SOCKET_H
 #define ZSD_SERVER_UNIX_SOCKET_H
@@ -27,7 +29,8 @@ struct unix_file {
  * @out:  receives the socket, non-blocking and close-on-exec
  *
  * Return: 0, -EADDRINUSE where somebody answers there or it is no socket,
- * -ENAMETOOLONG, or what socket(2), bind(2) and listen(2) say.
+ * -ENAMETOOLONG, -EPERM where the lock's file is another user's, or what
+ * open(2), flock(2), socket(2), bind(2) and listen(2) say.
  */
 int unix_listen(const char *path, struct unix_file *file,
 		int *out) ZSD_MUST_CHECK;

@@ -47,6 +47,7 @@ pthread.h         lib/zsmalloc lib/zstore src/server
 fcntl.h           lib/base src/server
 sys/mman.h        lib/base/mapping.c src/server
 sys/types.h       lib src
+sys/file.h        src/server/unix_socket.c
 sys/stat.h        src/server
 sys/resource.h    src/server
 sys/ioctl.h       src/server

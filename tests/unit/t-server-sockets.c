@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/compiler.h"
@@ -138,7 +139,7 @@ static void make_folder(void)
 static void remove_folder(void)
 {
 	unlink(path);
-	rmdir(folder);
+	ck_assert_int_eq(rmdir(folder), 0); /* nothing else is left there */
 }
 
 static int connect_path(void)
@@ -246,6 +247,95 @@ START_TEST(a_path_must_fit_its_address)
 }
 END_TEST
 
+#define NR_RIVALS 6
+#define NR_RACES  100
+
+/* How one of many that start at once fared. */
+enum outcome {
+	LISTENS = 'l',
+	TURNED_AWAY = 't',
+	FAILED = 'f',
+};
+
+/* Starts when @start ends, says how it fared, stays until @stop ends. */
+static void run_rival(int start, int say, int stop)
+{
+	struct unix_file file;
+	char outcome, c;
+	int fd, err;
+
+	while (read(start, &c, 1) > 0)
+		;
+	err = unix_listen(path, &file, &fd);
+	outcome = !err ? LISTENS : err == -EADDRINUSE ? TURNED_AWAY : FAILED;
+	if (write(say, &outcome, 1) != 1)
+		_exit(1);
+	while (read(stop, &c, 1) > 0)
+		;
+	_exit(0); /* a socket that is left behind, for the next race */
+}
+
+/* Returns how many of the rivals got the path. */
+static unsigned race(void)
+{
+	int start[2], say[2], stop[2];
+	unsigned nr_listening = 0;
+	char outcome;
+
+	ck_assert_int_eq(pipe(start) | pipe(say) | pipe(stop), 0);
+	for (int i = 0; i < NR_RIVALS; i++) {
+		pid_t pid = fork();
+
+		ck_assert_int_ge(pid, 0);
+		if (pid == 0) {
+			close(start[1]);
+			close(stop[1]);
+			run_rival(start[0], say[1], stop[0]);
+		}
+	}
+	close(start[1]);
+	for (int i = 0; i < NR_RIVALS; i++) {
+		ck_assert_int_eq(read(say[0], &outcome, 1), 1);
+		ck_assert_int_ne(outcome, FAILED);
+		nr_listening += outcome == LISTENS;
+	}
+	ck_assert_int_eq(connect_path(), 0);
+	close(stop[1]);
+	for (int i = 0; i < NR_RIVALS; i++)
+		ck_assert_int_gt(wait(NULL), 0);
+	close(start[0]);
+	close(stop[0]);
+	close(say[0]);
+	close(say[1]);
+	return nr_listening;
+}
+
+START_TEST(of_many_that_start_at_once_one_gets_the_path)
+{
+	for (int i = 0; i < NR_RACES; i++)
+		ck_assert_uint_eq(race(), 1);
+}
+END_TEST
+
+START_TEST(a_lock_that_was_left_behind_is_no_hindrance)
+{
+	char lock_path[sizeof(path) + 16];
+	struct unix_file file;
+	FILE *f;
+	int fd;
+
+	ck_assert_int_gt(
+		snprintf(lock_path, sizeof(lock_path), "%s.zsd-lock", path), 0);
+	f = fopen(lock_path, "w");
+	ck_assert_ptr_nonnull(f);
+	fclose(f);
+	ck_assert_int_eq(unix_listen(path, &file, &fd), 0);
+	ck_assert_int_eq(connect_path(), 0);
+	unix_file_remove(&file);
+	close(fd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("server-sockets");
@@ -260,6 +350,7 @@ int main(void)
 	tcase_add_test(tcp, tcp_says_why_it_does_not_listen);
 	suite_add_tcase(suite, tcp);
 
+	tcase_set_timeout(local, 60); /* many processes, on a busy machine */
 	tcase_add_checked_fixture(local, make_folder, remove_folder);
 	tcase_add_test(local, a_unix_socket_is_its_owners_alone);
 	tcase_add_test(local, one_that_nobody_listens_on_is_replaced);
@@ -267,6 +358,8 @@ int main(void)
 	tcase_add_test(local, what_is_no_socket_is_left_alone);
 	tcase_add_test(local, the_file_of_another_is_not_removed);
 	tcase_add_test(local, a_path_must_fit_its_address);
+	tcase_add_test(local, of_many_that_start_at_once_one_gets_the_path);
+	tcase_add_test(local, a_lock_that_was_left_behind_is_no_hindrance);
 	suite_add_tcase(suite, local);
 	return suite_run(suite);
 }
