@@ -17,12 +17,21 @@
 #include "server/counters.h"
 #include "zstore/zstore.h"
 
+/*
+ * How long a client may keep us waiting, milliseconds: for a whole line while
+ * nothing of its is under way, or to take a reply. There are few places, so
+ * that sixteen that say nothing would keep zsctl out for ever. Whoever watches
+ * the server asks more often than this; a person at a socket can connect again.
+ */
+#define CONTROL_IDLE_MS 60000u
+
 struct control;
 
 struct control_params {
-	int listen_fd;		/* a listening Unix stream socket */
-	struct zstore *store;	/* outlives the control */
-	unsigned nr_threads;	/* worker threads, to be shown */
+	int listen_fd; /* a listening Unix stream socket */
+	struct zstore *store; /* outlives the control */
+	unsigned nr_threads; /* worker threads, to be shown */
+	unsigned idle_ms; /* CONTROL_IDLE_MS, but for tests */
 	/* Fill in the server's counters; called from the control's thread. */
 	void (*count)(void *arg, struct server_requests *requests,
 		      struct server_connections *connections);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/check.h"
 #include "server/control_internal.h"
 
 static void serve_next(struct control_client *client);
@@ -11,7 +12,7 @@ static void serve_next(struct control_client *client);
 /* Make the slot free again, once nothing refers to it. */
 static void release_slot(struct control_client *client)
 {
-	if (!client->closed || client->control->running == client)
+	if (client->nr_handles || client->control->running == client)
 		return;
 	ctl_request_fini(&client->request);
 	client->in_use = false;
@@ -21,7 +22,7 @@ static void on_closed(uv_handle_t *handle)
 {
 	struct control_client *client = handle->data;
 
-	client->closed = true;
+	client->nr_handles--;
 	release_slot(client);
 }
 
@@ -32,6 +33,20 @@ void control_client_close(struct control_client *client)
 	client->closing = true;
 	list_del(&client->waiting);
 	uv_close((uv_handle_t *)&client->pipe, on_closed);
+	uv_close((uv_handle_t *)&client->patience, on_closed);
+}
+
+static void on_patience_ends(uv_timer_t *timer)
+{
+	control_client_close(timer->data);
+}
+
+/* From now on it is the client's turn. */
+static void wait_for_client(struct control_client *client)
+{
+	const unsigned ms = client->control->env.params.idle_ms;
+
+	BUG_ON(uv_timer_start(&client->patience, on_patience_ends, ms, 0));
 }
 
 static void on_written(uv_write_t *write, int status)
@@ -40,7 +55,7 @@ static void on_written(uv_write_t *write, int status)
 
 	free(client->reply);
 	client->reply = NULL;
-	if (status < 0) {
+	if (status < 0 || client->closing) {
 		control_client_close(client);
 		return;
 	}
@@ -68,6 +83,7 @@ static void reply(struct control_client *client, json_t *result,
 	}
 	buf = uv_buf_init(client->reply, (unsigned)bytes);
 	client->write.data = client;
+	wait_for_client(client);
 	err = uv_write(&client->write, (uv_stream_t *)&client->pipe, &buf, 1,
 		       on_written);
 	if (err)
@@ -149,6 +165,7 @@ static void take_line(struct control_client *client, const char *line,
 	struct ctl_error error;
 	int err;
 
+	uv_timer_stop(&client->patience);
 	err = ctl_request_parse(line, bytes, request, &error);
 	if (err)
 		goto refuse;
@@ -233,6 +250,7 @@ static void serve_next(struct control_client *client)
 
 	if (take_next(client))
 		return;
+	wait_for_client(client);
 	if (uv_read_start(stream, on_alloc, on_read))
 		control_client_close(client);
 }
@@ -243,11 +261,13 @@ void control_client_open(struct control_client *client)
 
 	client->in_use = true;
 	client->closing = false;
-	client->closed = false;
+	client->nr_handles = 2;
 	list_init(&client->waiting);
 	ctl_lines_reset(&client->lines);
 	uv_pipe_init(&control->loop, &client->pipe, 0);
 	client->pipe.data = client;
+	uv_timer_init(&control->loop, &client->patience); /* cannot fail */
+	client->patience.data = client;
 	if (uv_accept((uv_stream_t *)&control->listener,
 		      (uv_stream_t *)&client->pipe))
 		control_client_close(client);

@@ -9,8 +9,10 @@
  * A client has one command under way at most. From the moment that a line is
  * taken until its reply is written nothing is read from it, so it holds one
  * buffer of input and one reply, and one that does not read its replies waits
- * for itself alone. Long commands of all clients run one after the other: they
- * take one core from the workers at most.
+ * for itself alone. While it is the client's turn, to send a line or to take
+ * the reply, its patience timer runs, and closes it in the end: pieces of a
+ * line do not start it anew. Long commands of all clients run one after the
+ * other: they take one core from the workers at most.
  */
 #ifndef ZSD_SERVER_CONTROL_INTERNAL_H
 #define ZSD_SERVER_CONTROL_INTERNAL_H
@@ -29,9 +31,10 @@
 struct control_client {
 	struct control *control;
 	uv_pipe_t pipe;
+	uv_timer_t patience; /* runs while the client keeps us waiting */
 	bool in_use;
 	bool closing; /* uv_close() was called */
-	bool closed; /* and is done */
+	unsigned nr_handles; /* that are open, or still being closed */
 	struct ctl_lines lines;
 
 	struct ctl_request request; /* under way */

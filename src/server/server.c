@@ -197,6 +197,7 @@ static int start_control(struct server *s)
 		.listen_fd = listener_take_control(&s->listeners),
 		.store = s->store,
 		.nr_threads = s->nr_workers,
+		.idle_ms = CONTROL_IDLE_MS,
 		.count = count,
 		.count_arg = s,
 	};

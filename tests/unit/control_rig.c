@@ -183,10 +183,11 @@ static int listen_at(const struct sockaddr_un *address)
 	return fd;
 }
 
-void rig_start(void)
+static void start(unsigned idle_ms)
 {
 	struct control_params params = {
 		.nr_threads = 4,
+		.idle_ms = idle_ms,
 		.count = count,
 		.count_arg = &rig,
 	};
@@ -201,6 +202,16 @@ void rig_start(void)
 		       "%s/control", rig.folder);
 	params.listen_fd = listen_at(&rig.address);
 	ck_assert_int_eq(control_start(&params, &rig.control), 0);
+}
+
+void rig_start(void)
+{
+	start(10 * RIG_PATIENCE_S * 1000); /* no test waits for it */
+}
+
+void rig_start_impatient(void)
+{
+	start(RIG_IDLE_MS);
 }
 
 void rig_stop(void)

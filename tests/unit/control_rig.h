@@ -35,6 +35,10 @@ unsigned rig_counter(const char *name);
 void rig_start(void);
 void rig_stop(void);
 
+/* Start one that waits for its clients RIG_IDLE_MS only. */
+#define RIG_IDLE_MS 1000u
+void rig_start_impatient(void);
+
 struct rig_store *rig_store(void);
 
 /* Keep compactions from ending, and let them. */

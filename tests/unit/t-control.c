@@ -9,9 +9,11 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "control_rig.h"
@@ -473,6 +475,102 @@ START_TEST(client_that_does_not_read_delays_nobody)
 }
 END_TEST
 
+/* --- patience ------------------------------------------------------------- */
+
+static void expect_closed(int fd)
+{
+	char byte;
+
+	ck_assert_int_eq(recv(fd, &byte, 1, 0), 0);
+	close(fd);
+}
+
+/* So long that the patience with whoever came before is at its end. */
+static void wait_idle(void)
+{
+	expect_closed(rig_connect());
+}
+
+START_TEST(silent_client_is_closed)
+{
+	int fds[MAX_CLIENTS];
+
+	connect_all(fds);
+	for (int i = 0; i < MAX_CLIENTS; i++)
+		expect_closed(fds[i]);
+	/* And there is room again. */
+	while (is_refused())
+		;
+}
+END_TEST
+
+START_TEST(half_a_line_buys_no_time)
+{
+	const struct timespec pause = {.tv_nsec = 10000000}; /* 10 ms */
+	int fd = rig_connect();
+
+	while (send(fd, " ", 1, MSG_NOSIGNAL) == 1)
+		nanosleep(&pause, NULL);
+	close(fd);
+}
+END_TEST
+
+START_TEST(reply_that_is_not_taken_is_given_up)
+{
+	static const char stats[] = "{\"id\":1,\"command\":\"stats\"}\n";
+	struct pollfd hung_up = {.fd = rig_connect()};
+
+	ck_assert_int_eq(fcntl(hung_up.fd, F_SETFL, O_NONBLOCK), 0);
+	while (send(hung_up.fd, stats, strlen(stats), MSG_NOSIGNAL) > 0)
+		;
+	ck_assert_int_eq(poll(&hung_up, 1, RIG_PATIENCE_S * 1000), 1);
+	ck_assert_int_ne(hung_up.revents & POLLHUP, 0);
+	close(hung_up.fd);
+}
+END_TEST
+
+/* The server's own time is not the client's. */
+START_TEST(long_command_is_waited_for)
+{
+	static const char compact[] = "{\"id\":1,\"command\":\"compact\"}\n";
+	int fds[2] = {rig_connect(), rig_connect()};
+	json_t *reply;
+
+	rig_hold_compact();
+	for (int i = 0; i < 2; i++)
+		rig_send(fds[i], compact, strlen(compact));
+	rig_await_compact(1);
+	wait_idle();
+	rig_release_compact();
+	for (int i = 0; i < 2; i++) {
+		reply = rig_reply(fds[i]);
+		rig_result(reply, 1);
+		json_decref(reply);
+		close(fds[i]);
+	}
+}
+END_TEST
+
+/* One that asks all the time may stay for as long as it likes. */
+START_TEST(busy_client_is_kept)
+{
+	int silent = rig_connect(), busy = rig_connect();
+	struct pollfd closed = {.fd = silent, .events = POLLIN};
+	json_t *reply;
+
+	do {
+		reply = rig_ask(busy, "{\"id\":1,\"command\":\"version\"}");
+		rig_result(reply, 1);
+		json_decref(reply);
+	} while (poll(&closed, 1, 0) == 0);
+	reply = rig_ask(busy, "{\"id\":2,\"command\":\"version\"}");
+	rig_result(reply, 2);
+	json_decref(reply);
+	close(busy);
+	expect_closed(silent);
+}
+END_TEST
+
 /* --- the thread's own life ------------------------------------------------ */
 
 static void *stop_rig(void *unused)
@@ -562,6 +660,16 @@ static Suite *control_suite(void)
 	tcase_add_test(tcase, slot_of_a_client_that_left_is_free);
 	tcase_add_test(tcase, slot_of_a_client_that_left_is_clean);
 	tcase_add_test(tcase, client_that_does_not_read_delays_nobody);
+	suite_add_tcase(suite, tcase);
+
+	tcase = tcase_create("patience");
+	tcase_add_checked_fixture(tcase, rig_start_impatient, rig_stop);
+	tcase_set_timeout(tcase, 2 * RIG_PATIENCE_S);
+	tcase_add_test(tcase, silent_client_is_closed);
+	tcase_add_test(tcase, half_a_line_buys_no_time);
+	tcase_add_test(tcase, reply_that_is_not_taken_is_given_up);
+	tcase_add_test(tcase, long_command_is_waited_for);
+	tcase_add_test(tcase, busy_client_is_kept);
 	suite_add_tcase(suite, tcase);
 
 	tcase = tcase_create("life");
