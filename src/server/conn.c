@@ -24,6 +24,10 @@
 
 #define BUFFERS_BYTES (CONN_RX_BYTES + CONN_TX_BYTES)
 
+/* The mapping is made of whole pages. */
+_Static_assert(BUFFERS_BYTES + ZSD_PAGE_BYTES + sizeof(struct conn) <=
+		       CONN_MAX_BYTES,
+	       "a connection takes no more memory than it is said to");
 _Static_assert(CONN_RX_BYTES >= NBD_HANDSHAKE_IN_BYTES,
 	       "an option fits the receive buffer");
 _Static_assert(CONN_TX_BYTES - CONN_BACKLOG_BYTES >= NBD_HANDSHAKE_OUT_BYTES,

@@ -64,6 +64,9 @@
  */
 #define CONN_LINGER_MS 5000u
 
+/* Most memory that a connection takes, bytes: zsd(8) says so. */
+#define CONN_MAX_BYTES (640u << 10)
+
 struct conn;
 struct worker;
 

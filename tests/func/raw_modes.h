@@ -12,6 +12,7 @@
 typedef void raw_mode_fn(const char *socket_path, char **args);
 
 raw_mode_fn raw_beside;
+raw_mode_fn raw_crowd;
 raw_mode_fn raw_deaf;
 raw_mode_fn raw_delay;
 raw_mode_fn raw_errors;

@@ -174,6 +174,7 @@ static const struct mode {
 } modes[] = {
 	{"beside", "trim|zeroes", 1, raw_beside},
 	{"cat", "", 0, cat},
+	{"crowd", "MEMBERS", 1, raw_crowd},
 	{"deaf", "", 0, raw_deaf},
 	{"delay", "trim|zeroes", 1, raw_delay},
 	{"errors", "", 0, raw_errors},
