@@ -45,11 +45,17 @@ void mapping_destroy(struct mapping *map)
 	close(map->fd);
 }
 
-static int range_fallocate(const struct mapping *map, int mode, uint64_t offset,
-			   uint64_t bytes)
+static void check_range(const struct mapping *map, uint64_t offset,
+			uint64_t bytes)
 {
 	CHECK(offset % ZSD_PAGE_BYTES == 0 && bytes % ZSD_PAGE_BYTES == 0);
 	CHECK(bytes && offset + bytes <= map->bytes);
+}
+
+static int range_fallocate(const struct mapping *map, int mode, uint64_t offset,
+			   uint64_t bytes)
+{
+	check_range(map, offset, bytes);
 	while (fallocate(map->fd, mode, (off_t)offset, (off_t)bytes) < 0) {
 		if (errno != EINTR)
 			return -errno;
@@ -57,19 +63,35 @@ static int range_fallocate(const struct mapping *map, int mode, uint64_t offset,
 	return 0;
 }
 
+/* For a kernel before 5.14. */
+static int commit_and_touch(const struct mapping *map, uint64_t offset,
+			    uint64_t bytes)
+{
+	const volatile unsigned char *p = map->base + offset;
+	int err = range_fallocate(map, 0, offset, bytes);
+
+	for (uint64_t at = 0; !err && at < bytes; at += ZSD_PAGE_BYTES)
+		(void)p[at];
+	return err;
+}
+
 int mapping_commit(const struct mapping *map, uint64_t offset, uint64_t bytes)
 {
-	unsigned char *p = map->base + offset;
 	int err;
 
-	err = range_fallocate(map, 0, offset, bytes);
-	if (err)
-		return err;
-	if (madvise(p, bytes, MADV_POPULATE_WRITE) == 0)
-		return 0;
-	/* An older kernel: the memory is there, map it by touching it. */
-	for (uint64_t at = 0; at < bytes; at += ZSD_PAGE_BYTES)
-		(void)*(volatile unsigned char *)(p + at);
+	check_range(map, offset, bytes);
+	/*
+	 * Not by fallocate(2), if it can be helped: that holds the memfd's lock
+	 * while the kernel looks for memory, so that one thread waits for the
+	 * memory of another.
+	 */
+	while (madvise(map->base + offset, bytes, MADV_POPULATE_WRITE) < 0) {
+		if (errno == EINVAL)
+			return commit_and_touch(map, offset, bytes);
+		err = errno == EFAULT ? -ENOMEM : -errno;
+		if (err != -EINTR && err != -EAGAIN)
+			return err;
+	}
 	return 0;
 }
 

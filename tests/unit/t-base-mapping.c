@@ -187,13 +187,16 @@ START_TEST(what_the_kernel_refuses_is_an_error)
 			 (int)sizeof(path));
 	read_only.fd = open(path, O_RDONLY | O_CLOEXEC);
 	ck_assert_int_ge(read_only.fd, 0);
+	read_only.base = mmap(NULL, MAP_BYTES, PROT_READ, MAP_SHARED,
+			      read_only.fd, 0);
+	ck_assert_ptr_ne(read_only.base, MAP_FAILED);
 	ck_assert_int_eq(mapping_commit(&map, 0, page(4)), 0);
 	memset(map.base, 0x33, page(4));
 	ck_assert_int_eq(mapping_commit(&read_only, page(4), page(4)), -EBADF);
 	ck_assert_int_eq(mapping_release(&read_only, 0, page(4)), -EBADF);
 	ck_assert_uint_eq(bytes_held(), page(4));
 	ck_assert_uint_eq(map.base[0], 0x33);
-	close(read_only.fd);
+	mapping_destroy(&read_only);
 }
 END_TEST
 
