@@ -6,6 +6,7 @@
 #define ZSD_BASE_SPIN_H
 
 #include <sched.h>
+#include <unistd.h>
 
 #include "base/compiler.h"
 
@@ -15,13 +16,26 @@
  */
 #define SPIN_BEFORE_YIELD 64u
 
+/*
+ * And before giving it away for good: one that runs in real time and yields
+ * has it back at once, so that a holder of lower priority would never run.
+ */
+#define SPIN_BEFORE_SLEEP 128u
+
+/* How long then, us: a few times what a holder that runs needs. */
+#define SPIN_SLEEP_US 20
+
 /* One round of waiting. @spins: the caller's, 0 before the first round. */
 static inline void spin_wait(unsigned *spins)
 {
-	if (++*spins < SPIN_BEFORE_YIELD)
+	if (*spins < SPIN_BEFORE_SLEEP)
+		++*spins;
+	if (*spins < SPIN_BEFORE_YIELD)
 		cpu_relax();
-	else
+	else if (*spins < SPIN_BEFORE_SLEEP)
 		sched_yield();
+	else
+		(void)usleep(SPIN_SLEEP_US);
 }
 
 #endif
