@@ -52,6 +52,7 @@ void zs_arena_init(struct zs_arena *arena, const struct zs_pool_params *params,
 		.released_head = ZS_PAGE_NONE,
 		.reserve_pages = params->reserve_pages,
 		.wake = params->wake,
+		.starve = params->starve,
 		.wake_arg = params->wake_arg,
 	};
 	pthread_mutex_init(&arena->lock, NULL);
@@ -197,25 +198,31 @@ batch_apply(struct zs_arena *arena, struct batch *batch,
 	return done;
 }
 
-/* Make sure that there is a page without memory that has a descriptor. */
+/*
+ * Make sure that there is a page without memory that has a descriptor. Drops
+ * the lock meanwhile: others may take free pages while the kernel looks for
+ * memory. Two may commit the same descriptors, which is as good as one.
+ */
 static int describe(struct zs_arena *arena)
 {
 	uint64_t bytes = DESCRIBE_PAGES * sizeof(struct zs_page);
+	uint64_t described = arena->nr_described;
 	int err;
 
-	if (arena->released_head != ZS_PAGE_NONE ||
-	    arena->nr_top < arena->nr_described)
+	if (arena->released_head != ZS_PAGE_NONE || arena->nr_top < described)
 		return 0;
 	if (arena->nr_top >= arena->nr_pages ||
 	    (arena->limit_bytes &&
 	     resident_bytes(arena) + bytes > arena->limit_bytes))
 		return -ENOSPC;
+	pthread_mutex_unlock(&arena->lock);
 	err = mapping_commit(
 		arena->map,
 		(uint64_t)((unsigned char *)arena->pages - arena->map->base) +
-			arena->nr_described * sizeof(struct zs_page),
+			described * sizeof(struct zs_page),
 		bytes);
-	if (err)
+	pthread_mutex_lock(&arena->lock);
+	if (err || arena->nr_described != described)
 		return err;
 	arena->nr_described += DESCRIBE_PAGES;
 	arena->metadata_bytes += bytes;
@@ -237,7 +244,10 @@ static void gather(struct zs_arena *arena, uint64_t want, struct batch *batch)
 		batch->pages[batch->n++] = (uint32_t)arena->nr_top++;
 }
 
-/* Commit up to @want pages to the reserve. Drops the lock meanwhile. */
+/*
+ * Commit up to @want pages to the reserve. Drops the lock meanwhile.
+ * Return: 0 where it got some, or why not.
+ */
 static int grow(struct zs_arena *arena, uint64_t want)
 {
 	struct batch batch;
@@ -262,13 +272,28 @@ static int grow(struct zs_arena *arena, uint64_t want)
 	return done ? 0 : err;
 }
 
+/* Have somebody else grow. Drops the lock meanwhile. */
+static int starve(struct zs_arena *arena)
+{
+	int err;
+
+	pthread_mutex_unlock(&arena->lock);
+	err = arena->starve(arena->wake_arg);
+	pthread_mutex_lock(&arena->lock);
+	return err;
+}
+
 /*
  * Grow; or, where the limit leaves room for no more but other threads are about
  * to bring or take some, let them.
  */
 static int grow_or_wait(struct zs_arena *arena)
 {
-	int err = grow(arena, BATCH_PAGES);
+	int err;
+
+	if (arena->starve)
+		return starve(arena);
+	err = grow(arena, BATCH_PAGES);
 
 	if (err != -ENOSPC || !arena->nr_moving)
 		return err;
@@ -380,7 +405,7 @@ void zs_arena_uncharge(struct zs_arena *arena, uint64_t bytes, bool own)
 	pthread_mutex_unlock(&arena->lock);
 }
 
-bool zs_arena_housekeep(struct zs_arena *arena)
+bool zs_arena_housekeep(struct zs_arena *arena, uint64_t max_pages)
 {
 	bool more = false;
 
@@ -389,8 +414,11 @@ bool zs_arena_housekeep(struct zs_arena *arena)
 	if (arena->nr_free < arena->reserve_pages) {
 		uint64_t missing = arena->reserve_pages - arena->nr_free;
 
-		more = grow(arena, missing) == 0 &&
-		       arena->nr_free < arena->reserve_pages;
+		if (max_pages)
+			more = grow(arena, min_u64(missing, max_pages)) == 0 &&
+			       arena->nr_free < arena->reserve_pages;
+		else
+			more = room_pages(arena);
 	} else if (has_surplus(arena)) {
 		more = release(arena, BATCH_PAGES) && has_surplus(arena);
 	}

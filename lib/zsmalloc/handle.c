@@ -107,16 +107,14 @@ static int commit_tables(const struct zs_handles *handles,
 	return err;
 }
 
-/* Make sure that the next fresh entries have memory. Under the lock. */
-static int commit_fresh(struct zs_pool *pool)
+/* Put memory behind the next entries. Under the lock. */
+static int commit_more(struct zs_pool *pool)
 {
 	struct zs_handles *handles = &pool->handles;
 	uint64_t bytes = ENTRIES_BYTES + (handles->tags ? TAGS_BYTES : 0);
 	int err;
 
-	if (handles->nr_fresh < handles->nr_committed)
-		return 0;
-	if (handles->nr_fresh >= handles->nr_max)
+	if (handles->nr_committed >= handles->nr_max)
 		return -ENOSPC;
 	err = zs_arena_charge(&pool->arena, bytes, true);
 	if (err)
@@ -128,6 +126,18 @@ static int commit_fresh(struct zs_pool *pool)
 	}
 	handles->nr_committed += COMMIT_ENTRIES;
 	return 0;
+}
+
+int zs_pool_populate_handles(struct zs_pool *pool)
+{
+	struct zs_handles *handles = &pool->handles;
+	int err = 0;
+
+	pthread_mutex_lock(&handles->lock);
+	while (handles->nr_committed < handles->nr_max && !err)
+		err = commit_more(pool);
+	pthread_mutex_unlock(&handles->lock);
+	return err;
 }
 
 /* Move a batch from the table to the class's empty stash. */
@@ -143,7 +153,8 @@ static int stash_fill(struct zs_pool *pool, struct zs_class *class)
 		if (handles->free != ZS_HANDLE_NONE) {
 			handle = chain_pop(handles, &handles->free);
 		} else {
-			err = commit_fresh(pool);
+			if (handles->nr_fresh >= handles->nr_committed)
+				err = commit_more(pool);
 			if (err)
 				break;
 			handle = (zs_handle)handles->nr_fresh++;

@@ -77,7 +77,7 @@ int zs_pool_create(const struct zs_pool_params *params, struct mapping *map,
 	zs_handles_init(&pool->handles, params, map, offset);
 	zs_arena_init(&pool->arena, params, map,
 		      offset + zs_handles_bytes(params));
-	while (zs_arena_housekeep(&pool->arena))
+	while (zs_arena_housekeep(&pool->arena, UINT64_MAX))
 		;
 	if (pool->arena.nr_free < params->reserve_pages) {
 		zs_pool_destroy(pool);
@@ -117,7 +117,12 @@ void zs_pool_uncharge(struct zs_pool *pool, uint64_t bytes)
 
 bool zs_pool_housekeep(struct zs_pool *pool)
 {
-	return zs_arena_housekeep(&pool->arena);
+	return zs_arena_housekeep(&pool->arena, UINT64_MAX);
+}
+
+bool zs_pool_housekeep_within(struct zs_pool *pool, uint64_t max_pages)
+{
+	return zs_arena_housekeep(&pool->arena, max_pages);
 }
 
 uint64_t zs_pool_shrink(struct zs_pool *pool)

@@ -19,7 +19,8 @@
  *   zs_handles.lock             the handles that no class has stashed
  *   zs_arena.lock               free pages, and all accounting of memory
  * No two class locks are ever held together. No lock is held over a system
- * call, but for committing descriptors and handles (once in megabytes).
+ * call, but for committing handles (once in megabytes; never after
+ * zs_pool_populate_handles()).
  *
  * Who may touch what: a page's descriptor and the headers of its objects
  * belong to the holder of its class's lock, or of the arena's while the page
@@ -176,6 +177,7 @@ struct zs_arena {
 	uint64_t direct_grows;
 	bool wake_pending; /* wake() was called, housekeep() not yet */
 	void (*wake)(void *arg);
+	int (*starve)(void *arg); /* NULL: whoever finds none free grows */
 	void *wake_arg;
 };
 
@@ -246,8 +248,11 @@ int zs_arena_charge(struct zs_arena *arena, uint64_t bytes,
 
 void zs_arena_uncharge(struct zs_arena *arena, uint64_t bytes, bool own);
 
-/* One bounded step towards the reserve. Return: true while there is more. */
-bool zs_arena_housekeep(struct zs_arena *arena);
+/*
+ * One bounded step towards the reserve, of at most @max_pages more.
+ * Return: true while there is more to do.
+ */
+bool zs_arena_housekeep(struct zs_arena *arena, uint64_t max_pages);
 uint64_t zs_arena_shrink(struct zs_arena *arena);
 
 static inline unsigned char *zs_page_address(const struct zs_arena *arena,

@@ -132,7 +132,16 @@ struct zs_pool_params {
 	 * it must not call the pool nor block. NULL: nobody is told.
 	 */
 	void (*wake)(void *arg);
-	void *wake_arg;
+	/*
+	 * Called where an allocation finds the reserve empty, instead of
+	 * growing the arena on that thread: where the kernel swaps on what we
+	 * store, a thread that it waits for must not ask it for memory. Without
+	 * locks of the pool; may block until another thread housekept.
+	 * Return: 0 to look again, or -errno for the allocation to fail with.
+	 * NULL: the thread grows the arena itself.
+	 */
+	int (*starve)(void *arg);
+	void *wake_arg; /* for both */
 };
 
 /**
@@ -158,6 +167,14 @@ uint64_t zs_pool_image_bytes(const struct zs_pool_params *params);
 int zs_pool_create(const struct zs_pool_params *params, struct mapping *map,
 		   uint64_t offset, struct zs_pool **out) ZSD_MUST_CHECK;
 void zs_pool_destroy(struct zs_pool *pool);
+
+/**
+ * zs_pool_populate_handles() - put memory behind the whole handle table now
+ *
+ * So that no allocation waits for memory of the table later: 8 B a handle.
+ * Return: 0, -ENOSPC where the limit has no room for it, -ENOMEM.
+ */
+int zs_pool_populate_handles(struct zs_pool *pool) ZSD_MUST_CHECK;
 
 /**
  * zs_pool_set_limit() - bound the memory that the pool may use
@@ -309,6 +326,13 @@ bool zs_compact_slice(struct zs_pool *pool, struct zs_compact_cursor *cursor,
  * or the limit gives no more (the next allocation wakes it again).
  */
 bool zs_pool_housekeep(struct zs_pool *pool);
+
+/**
+ * zs_pool_housekeep_within() - the same, committing no more than @max_pages
+ *
+ * With 0 it only shrinks; it returns true then where it would have refilled.
+ */
+bool zs_pool_housekeep_within(struct zs_pool *pool, uint64_t max_pages);
 
 /**
  * zs_pool_shrink() - hand all free pages beyond the reserve back at once

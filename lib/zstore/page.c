@@ -275,6 +275,15 @@ out:
 	return err;
 }
 
+int zstore_populate(struct zstore *store)
+{
+	int err = 0;
+
+	for (uint64_t i = 0; i < store->nr_slots && !err; i += SLOTS_PER_GROUP)
+		err = commit_group(store, i);
+	return err ? err : zs_pool_populate_handles(store->pool);
+}
+
 static int ensure_slot(struct zstore *store, uint64_t index)
 {
 	return likely(slot_exists(store, index)) ? 0

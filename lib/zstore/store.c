@@ -54,6 +54,7 @@ static struct zs_pool_params pool_params(const struct zstore *store)
 		.reserve_pages = min_u64(reserve / ZSD_PAGE_BYTES, nr_pages),
 		.has_tags = params->checksum,
 		.wake = params->wake,
+		.starve = params->starve,
 		.wake_arg = params->wake_arg,
 	};
 }
@@ -222,4 +223,17 @@ void zstore_compact(struct zstore *store, uint64_t *freed_pages)
 bool zstore_housekeep(struct zstore *store)
 {
 	return zs_pool_housekeep(store->pool);
+}
+
+bool zstore_housekeep_within(struct zstore *store, uint64_t max_pages)
+{
+	return zs_pool_housekeep_within(store->pool, max_pages);
+}
+
+uint64_t zstore_reserve_pages(struct zstore *store)
+{
+	struct zs_pool_stats stats;
+
+	zs_pool_stats(store->pool, &stats);
+	return stats.pages_reserve;
 }

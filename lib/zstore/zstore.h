@@ -68,6 +68,7 @@ struct zstore_params {
 	struct zcomp_params zcomp; /* how pages are compressed */
 	bool checksum; /* keep one of each object, and compare it at reads */
 	void (*wake)(void *arg); /* see struct zs_pool_params */
+	int (*starve)(void *arg); /* the same */
 	void *wake_arg;
 	/*
 	 * Called whenever page @index of the disk is found damaged; from any
@@ -90,6 +91,16 @@ struct zstore_params {
 int zstore_create(const struct zstore_params *params,
 		  struct zstore **out) ZSD_MUST_CHECK;
 void zstore_destroy(struct zstore *store);
+
+/**
+ * zstore_populate() - put memory behind all slots and handles now
+ *
+ * Where the kernel swaps on us, a write that waited for their memory could wait
+ * for itself. 16 B a page of the disk; without this call they get memory as
+ * they are needed.
+ * Return: 0, -ENOSPC where mem_limit has no room for it, -ENOMEM.
+ */
+int zstore_populate(struct zstore *store) ZSD_MUST_CHECK;
 
 /**
  * zstore_ctx_create() - what one thread needs to work with the store
@@ -205,6 +216,12 @@ void zstore_compact(struct zstore *store, uint64_t *freed_pages);
 
 /* zstore_housekeep() - see zs_pool_housekeep() */
 bool zstore_housekeep(struct zstore *store);
+
+/* zstore_housekeep_within() - see zs_pool_housekeep_within() */
+bool zstore_housekeep_within(struct zstore *store, uint64_t max_pages);
+
+/* Free pages that the next writes find ready. Cost: a lock. */
+uint64_t zstore_reserve_pages(struct zstore *store);
 
 struct zstore_verify_report {
 	uint64_t pages_checked; /* stored pages that read as they should */

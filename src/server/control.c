@@ -115,6 +115,8 @@ static void control_run(void *arg)
 	struct control *control = arg;
 	sigset_t set;
 
+	residence_join(control->env.params.residence, "control", false);
+
 	/* A client that hangs up is an error code. */
 	sigemptyset(&set);
 	sigaddset(&set, SIGPIPE);

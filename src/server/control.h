@@ -15,6 +15,8 @@
 
 #include "base/compiler.h"
 #include "server/counters.h"
+#include "server/housekeeper.h"
+#include "server/residence.h"
 #include "zstore/zstore.h"
 
 /*
@@ -30,6 +32,8 @@ struct control;
 struct control_params {
 	int listen_fd; /* a listening Unix stream socket */
 	struct zstore *store; /* outlives the control */
+	struct residence *residence; /* to join and to tell of; outlives it */
+	struct housekeeper *keeper; /* to tell of; outlives it */
 	unsigned nr_threads; /* worker threads, to be shown */
 	unsigned idle_ms; /* CONTROL_IDLE_MS, but for tests */
 	/* Fill in the server's counters; called from the control's thread. */

@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "server/control_commands.h"
+#include "server/safety.h"
 
 /*
  * NAME_document(): an object with each field of a struct that a list of
@@ -117,7 +118,7 @@ static json_t *whole_stats(const struct control_env *env)
 
 	zstore_stats(env->params.store, &stats);
 	env->params.count(env->params.count_arg, &requests, &connections);
-	return json_pack("{ss si si sI so so so so so so}", "version",
+	return json_pack("{ss si si sI so so so so so so so}", "version",
 			 PACKAGE_VERSION, "protocol", CTL_PROTOCOL, "pid",
 			 (int)getpid(), "uptime_seconds",
 			 (json_int_t)(uptime_ns / 1000000000), "disk",
@@ -126,7 +127,10 @@ static json_t *whole_stats(const struct control_env *env)
 			 io_stat_document(&stats), "memory",
 			 memory_document(&stats), "connections",
 			 connections_document(&connections), "requests",
-			 requests_document(&requests));
+			 requests_document(&requests), "safety",
+			 safety_document(env->params.residence,
+					 env->params.keeper,
+					 env->params.store));
 }
 
 /* The columns that add up: X(field of struct zs_class_stats). */

@@ -23,6 +23,7 @@
 #include "server/listener.h"
 #include "server/log.h"
 #include "server/pid_file.h"
+#include "server/residence.h"
 #include "server/sd.h"
 #include "server/server.h"
 #include "server/tcp_socket.h"
@@ -46,6 +47,9 @@
 #define FDS_FIXED    64u
 #define FDS_A_WORKER 8u
 
+/* Besides the workers: main, housekeeper and control. */
+#define THREADS_FIXED 3u
+
 _Static_assert(SERVER_MAX_NAME_BYTES <= NBD_MAX_STRING_BYTES,
 	       "the protocol can carry the name");
 
@@ -56,6 +60,7 @@ struct server {
 	const struct server_params *params;
 	struct nbd_export export;
 	struct listeners listeners;
+	struct residence *residence;
 	struct housekeeper *keeper;
 	struct zstore *store;
 	struct worker *workers[SERVER_MAX_THREADS];
@@ -154,16 +159,24 @@ static int start_store(struct server *s)
 	struct zstore_params params = s->params->store;
 	int err;
 
-	err = housekeeper_create(&s->keeper);
+	err = housekeeper_create(s->residence, &s->keeper);
 	if (err)
 		return complain("cannot make the housekeeper", err);
 	params.wake = housekeeper_wake;
 	params.wake_arg = s->keeper;
 	params.damaged = housekeeper_damaged;
 	params.damaged_arg = s->keeper;
+	if (s->params->swap != SWAP_OFF)
+		params.starve = housekeeper_starve;
 	err = zstore_create(&params, &s->store);
 	if (err)
 		return complain("cannot make the store", err);
+	if (s->params->swap != SWAP_OFF) {
+		err = zstore_populate(s->store);
+		if (err)
+			return complain("no memory for slots and handles", err);
+	}
+	residence_settle(s->residence);
 	err = housekeeper_start(s->keeper, s->store);
 	if (err)
 		return complain("cannot start the housekeeper", err);
@@ -174,6 +187,7 @@ static int start_workers(struct server *s)
 {
 	const struct worker_params params = {
 		.store = s->store,
+		.residence = s->residence,
 		.export = &s->export,
 		.handshake_timeout_s = s->params->handshake_timeout_s,
 		.verbose = s->params->verbose,
@@ -196,6 +210,8 @@ static int start_control(struct server *s)
 	const struct control_params params = {
 		.listen_fd = listener_take_control(&s->listeners),
 		.store = s->store,
+		.residence = s->residence,
+		.keeper = s->keeper,
 		.nr_threads = s->nr_workers,
 		.idle_ms = CONTROL_IDLE_MS,
 		.count = count,
@@ -297,10 +313,35 @@ static int write_pid_file(struct server *s)
 	return 0;
 }
 
+/* Before anything else: what comes later is to be covered by it. */
+static int start_residence(struct server *s)
+{
+	int err = residence_begin(s->params->swap,
+				  s->params->nr_threads + THREADS_FIXED,
+				  &s->residence);
+
+	if (err)
+		return complain("cannot start", err);
+	residence_join(s->residence, "main", false);
+	return 0;
+}
+
+/* When all threads run: whether they are as swapping asks. */
+static int check_residence(struct server *s)
+{
+	unsigned nr = s->nr_workers + THREADS_FIXED - (s->control ? 0 : 1);
+	int err = residence_check(s->residence, nr);
+
+	return err ? complain("cannot serve swap", err) : 0;
+}
+
 static int start(struct server *s)
 {
 	int err;
 
+	err = start_residence(s);
+	if (err)
+		return err;
 	raise_fd_limit(s->params);
 	err = listener_open(s->params, &s->listeners);
 	if (err)
@@ -315,6 +356,9 @@ static int start(struct server *s)
 	if (err)
 		return err;
 	err = start_loop(s);
+	if (err)
+		return err;
+	err = check_residence(s);
 	if (err)
 		return err;
 	return write_pid_file(s);
@@ -358,6 +402,7 @@ static void stop(struct server *s)
 	BUG_ON(uv_loop_close(&s->loop));
 	housekeeper_destroy(s->keeper);
 	zstore_destroy(s->store);
+	residence_end(s->residence);
 	if (s->pid_file)
 		pid_file_remove(s->pid_file);
 }

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 
 #include "base/compiler.h"
+#include "server/residence.h"
 #include "zstore/zstore.h"
 
 /* Bounds on what a command line may ask for. */
@@ -37,6 +38,7 @@ struct server_params {
 	unsigned max_connections; /* 1 .. MAX_CONNECTIONS */
 	unsigned handshake_timeout_s; /* at least 1 */
 	unsigned stop_timeout_s; /* 0: none */
+	enum swap_mode swap; /* whether this machine swaps on the disk */
 	bool verbose; /* log connections as they come and go */
 };
 

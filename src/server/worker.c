@@ -167,6 +167,7 @@ static void thread_main(void *arg)
 {
 	struct worker *w = arg;
 
+	residence_join(w->params.residence, "worker", true);
 	uv_run(&w->loop, UV_RUN_DEFAULT);
 }
 

@@ -23,12 +23,14 @@
 #include "base/compiler.h"
 #include "nbd/nbd_export.h"
 #include "server/counters.h"
+#include "server/residence.h"
 #include "zstore/zstore.h"
 
 struct worker;
 
 struct worker_params {
 	struct zstore *store; /* outlives the worker */
+	struct residence *residence; /* to join; outlives the worker */
 	const struct nbd_export *export; /* outlives the worker */
 	unsigned handshake_timeout_s;
 	bool verbose; /* log connections as they come and go */

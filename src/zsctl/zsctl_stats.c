@@ -65,6 +65,15 @@ static const struct fact facts[] = {
 	{"requests", "errors", TEXT_PLAIN, "answered with an error"},
 	{"requests", "read_bytes", TEXT_SIZE, "sent"},
 	{"requests", "write_bytes", TEXT_SIZE, "received"},
+	{"safety", "mode", TEXT_PLAIN, "zsd's --swap"},
+	{"safety", "vm_lck_bytes", TEXT_SIZE, "locked, or to be when used"},
+	{"safety", "vm_swap_bytes", TEXT_SIZE, "swapped out"},
+	{"safety", "oom_score_adj", TEXT_PLAIN, "-1000: never killed"},
+	{"safety", "reserve_bytes", TEXT_SIZE, "free pages kept ready"},
+	{"safety", "reserve_target_bytes", TEXT_SIZE, "what they should be"},
+	{"safety", "starved_requests", TEXT_PLAIN, "waited for a free page"},
+	{"safety", "failed_requests", TEXT_PLAIN, "waited in vain"},
+	{"safety", "heap_growth_bytes", TEXT_SIZE, "allocated since ready"},
 };
 
 static const struct fact *find_fact(const char *group, const char *name)
@@ -97,6 +106,29 @@ static int name_width(json_t *groups)
 	return width < TEXT_BYTES ? (int)width : TEXT_BYTES;
 }
 
+/* An array of objects: a line each, "name: value" for each member. */
+static void print_rows(const char *name, const json_t *rows)
+{
+	char name_text[TEXT_BYTES], value_text[TEXT_BYTES];
+	const char *member, *comma;
+	json_t *row, *value;
+	size_t i;
+
+	printf("  %s\n", text_plain(name, name_text, TEXT_BYTES));
+	json_array_foreach(rows, i, row)
+	{
+		comma = "    ";
+		json_object_foreach(row, member, value)
+		{
+			printf("%s%s %s", comma,
+			       text_plain(member, name_text, TEXT_BYTES),
+			       text_value(value, TEXT_PLAIN, value_text));
+			comma = ", ";
+		}
+		printf("\n");
+	}
+}
+
 static void print_group(const char *group_name, json_t *group, int width)
 {
 	char name_text[TEXT_BYTES], value_text[TEXT_BYTES];
@@ -107,6 +139,10 @@ static void print_group(const char *group_name, json_t *group, int width)
 	printf("\n%s\n", text_plain(group_name, name_text, TEXT_BYTES));
 	json_object_foreach(group, name, value)
 	{
+		if (json_is_array(value)) {
+			print_rows(name, value);
+			continue;
+		}
 		fact = find_fact(group_name, name);
 		printf("  %-*s  %*s", width,
 		       text_plain(name, name_text, TEXT_BYTES), VALUE_WIDTH,

@@ -21,7 +21,11 @@ enum {
 	KEY_HANDSHAKE_TIMEOUT,
 	KEY_STOP_TIMEOUT,
 	KEY_CHECKSUM,
+	KEY_SWAP,
 };
+
+/* No size that can be given: --reserve is not there. */
+#define RESERVE_UNSET UINT64_MAX
 
 /* A day: a bound that keeps milliseconds far from any overflow. */
 #define MAX_TIMEOUT_S 86400u
@@ -53,7 +57,9 @@ static const struct argp_option argp_options[] = {
 	 "0 for none (default)",
 	 6},
 	{"reserve", 'r', "SIZE", 0,
-	 "Free, already touched arena memory kept ready (default 4M)", 7},
+	 "Free, already touched arena memory kept ready (default 4M; with "
+	 "--swap 16M)",
+	 7},
 	{"threads", 't', "N", 0, "Worker threads (default: one per core)", 8},
 	{"chain-size", KEY_CHAIN_SIZE, "N", 0,
 	 "Pages per zspage at most, 4 to 16 (default 8)", 9},
@@ -70,6 +76,11 @@ static const struct argp_option argp_options[] = {
 	 13},
 	{"pid-file", 'P', "PATH", 0, "Write the process id when ready", 14},
 	{"verbose", 'v', NULL, 0, "Log connections as they come and go", 15},
+	{"swap", KEY_SWAP, "strict", OPTION_ARG_OPTIONAL,
+	 "The disk is swapped on by this machine: lock memory, never wait for "
+	 "what we are to free; strict: end where a measure fails instead of "
+	 "warning",
+	 16},
 	{"version", 'V', NULL, 0, "Print program version", -1},
 	{0},
 };
@@ -203,6 +214,17 @@ static error_t take_flag(const struct value *value, const char *arg,
 	return 0;
 }
 
+static error_t take_swap(const struct value *value, const char *arg,
+			 void *field, struct argp_state *state)
+{
+	if (arg && strcmp(arg, "strict") != 0) {
+		argp_error(state, "--%s: '%s' is not strict", value->name, arg);
+		return EINVAL;
+	}
+	*(enum swap_mode *)field = arg ? SWAP_STRICT : SWAP_ON;
+	return 0;
+}
+
 #define FIELD(name) offsetof(struct server_params, name)
 
 static const struct value values[] = {
@@ -226,9 +248,19 @@ static const struct value values[] = {
 	 0, MAX_TIMEOUT_S},
 	{'P', "pid-file", take_text, FIELD(pid_file), 0, 0},
 	{'v', "verbose", take_flag, FIELD(verbose), 0, 0},
+	{KEY_SWAP, "swap", take_swap, FIELD(swap), 0, 0},
 };
 
 /* --- the command line --------------------------------------------------- */
+
+/* Defaults that depend on other options. */
+static void complete(struct server_params *server)
+{
+	if (server->store.reserve_bytes == RESERVE_UNSET)
+		server->store.reserve_bytes = server->swap == SWAP_OFF
+						      ? OPTIONS_RESERVE_BYTES
+						      : OPTIONS_SWAP_RESERVE_BYTES;
+}
 
 /* What no single option can tell. */
 static error_t check_all(struct options *options, struct argp_state *state)
@@ -270,8 +302,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		printf("%s\n", PACKAGE_STRING);
 		exit(EXIT_SUCCESS);
 	}
-	if (key == ARGP_KEY_END)
+	if (key == ARGP_KEY_END) {
+		complete(&options->server);
 		return check_all(options, state);
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
 		if (values[i].key != key)
 			continue;
@@ -294,7 +328,7 @@ static unsigned default_threads(void)
 
 static void set_defaults(struct server_params *server)
 {
-	server->store.reserve_bytes = OPTIONS_RESERVE_BYTES;
+	server->store.reserve_bytes = RESERVE_UNSET;
 	server->store.chain_size = ZS_CHAIN_SIZE_DEFAULT;
 	BUG_ON(zcomp_parse(OPTIONS_ALGORITHM, &server->store.zcomp));
 	server->export_name = "";

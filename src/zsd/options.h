@@ -9,6 +9,7 @@
 
 /* What is assumed where the command line is silent. */
 #define OPTIONS_RESERVE_BYTES	    (4 * MIB)
+#define OPTIONS_SWAP_RESERVE_BYTES  (16 * MIB)
 #define OPTIONS_MAX_CONNECTIONS	    64u
 #define OPTIONS_HANDSHAKE_TIMEOUT_S 10u
 #define OPTIONS_ALGORITHM	    "lz4"

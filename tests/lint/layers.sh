@@ -50,6 +50,8 @@ sys/types.h       lib src
 sys/file.h        src/server/unix_socket.c
 sys/stat.h        src/server
 sys/resource.h    src/server
+sys/prctl.h       src/server
+malloc.h          src/server
 sys/ioctl.h       src/server
 signal.h          src/server
 sys/time.h        src/zsctl

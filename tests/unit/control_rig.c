@@ -21,6 +21,7 @@
 static struct {
 	struct rig_store store;
 	struct control *control;
+	struct residence *residence;
 	struct sockaddr_un address;
 	char folder[64];
 
@@ -91,11 +92,26 @@ const struct zstore_params *zstore_params(const struct zstore *store)
 {
 	static const struct zstore_params params = {
 		.disk_bytes = 3 * TIB,
+		.reserve_bytes = 5 * MIB,
 		.chain_size = 8,
 	};
 
 	(void)store;
 	return &params;
+}
+
+uint64_t zstore_reserve_pages(struct zstore *store)
+{
+	(void)store;
+	return rig_counter("reserve_pages");
+}
+
+void housekeeper_count(struct housekeeper *keeper, uint64_t *starved,
+		       uint64_t *failed)
+{
+	(void)keeper;
+	*starved = rig_counter("starved");
+	*failed = rig_counter("failed");
 }
 
 char *zcomp_format(const struct zcomp_params *params,
@@ -193,6 +209,9 @@ static void start(unsigned idle_ms)
 	};
 
 	memset(&rig, 0, sizeof(rig));
+	ck_assert_int_eq(residence_begin(SWAP_OFF, 2, &rig.residence), 0);
+	residence_join(rig.residence, "test", false);
+	params.residence = rig.residence;
 	pthread_mutex_init(&rig.lock, NULL);
 	pthread_cond_init(&rig.changed, NULL);
 	(void)snprintf(rig.folder, sizeof(rig.folder), "/tmp/t-control.XXXXXX");
@@ -217,6 +236,7 @@ void rig_start_impatient(void)
 void rig_stop(void)
 {
 	control_stop(rig.control);
+	residence_end(rig.residence);
 	unlink(rig.address.sun_path);
 	rmdir(rig.folder);
 }

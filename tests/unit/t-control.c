@@ -125,6 +125,33 @@ START_TEST(memory_is_weighed)
 }
 END_TEST
 
+START_TEST(stats_tell_of_safety)
+{
+	int fd = rig_connect();
+	json_t *reply = rig_ask(fd, "{\"id\":1,\"command\":\"stats\"}");
+	json_t *safety = json_object_get(rig_result(reply, 1), "safety");
+	json_t *threads = json_object_get(safety, "threads");
+	json_t *first = json_array_get(threads, 0);
+
+	ck_assert_str_eq(json_string_value(json_object_get(safety, "mode")),
+			 "off");
+	ck_assert_int_eq(integer(safety, "reserve_bytes"),
+			 rig_counter("reserve_pages") * ZSD_PAGE_BYTES);
+	ck_assert_int_eq(integer(safety, "reserve_target_bytes"), 5 * MIB);
+	ck_assert_int_eq(integer(safety, "starved_requests"),
+			 rig_counter("starved"));
+	ck_assert_int_eq(integer(safety, "failed_requests"),
+			 rig_counter("failed"));
+	ck_assert_uint_eq(json_array_size(threads), 2);
+	ck_assert_str_eq(json_string_value(json_object_get(first, "name")),
+			 "test");
+	ck_assert_int_eq(integer(first, "tid"), getpid());
+	ck_assert(json_is_false(json_object_get(first, "realtime")));
+	json_decref(reply);
+	close(fd);
+}
+END_TEST
+
 START_TEST(empty_store_has_no_ratio)
 {
 	int fd = rig_connect();
@@ -639,6 +666,7 @@ static Suite *control_suite(void)
 	tcase_add_test(tcase, stats_hold_every_counter);
 	tcase_add_test(tcase, stats_tell_what_serves);
 	tcase_add_test(tcase, memory_is_weighed);
+	tcase_add_test(tcase, stats_tell_of_safety);
 	tcase_add_test(tcase, empty_store_has_no_ratio);
 	tcase_add_test(tcase, classes_in_use_are_listed);
 	tcase_add_test(tcase, compact_tells_what_it_freed);

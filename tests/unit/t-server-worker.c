@@ -33,6 +33,7 @@ static const struct nbd_export export = {
 };
 
 static struct worker *worker;
+static struct residence *residence;
 
 /* How often the worker said that a connection has left. */
 static atomic_uint nr_left;
@@ -45,7 +46,7 @@ static void count_left(void *arg)
 
 static void start_worker(unsigned handshake_timeout_s)
 {
-	const struct worker_params params = {
+	struct worker_params params = {
 		.store = flat_store(),
 		.export = &export,
 		.handshake_timeout_s = handshake_timeout_s,
@@ -53,6 +54,8 @@ static void start_worker(unsigned handshake_timeout_s)
 		.left_arg = &nr_left,
 	};
 
+	ck_assert_int_eq(residence_begin(SWAP_OFF, 1, &residence), 0);
+	params.residence = residence;
 	ck_assert_int_eq(worker_create(&params, &worker), 0);
 }
 
@@ -69,6 +72,7 @@ static void stop_worker(void)
 {
 	worker_stop(worker);
 	worker_destroy(worker);
+	residence_end(residence);
 	worker = NULL;
 }
 

@@ -439,6 +439,142 @@ START_TEST(a_pool_works_without_a_reserve)
 }
 END_TEST
 
+/* --- who may grow --------------------------------------------------------- */
+
+/* What the starve callback found, and is to do. */
+static struct {
+	unsigned nr_calls;
+	uint64_t brings_pages; /* by housekeeping; 0: it fails */
+} starving;
+
+static int starve(void *arg)
+{
+	ck_assert_ptr_eq(arg, &rig);
+	quiet_assert(rig_stats(&rig).pages_reserve == 0);
+	starving.nr_calls++;
+	if (!starving.brings_pages)
+		return -ENOSPC;
+	zs_pool_housekeep_within(rig.pool, starving.brings_pages);
+	return 0;
+}
+
+static void setup_starving(void)
+{
+	struct zs_pool_params params = RIG_PARAMS;
+
+	params.reserve_pages = RESERVE;
+	params.starve = starve;
+	rig_open(&rig, &params);
+	stored.nr = 0;
+	starving.nr_calls = 0;
+	starving.brings_pages = 0;
+}
+
+START_TEST(who_may_not_grow_asks_and_is_refused)
+{
+	store_many(ZSD_PAGE_BYTES, RESERVE);
+	ck_assert_uint_eq(starving.nr_calls, 0);
+	ck_assert_int_eq(store_one(ZSD_PAGE_BYTES, ZS_NORMAL), -ENOSPC);
+	ck_assert_uint_eq(starving.nr_calls, 1);
+	rig_assert_sound(&rig);
+
+	zs_pool_housekeep(rig.pool);
+	ck_assert_int_eq(store_one(ZSD_PAGE_BYTES, ZS_NORMAL), 0);
+	ck_assert_uint_eq(starving.nr_calls, 1);
+}
+END_TEST
+
+START_TEST(who_may_not_grow_goes_on_with_what_others_bring)
+{
+	starving.brings_pages = 3;
+	store_many(ZSD_PAGE_BYTES, RESERVE + 7);
+	ck_assert_uint_eq(starving.nr_calls, 3);
+	rig_assert_sound(&rig);
+}
+END_TEST
+
+START_TEST(a_limit_is_told_without_asking)
+{
+	zs_pool_set_limit(rig.pool, 3 * MIB);
+	starving.brings_pages = 64;
+	store_until_full(ZSD_PAGE_BYTES, ZS_SHRINKING);
+	starving.nr_calls = 0;
+	ck_assert_int_eq(store_one(ZSD_PAGE_BYTES, ZS_SHRINKING), -ENOSPC);
+	ck_assert_uint_eq(starving.nr_calls, 0);
+}
+END_TEST
+
+START_TEST(housekeeping_keeps_within_what_it_is_given)
+{
+	store_many(ZSD_PAGE_BYTES, 20);
+	ck_assert(zs_pool_housekeep_within(rig.pool, 7));
+	ck_assert_uint_eq(rig_stats(&rig).pages_reserve, RESERVE - 13);
+	ck_assert(zs_pool_housekeep_within(rig.pool, 0));
+	ck_assert_uint_eq(rig_stats(&rig).pages_reserve, RESERVE - 13);
+	ck_assert(!zs_pool_housekeep_within(rig.pool, 100));
+	ck_assert_uint_eq(rig_stats(&rig).pages_reserve, RESERVE);
+}
+END_TEST
+
+START_TEST(with_nothing_to_give_it_still_shrinks)
+{
+	starving.brings_pages = 64;
+	store_many(ZSD_PAGE_BYTES, 4 * RESERVE);
+	free_many(4 * RESERVE);
+	while (zs_pool_housekeep_within(rig.pool, 0))
+		;
+	ck_assert_uint_le(rig_stats(&rig).pages_reserve, 2 * RESERVE);
+	rig_assert_sound(&rig);
+}
+END_TEST
+
+START_TEST(populated_handles_cost_no_memory_later)
+{
+	uint64_t metadata;
+
+	ck_assert_int_eq(zs_pool_populate_handles(rig.pool), 0);
+	metadata = rig_stats(&rig).metadata_bytes;
+	ck_assert_uint_ge(metadata, rig.params.nr_handles * sizeof(uint64_t));
+	/* In few pages, for which there are descriptors by now. */
+	store_many(24, 20000);
+	ck_assert_uint_eq(rig_stats(&rig).metadata_bytes, metadata);
+	ck_assert_int_eq(zs_pool_populate_handles(rig.pool), 0);
+	ck_assert_uint_eq(rig_stats(&rig).metadata_bytes, metadata);
+	rig_assert_sound(&rig);
+}
+END_TEST
+
+START_TEST(handles_are_not_populated_beyond_the_limit)
+{
+	zs_pool_set_limit(rig.pool, rig_accounted_bytes(&rig) + 300 * KIB);
+	ck_assert_int_eq(zs_pool_populate_handles(rig.pool), -ENOSPC);
+	rig_assert_sound(&rig);
+}
+END_TEST
+
+static TCase *starving_case(void)
+{
+	TCase *tc = tcase_create("starving");
+
+	tcase_add_checked_fixture(tc, setup_starving, teardown);
+	tcase_add_test(tc, who_may_not_grow_asks_and_is_refused);
+	tcase_add_test(tc, who_may_not_grow_goes_on_with_what_others_bring);
+	tcase_add_test(tc, a_limit_is_told_without_asking);
+	tcase_add_test(tc, housekeeping_keeps_within_what_it_is_given);
+	tcase_add_test(tc, with_nothing_to_give_it_still_shrinks);
+	return tc;
+}
+
+static TCase *populate_case(void)
+{
+	TCase *tc = tcase_create("populate");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, populated_handles_cost_no_memory_later);
+	tcase_add_test(tc, handles_are_not_populated_beyond_the_limit);
+	return tc;
+}
+
 static TCase *limit_case(void)
 {
 	TCase *tc = tcase_create("limit");
@@ -493,5 +629,7 @@ int main(void)
 	suite_add_tcase(suite, limit_case());
 	suite_add_tcase(suite, reserve_case());
 	suite_add_tcase(suite, no_reserve_case());
+	suite_add_tcase(suite, starving_case());
+	suite_add_tcase(suite, populate_case());
 	return suite_run(suite);
 }
