@@ -70,6 +70,8 @@ void flat_trim(uint64_t offset, uint64_t bytes)
 	uint64_t end = (offset + bytes) / ZSD_PAGE_BYTES;
 
 	for (; index < end; index++) {
+		if (!flat.is_touched[index])
+			continue; /* as it was: that saves most of the time */
 		memset(page_at(index), 0, ZSD_PAGE_BYTES);
 		set_stored(index, false);
 	}
@@ -77,8 +79,12 @@ void flat_trim(uint64_t offset, uint64_t bytes)
 
 void flat_write_zeroes(uint64_t offset, uint64_t bytes)
 {
-	memset(flat.bytes + offset, 0, bytes);
 	flat_trim(offset, bytes);
+	for (size_t n; bytes; offset += n, bytes -= n) {
+		n = first_part(offset, bytes);
+		if (flat.is_touched[offset / ZSD_PAGE_BYTES])
+			memset(flat.bytes + offset, 0, n);
+	}
 }
 
 static void read_store(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,
