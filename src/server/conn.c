@@ -115,7 +115,12 @@ static void conn_close_for(struct conn *c, int reason)
 
 static void on_deadline(uv_timer_t *timer)
 {
-	conn_close_for(timer->data, -ETIMEDOUT);
+	struct conn *c = timer->data;
+
+	if (c->state == CONN_LINGERING)
+		conn_close(c); /* all was sent: no failure of ours */
+	else
+		conn_close_for(c, -ETIMEDOUT);
 }
 
 static void conn_set_deadline(struct conn *c, uint64_t ms)
@@ -186,6 +191,7 @@ static int conn_recv(struct conn *c)
 	if (n < 0)
 		return -errno;
 	if (n == 0) {
+		c->at_end = true;
 		if (!c->was_served)
 			c->reason = -ECONNABORTED;
 		return -ENODATA;
@@ -315,6 +321,27 @@ static void conn_watch(struct conn *c, int events)
 		conn_close_for(c, err);
 }
 
+/* All is sent, and all is said. */
+static void conn_finish(struct conn *c)
+{
+	if (!c->is_tcp || c->at_end || shutdown(c->fd, SHUT_WR) < 0) {
+		conn_close(c);
+		return;
+	}
+	conn_drain(c, 0); /* for its deadline */
+	c->state = CONN_LINGERING;
+	conn_watch(c, UV_READABLE);
+}
+
+/* A buffer at a time, so that the others have their turns. */
+static void conn_drop_input(struct conn *c)
+{
+	ssize_t n = recv(c->fd, c->rx.base, c->rx.size, MSG_DONTWAIT);
+
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		conn_close(c);
+}
+
 static void conn_turn(struct conn *c)
 {
 	size_t unsent;
@@ -331,7 +358,7 @@ static void conn_turn(struct conn *c)
 	unsent = buf_used(&c->tx);
 	if (step == STEP_ENDS) {
 		if (unsent == 0) {
-			conn_close(c);
+			conn_finish(c);
 			return;
 		}
 		conn_drain(c, 0);
@@ -350,6 +377,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 	(void)events; /* a turn finds out by itself what can be done */
 	if (status < 0)
 		conn_close_for(c, -ECONNRESET);
+	else if (c->state == CONN_LINGERING)
+		conn_drop_input(c);
 	else if (list_is_empty(&c->runnable))
 		conn_turn(c);
 }
@@ -361,6 +390,15 @@ void conn_run(struct conn *c)
 
 /* --- first and last ----------------------------------------------------- */
 
+static bool is_tcp(int fd)
+{
+	int domain = AF_UNIX;
+	socklen_t bytes = sizeof(domain);
+
+	(void)getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &bytes);
+	return domain != AF_UNIX;
+}
+
 void conn_attach(struct conn *c, struct worker *w)
 {
 	const struct worker_params *params = &w->params;
@@ -370,6 +408,7 @@ void conn_attach(struct conn *c, struct worker *w)
 
 	c->worker = w;
 	c->state = CONN_HANDSHAKE;
+	c->is_tcp = is_tcp(c->fd);
 	if (params->verbose)
 		log_line("connection %" PRIu64 ": opened", c->id);
 	uv_timer_init(&w->loop, &c->deadline); /* cannot fail */

@@ -16,6 +16,9 @@
  *           v                                                         |
  *        DRAINING   what was answered is sent, nothing is received    |
  *           |  all sent, or the deadline                              |
+ *           |                                                         |
+ *      LINGERING   over TCP: what the client still sends is dropped   |
+ *           |  it closes too, or the deadline                         |
  *           v                                                         v
  *         CLOSED ---- libuv lets go of the handles ----> worker_closed(), free
  *
@@ -29,6 +32,10 @@
  *
  * Sockets are read and written here, with uv_poll to wait: libuv then
  * allocates nothing for a request.
+ *
+ * A TCP connection that is closed while input waits, or before it comes, is
+ * reset by the kernel, and the answers that the client has not received by then
+ * are lost. So it lingers until the client closes. A Unix socket keeps them.
  *
  * Stop: a connection that is told to stop serves what its socket held at that
  * moment, to the end of the last request of it, and closes.

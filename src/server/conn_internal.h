@@ -15,6 +15,7 @@ enum conn_state {
 	CONN_HANDSHAKE,
 	CONN_TRANSMISSION,
 	CONN_DRAINING,
+	CONN_LINGERING,
 	CONN_CLOSED,
 };
 
@@ -28,6 +29,8 @@ struct conn {
 	int reason; /* why it closes: 0 or -errno */
 	bool was_served; /* it got past the handshake */
 	bool is_stopping; /* conn_stop() was called */
+	bool is_tcp;
+	bool at_end; /* the client sends nothing more */
 	size_t stop_bytes; /* then: what may still be received */
 	int watched; /* uv_poll events waited for */
 	unsigned nr_handles; /* of uv, not let go of yet */

@@ -3,6 +3,8 @@
 
 #include <check.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,18 +86,51 @@ static void teardown(void)
 
 /* --- a client ------------------------------------------------------------ */
 
+static void set_patience(int fd)
+{
+	const struct timeval patience = {.tv_sec = PATIENCE_S};
+
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience,
+				    sizeof(patience)),
+			 0);
+}
+
 /* A socket to the worker. */
 static int connect_client(void)
 {
-	const struct timeval patience = {.tv_sec = PATIENCE_S};
 	int fds[2];
 
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-	ck_assert_int_eq(setsockopt(fds[0], SOL_SOCKET, SO_RCVTIMEO, &patience,
-				    sizeof(patience)),
-			 0);
+	set_patience(fds[0]);
 	ck_assert_int_eq(worker_give(worker, fds[1], 1), 0);
 	return fds[0];
+}
+
+/* The same over TCP, and of what it is sent it takes little at a time. */
+static int connect_tcp_client(void)
+{
+	struct sockaddr_in addr = {.sin_family = AF_INET};
+	socklen_t bytes = sizeof(addr);
+	const int rcvbuf = 32 << 10;
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	int accepted;
+
+	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	ck_assert_int_eq(bind(listener, (struct sockaddr *)&addr, bytes), 0);
+	ck_assert_int_eq(listen(listener, 1), 0);
+	ck_assert_int_eq(
+		getsockname(listener, (struct sockaddr *)&addr, &bytes), 0);
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &rcvbuf,
+				    sizeof(rcvbuf)),
+			 0);
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&addr, bytes), 0);
+	set_patience(fd);
+	accepted = accept(listener, NULL, NULL);
+	ck_assert_int_ge(accepted, 0);
+	ck_assert_int_eq(worker_give(worker, accepted, 1), 0);
+	close(listener);
+	return fd;
 }
 
 static void send_all(int fd, const void *data, size_t bytes)
@@ -162,14 +197,20 @@ static void receive_welcome(int fd)
 	ck_assert_uint_eq(load_be64(bytes + GREETING_BYTES), NBD_REP_MAGIC);
 }
 
-static int connect_served(void)
+static void shake_hands(int fd)
 {
 	unsigned char handshake[HANDSHAKE_BYTES];
-	int fd = connect_client();
 
 	put_handshake(handshake);
 	send_all(fd, handshake, sizeof(handshake));
 	receive_welcome(fd);
+}
+
+static int connect_served(void)
+{
+	int fd = connect_client();
+
+	shake_hands(fd);
 	return fd;
 }
 
@@ -292,6 +333,46 @@ START_TEST(a_request_without_magic_closes_after_the_answers)
 	send_all(fd, bytes, sizeof(bytes));
 	receive_reply(fd, 1, 0);
 	receive_end(fd);
+}
+END_TEST
+
+/* A reset would come by itself, and soon. */
+#define RESET_MS 300
+
+/* By a goodbye, and by what is no request. */
+static const uint32_t last_magics[] = {NBD_REQUEST_MAGIC, 0};
+
+START_TEST(what_comes_after_the_end_costs_no_answer)
+{
+	static const unsigned char more[1 << 20];
+	unsigned char last[NBD_REQUEST_BYTES];
+	int fd = connect_tcp_client();
+	struct pollfd reset = {.fd = fd};
+
+	shake_hands(fd);
+	send_request(fd, NBD_CMD_READ, 1, 0, 256 << 10);
+	put_request(last, NBD_CMD_DISC, 2, 0, 0);
+	store_be32(last, last_magics[_i]);
+	send_all(fd, last, sizeof(last));
+	send_all(fd, more, sizeof(more));
+	ck_assert_int_eq(poll(&reset, 1, RESET_MS), 0);
+	receive_reply(fd, 1, 0);
+	receive_data(fd, 0, 256 << 10);
+	receive_end(fd);
+}
+END_TEST
+
+/* One that never closes is not waited for. */
+START_TEST(who_stays_after_the_end_is_closed)
+{
+	struct pollfd closed = {.fd = connect_tcp_client()};
+
+	shake_hands(closed.fd);
+	send_request(closed.fd, NBD_CMD_DISC, 1, 0, 0);
+	/* Now and then a byte, until the server's socket is gone. */
+	while (send(closed.fd, "", 1, MSG_NOSIGNAL) == 1)
+		poll(&closed, 1, RESET_MS);
+	close(closed.fd);
 }
 END_TEST
 
@@ -581,6 +662,9 @@ int main(void)
 	tcase_add_test(tc, a_client_is_served);
 	tcase_add_test(tc, all_may_be_sent_at_once_and_the_end_too);
 	tcase_add_test(tc, a_request_without_magic_closes_after_the_answers);
+	tcase_add_loop_test(tc, what_comes_after_the_end_costs_no_answer, 0,
+			    ARRAY_SIZE(last_magics));
+	tcase_add_test(tc, who_stays_after_the_end_is_closed);
 	tcase_add_loop_test(tc, a_handshake_has_a_deadline, 0, 2);
 	tcase_add_test(tc, a_client_that_was_served_has_none);
 	tcase_add_test(tc, a_client_that_goes_away_early_is_counted);
