@@ -14,6 +14,7 @@
 
 #include "ctl/ctl.h"
 #include "zsctl/zsctl_client.h"
+#include "zsctl/zsctl_doctor.h"
 #include "zsctl/zsctl_report.h"
 
 #define DEFAULT_CONTROL_PATH "/run/zsd/control.sock"
@@ -24,6 +25,7 @@
 struct options {
 	const struct command *command;
 	const char *control_path;
+	const char *root;
 	bool classes;
 	bool json;
 };
@@ -32,18 +34,41 @@ struct command {
 	const char *name;
 	const char *usage;
 	const char *summary;
+	const char *request; /* what zsd is asked for */
 	bool takes_classes;
+	bool takes_root;
 	const char *progress; /* shown until the reply comes, or NULL */
 	enum zsctl_exit (*report)(json_t *result);
+	/* Instead, where there is more to it than zsd's reply. */
+	enum zsctl_exit (*examine)(const json_t *result, const char *root,
+				   bool as_json);
 };
 
 static const struct command commands[] = {
-	{"stats", "stats [--classes]", "Show what is stored and what it costs",
-	 true, NULL, report_stats},
-	{"compact", "compact", "Free pages by moving objects together", false,
-	 "compacting...", report_compact},
-	{"verify", "verify", "Check the store, and that every page reads",
-	 false, "verifying...", report_verify},
+	{.name = "stats",
+	 .usage = "stats [--classes]",
+	 .summary = "Show what is stored and what it costs",
+	 .request = "stats",
+	 .takes_classes = true,
+	 .report = report_stats},
+	{.name = "compact",
+	 .usage = "compact",
+	 .summary = "Free pages by moving objects together",
+	 .request = "compact",
+	 .progress = "compacting...",
+	 .report = report_compact},
+	{.name = "verify",
+	 .usage = "verify",
+	 .summary = "Check the store, and that every page reads",
+	 .request = "verify",
+	 .progress = "verifying...",
+	 .report = report_verify},
+	{.name = "doctor",
+	 .usage = "doctor [--root=DIR]",
+	 .summary = "Find what is wrong for swapping on the disk",
+	 .request = "stats",
+	 .takes_root = true,
+	 .examine = doctor_report},
 };
 
 static const struct command *find_command(const char *name)
@@ -61,6 +86,7 @@ enum {
 	KEY_CONTROL = 'c',
 	KEY_CLASSES = 0x100, /* above all characters: no short form */
 	KEY_JSON,
+	KEY_ROOT,
 };
 
 static const struct argp_option argp_options[] = {
@@ -70,8 +96,10 @@ static const struct argp_option argp_options[] = {
 	 0},
 	{"classes", KEY_CLASSES, NULL, 0,
 	 "With stats: the table of the allocator's size classes", 0},
-	{"json", KEY_JSON, NULL, 0, "Print the reply as it came, for programs",
-	 0},
+	{"json", KEY_JSON, NULL, 0,
+	 "For programs: print the reply as it came, or what doctor found", 0},
+	{"root", KEY_ROOT, "DIR", 0,
+	 "With doctor: look into DIR/proc, DIR/sys and DIR/dev", 0},
 	{0},
 };
 
@@ -82,6 +110,9 @@ static void check_options(struct argp_state *state,
 		argp_error(state, "a command is missing");
 	else if (options->classes && !options->command->takes_classes)
 		argp_error(state, "'%s' does not take --classes",
+			   options->command->name);
+	else if (*options->root && !options->command->takes_root)
+		argp_error(state, "'%s' does not take --root",
 			   options->command->name);
 	else if (!*options->control_path)
 		argp_error(state, "the path of the control socket is empty");
@@ -100,6 +131,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_JSON:
 		options->json = true;
+		return 0;
+	case KEY_ROOT:
+		options->root = arg;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (options->command)
@@ -149,7 +183,8 @@ static const struct argp argp = {
 	.options = argp_options,
 	.parser = parse_option,
 	.args_doc = "COMMAND",
-	.doc = "Shows, compacts and checks what a running zsd holds.",
+	.doc = "Shows, compacts and checks what a running zsd holds, and "
+	       "whether this machine is fit to swap on it.",
 	.help_filter = add_commands,
 };
 
@@ -181,8 +216,8 @@ static int ask(const struct options *options, char **line)
 
 	if (options->classes)
 		arguments = json_pack("{sb}", "classes", true);
-	err = ctl_request_format(REQUEST_ID, options->command->name, arguments,
-				 &request, &bytes);
+	err = ctl_request_format(REQUEST_ID, options->command->request,
+				 arguments, &request, &bytes);
 	json_decref(arguments);
 	if (err) {
 		(void)fprintf(stderr, "zsctl: %s\n", strerror(-err));
@@ -200,12 +235,15 @@ static enum zsctl_exit report(const struct options *options,
 {
 	const struct command *command = options->command;
 
-	if (options->json)
+	if (options->json && !(reply->result && command->examine))
 		printf("%s\n", line);
 	if (!reply->result) {
 		report_refusal(command->name, reply->code, reply->message);
 		return ZSCTL_REFUSED;
 	}
+	if (command->examine)
+		return command->examine(reply->result, options->root,
+					options->json);
 	if (options->json) /* the outcome of verify is an exit code too */
 		return json_is_false(json_object_get(reply->result, "ok"))
 			       ? ZSCTL_REFUSED
@@ -264,7 +302,10 @@ static enum zsctl_exit run(const struct options *options)
 
 int main(int argc, char **argv)
 {
-	struct options options = {.control_path = getenv("ZSD_CONTROL")};
+	struct options options = {
+		.control_path = getenv("ZSD_CONTROL"),
+		.root = "",
+	};
 
 	if (!options.control_path)
 		options.control_path = DEFAULT_CONTROL_PATH;

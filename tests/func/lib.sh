@@ -160,6 +160,21 @@ ctl() {
     "$zsctl" --control "$control" "$@"
 }
 
+# zsctl COMMAND... of a server that answers with what is on standard input:
+# expect_of_answer STATUS COMMAND...
+expect_of_answer() {
+    local status=$1 server
+    shift
+
+    rm -f "$dir/answer.sock" "$dir/answer"
+    "$top_builddir/tests/func/answer" "$dir/answer.sock" \
+        <&0 >"$dir/answer" &
+    server=$!
+    eventually grep -qs ready "$dir/answer"
+    expect_status "$status" "$zsctl" --control "$dir/answer.sock" "$@"
+    wait "$server"
+}
+
 # One number or text of the server's: get_stat mm_stat.same_pages
 get_stat() {
     ctl --json stats | jq -e -r ".result.$1"

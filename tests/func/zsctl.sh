@@ -23,20 +23,6 @@ expect_names() { # FILTER NAME...
     done
 }
 
-# zsctl COMMAND... of a server that answers with what is on standard input.
-expect_of_answer() { # STATUS COMMAND...
-    local status=$1 server
-    shift
-
-    rm -f "$dir/answer.sock" "$dir/answer"
-    "$top_builddir/tests/func/answer" "$dir/answer.sock" \
-        <&0 >"$dir/answer" &
-    server=$!
-    eventually grep -qs ready "$dir/answer"
-    expect_status "$status" "$zsctl" --control "$dir/answer.sock" "$@"
-    wait "$server"
-}
-
 start_zsd --size 64M
 # 8 pages of text, 8 same-filled ones, 8 that cannot be compressed.
 seq -f "line %.0f of a text" 2000 >"$dir/text"

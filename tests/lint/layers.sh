@@ -44,7 +44,8 @@ string.h          lib src
 strings.h         lib src
 unistd.h          lib src
 pthread.h         lib/zsmalloc lib/zstore src/server
-fcntl.h           lib/base src/server
+dirent.h          src/zsctl
+fcntl.h           lib/base src/server src/zsctl
 sys/mman.h        lib/base/mapping.c src/server
 sys/types.h       lib src
 sys/file.h        src/server/unix_socket.c
