@@ -117,9 +117,14 @@ absent: not built
 man.sh: nothing to look at
 END
 
+expect units "$bad/units" <<'END'
+zsd.service: exposure 9
+zsd.service:7: Unknown key
+END
+
 # A lint that finds no files at all has looked in the wrong place.
 mkdir "$temp/empty"
-for lint in layers sources words shellcheck headers; do
+for lint in layers sources words shellcheck headers units; do
     expect "$lint" "$temp/empty" <<<"$lint.sh: nothing to look at"
 done
 
