@@ -50,6 +50,10 @@ expect_end() {
     expect_equal "the status of zsd" "$status" 0
 }
 
+has_connections() { # NUMBER
+    [ "$(get_stat connections.open)" -eq "$1" ]
+}
+
 has_written() { # NUMBER
     [ "$(get_stat requests.write)" -ge "$1" ]
 }
@@ -114,7 +118,7 @@ echo "those who do not negotiate are not waited for"
 start_zsd --size 16M --handshake-timeout 3600
 "$rawclient" "$socket" silent 15 &
 silent=$!
-eventually test "$(get_stat connections.open)" -eq 1
+eventually has_connections 1
 stop_zsd
 wait "$silent"
 
