@@ -39,6 +39,7 @@ measure_good_client() {
 }
 
 start_crowd() {
+    rm -f "$dir/crowd" # the one before said so, too
     "$rawclient" "$socket" crowd "$members" <"$dir/leave" >"$dir/crowd" &
     crowd=$!
     exec {leave}>"$dir/leave"
