@@ -4,6 +4,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#if __has_include(<sanitizer/asan_interface.h>)
+#include <sanitizer/asan_interface.h>
+#endif
 
 #include "base/bits.h"
 #include "fuzz.h"
@@ -62,6 +65,26 @@ size_t fuzz_piece(struct fuzz_input *in, size_t bytes, const size_t *edges,
 	else if (byte > 0)
 		piece = edges[byte - 1];
 	return min_u64(piece, bytes);
+}
+
+void fuzz_forbid(const void *p, size_t bytes)
+{
+#ifdef ASAN_POISON_MEMORY_REGION
+	ASAN_POISON_MEMORY_REGION(p, bytes);
+#else
+	(void)p;
+	(void)bytes;
+#endif
+}
+
+void fuzz_allow(const void *p, size_t bytes)
+{
+#ifdef ASAN_UNPOISON_MEMORY_REGION
+	ASAN_UNPOISON_MEMORY_REGION(p, bytes);
+#else
+	(void)p;
+	(void)bytes;
+#endif
 }
 
 void fuzz_fail(const char *file, int line, const char *fmt, ...)

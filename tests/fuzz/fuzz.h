@@ -59,6 +59,11 @@ size_t fuzz_piece(struct fuzz_input *in, size_t bytes, const size_t *edges,
 /* From the back: a number below @n, 0 where it has run out. */
 unsigned fuzz_choice(struct fuzz_input *in, unsigned n);
 
+/* Memory that must not be touched, where a sanitizer looks on, until it is
+ * allowed again. */
+void fuzz_forbid(const void *p, size_t bytes);
+void fuzz_allow(const void *p, size_t bytes);
+
 /* Say what is wrong, and abort: a finding. */
 void fuzz_fail(const char *file, int line, const char *fmt, ...)
 	ZSD_PRINTF(3, 4) ZSD_NORETURN ZSD_COLD;

@@ -158,6 +158,8 @@ static void put_option(struct fuzz_input *in, const struct nbd_export *export)
 	length = wire_bytes - length_at - 4;
 	if (how >= 0xf8)
 		length = fuzz_number(in, 4);
+	else if (how >= 0xe0) /* wrong by a little */
+		length += (size_t)(int8_t)fuzz_byte(in);
 	store_be32(wire + length_at, (uint32_t)length);
 }
 
@@ -195,9 +197,11 @@ static void feed(const struct nbd_export *export, struct fuzz_input *in,
 		fed += in ? fuzz_piece(in, wire_bytes - fed, edges,
 				       ARRAY_SIZE(edges))
 			  : wire_bytes - fed;
+		fuzz_forbid(wire + fed, sizeof(wire) - fed);
 		o->result =
 			nbd_handshake_feed(&hs, wire + o->consumed,
 					   fed - o->consumed, &consumed, &out);
+		fuzz_allow(wire, sizeof(wire));
 		FUZZ_CHECK(consumed <= fed - o->consumed,
 			   "consumes more than there is");
 		o->consumed += consumed;

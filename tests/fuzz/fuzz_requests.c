@@ -183,8 +183,11 @@ static enum step run(struct fuzz *f)
 	uint64_t before = f->tx.consumed + buf_used(&f->tx), sent;
 	uint64_t consumed = f->rx.consumed;
 	int64_t budget = take_budget(f), given = budget;
-	enum step step = transmission_run(&f->t, &f->rx, &f->tx, &budget);
+	enum step step;
 
+	fuzz_forbid(buf_free_data(&f->rx), buf_room(&f->rx));
+	step = transmission_run(&f->t, &f->rx, &f->tx, &budget);
+	fuzz_allow(rx_memory, sizeof(rx_memory));
 	sent = f->tx.consumed + buf_used(&f->tx) - before;
 	FUZZ_CHECK(sent <= buf_used(&f->tx), "a reply is taken back");
 	nbd_model_receive(&f->model, f->tx.base + f->tx.tail - sent, sent);
