@@ -12,7 +12,7 @@ margin_us=5000
 
 # Other programs on the machine delay a read, too, now and then: so often it
 # may be tried.
-tries=4
+tries=6
 
 size=${ZSD_DELAY_SIZE:-8G}
 

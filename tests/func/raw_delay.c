@@ -25,8 +25,13 @@
 /* What repeats in every other page, bytes, none of them alike. */
 #define PATTERN_BYTES 200u
 
-/* Undisturbed reads are measured for at least this long, ns. */
-#define QUIET_NS UINT64_C(300000000)
+/*
+ * Undisturbed reads are measured for so many times as long as disturbed ones,
+ * and for at least this long, ns: what other programs do to either is then
+ * likelier to be seen in the undisturbed ones.
+ */
+#define QUIET_TIMES 3u
+#define QUIET_NS    UINT64_C(1000000000)
 
 struct delays {
 	uint64_t longest_ns;
@@ -142,8 +147,8 @@ static struct delays read_for(int fd, uint64_t offset, uint64_t duration_ns)
 /*
  * Fills half of the disk, then reads a page on one connection while another's
  * single request, the longest there can be, runs over that half. Prints the
- * longest read then and the longest in as much time without such a request,
- * us; how long the request took, ms; and how many reads there were.
+ * longest read then and the longest in more time without such a request, us;
+ * how long the request took, ms; and how many reads there were.
  */
 void raw_delay(const char *path, char **args)
 {
@@ -162,7 +167,8 @@ void raw_delay(const char *path, char **args)
 	request.length = (uint32_t)min_u64(
 		disk_bytes / 2, align_down(UINT32_MAX, ZSD_PAGE_BYTES));
 	beside = read_beside(busy, other, page, &request);
-	quiet = read_for(other, page, max_u64(beside.all_ns, QUIET_NS));
+	quiet = read_for(other, page,
+			 max_u64(QUIET_TIMES * beside.all_ns, QUIET_NS));
 	printf("%llu %llu %llu %u\n",
 	       (unsigned long long)beside.longest_ns / 1000,
 	       (unsigned long long)quiet.longest_ns / 1000,
