@@ -37,10 +37,10 @@ expect_word() { # WORD
     expect_equal "what the client says" "$word" "$1"
 }
 
-run_steady_requests() { # ALGORITHM
+run_steady_requests() { # ALGORITHM [OPTION...]
     local at_start client_pid warm i sum
 
-    start_zsd --size 64M --algorithm "$1"
+    start_zsd --size 64M --algorithm "$@"
     at_start=$(sum_of_counts)
     expect_at_least "the calls of the start" "$at_start" 20
 
@@ -78,4 +78,4 @@ run_steady_requests() { # ALGORITHM
 
 choose_seed
 run_steady_requests lz4
-run_steady_requests zstd
+run_steady_requests zstd --checksum

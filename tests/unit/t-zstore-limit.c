@@ -184,6 +184,32 @@ END_TEST
 
 static const char *const algorithms[] = {"lz4", "zstd"};
 
+/*
+ * What zsd accepts as the least limit is of use in the worst case: the longest
+ * chains, checksums, and pages of all lengths.
+ */
+START_TEST(the_least_limit_is_of_use)
+{
+	struct zstore_params params = rig_params(algorithms[_i]);
+	uint64_t nr_written = 0;
+
+	params.disk_bytes = 64 * MIB;
+	params.mem_limit_bytes = ZSTORE_MIN_LIMIT_BYTES;
+	params.reserve_bytes = 4 * MIB;
+	params.chain_size = ZS_CHAIN_SIZE_MAX;
+	params.checksum = true;
+	rig_open(&rig, &params);
+	while (rig_try_write_page(&rig, nr_written,
+				  model_page_kind(&rig.rng)) == 0)
+		nr_written++;
+	assert_within_limit();
+	ck_assert_uint_ge(nr_written * ZSD_PAGE_BYTES, ZSTORE_MIN_LIMIT_BYTES);
+	rig_assert_sound(&rig);
+	rig_assert_stats(&rig);
+	rig_close(&rig);
+}
+END_TEST
+
 /* All pages of a full store, one after another, by what compresses. */
 START_TEST(overwrites_that_shrink_still_fit)
 {
@@ -375,6 +401,8 @@ int main(void)
 	suite_add_tcase(suite, full);
 
 	tcase_set_timeout(alone, 60);
+	tcase_add_loop_test(alone, the_least_limit_is_of_use, 0,
+			    (int)ARRAY_SIZE(algorithms));
 	tcase_add_loop_test(alone, overwrites_that_shrink_still_fit, 0,
 			    (int)ARRAY_SIZE(algorithms));
 	tcase_add_loop_test(alone, overwrites_that_shrink_to_any_size_still_fit,

@@ -151,8 +151,10 @@ START_TEST(each_commit_may_be_refused)
 		open_store(48 * MIB);
 		refuse_after(n);
 		for (uint64_t i = 0; i < rig.nr_pages; i++) {
-			if (rig_try_write_page(&rig, i, MODEL_PAGE_SPARSE))
-				rig_write_page(&rig, i, MODEL_PAGE_SPARSE);
+			if (!rig_try_write_page(&rig, i, MODEL_PAGE_SPARSE))
+				continue;
+			assert_accounted();
+			rig_write_page(&rig, i, MODEL_PAGE_SPARSE);
 		}
 		nr_refused = refuse_count() - before;
 		/* Compaction may have done instead. */
