@@ -108,6 +108,14 @@ static unsigned draw(unsigned n)
  */
 
 /*
+ * The names of glibc's parameters are reserved, what the kernel returns is an
+ * address, and a type is no expression.
+ * NOLINTBEGIN(readability-inconsistent-declaration-parameter-name)
+ * NOLINTBEGIN(performance-no-int-to-ptr)
+ * NOLINTBEGIN(bugprone-macro-parentheses)
+ */
+
+/*
  * WRAP(result, name, declared arguments, arguments, what it fails with): the
  * function that stands in for libc's of that name.
  */
@@ -373,3 +381,9 @@ void *aligned_alloc(size_t align, size_t bytes)
 					   : __libc_memalign(align, bytes);
 }
 #endif
+
+/*
+ * NOLINTEND(bugprone-macro-parentheses)
+ * NOLINTEND(performance-no-int-to-ptr)
+ * NOLINTEND(readability-inconsistent-declaration-parameter-name)
+ */

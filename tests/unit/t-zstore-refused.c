@@ -82,6 +82,7 @@ END_TEST
 
 START_TEST(what_needs_no_memory_succeeds)
 {
+	const uint64_t page = ZSD_PAGE_BYTES;
 	uint64_t end;
 
 	rig_write_page(&rig, 0, MODEL_PAGE_RANDOM); /* slots, handles */
@@ -89,8 +90,8 @@ START_TEST(what_needs_no_memory_succeeds)
 	end = fill_from(0);
 	for (uint64_t i = 0; i < 50; i++)
 		rig_write_page(&rig, i, MODEL_PAGE_ZERO);
-	rig_write_zeroes(&rig, 50 * ZSD_PAGE_BYTES, 10 * ZSD_PAGE_BYTES);
-	rig_trim(&rig, 60 * ZSD_PAGE_BYTES, 10 * ZSD_PAGE_BYTES);
+	rig_write_zeroes(&rig, 50 * page, 10 * page);
+	rig_trim(&rig, 60 * page, 10 * page);
 	rig_trim(&rig, 60 * MIB, MIB); /* nothing was ever there */
 	rig_assert_sound(&rig);
 	/* And what they gave back is room, without the system's help. */
