@@ -155,3 +155,20 @@ int zstore_write_zeroes(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)
 		return 0;
 	return zero_piece(ctx, &piece);
 }
+
+int zstore_store_zeroes(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)
+{
+	static const unsigned char zeros[ZSD_PAGE_BYTES];
+
+	BUG_ON(!zstore_range_is_valid(ctx->store, offset, bytes));
+	while (bytes) {
+		struct piece piece = first_piece(offset, bytes);
+		int err = write_piece(ctx, &piece, zeros);
+
+		if (err)
+			return err;
+		offset += piece.bytes;
+		bytes -= piece.bytes;
+	}
+	return 0;
+}

@@ -165,6 +165,37 @@ void zstore_trim(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes);
 int zstore_write_zeroes(struct zstore_ctx *ctx, uint64_t offset,
 			uint64_t bytes) ZSD_MUST_CHECK;
 
+/**
+ * zstore_store_zeroes() - store a range of zeros
+ *
+ * As zstore_write() of so many zeros: a page of them takes its slot and
+ * nothing else, but it counts as stored, and is no hole.
+ * Return: as zstore_write().
+ */
+int zstore_store_zeroes(struct zstore_ctx *ctx, uint64_t offset,
+			uint64_t bytes) ZSD_MUST_CHECK;
+
+/* What an extent of the disk is. Neither: it holds data. */
+#define ZSTORE_HOLE (1u << 0) /* never written, or trimmed */
+#define ZSTORE_ZERO (1u << 1) /* reads as zeros; every hole does */
+
+/**
+ * zstore_extent() - what the disk holds from an offset on
+ * @offset, @bytes: what to look at, inside the disk; not 0 bytes
+ * @steps: how many looks it may take, at least 1; what it took is taken off.
+ *         One look tells of a page, or of 2 MiB that were never written.
+ * @state: receives ZSTORE_*
+ *
+ * Exact by the page: one that was written with zeros is ZSTORE_ZERO and no
+ * hole, one with any other byte in it is data.
+ * Return: how many bytes from @offset on are in that state, 1 to @bytes. It
+ * ends where the state changes, with the range, or, at a page boundary, where
+ * there were no more steps. Beside changes of the same pages, each is told as
+ * it was at some time during the call.
+ */
+uint64_t zstore_extent(const struct zstore_ctx *ctx, uint64_t offset,
+		       uint64_t bytes, uint32_t *steps, unsigned *state);
+
 /*
  * Counters, as zram's mm_stat and io_stat name them. X(field): of struct
  * zstore_stats.

@@ -53,7 +53,7 @@ struct model {
 
 	uint64_t nr_without_memory;
 	uint64_t nr_enospc, nr_split, nr_moved, nr_compacted, nr_verified;
-	uint64_t nr_compared, nr_counted, nr_huge, nr_same;
+	uint64_t nr_compared, nr_counted, nr_huge, nr_same, nr_extents;
 };
 
 #define CHECK_MODEL(m, cond, ...) MODEL_CHECK(&(m)->run, cond, __VA_ARGS__)
@@ -194,12 +194,10 @@ static void check_failure(struct model *m, uint64_t nr_refused, int err)
 	m->nr_failed_writes++;
 }
 
-static void write_range(struct model *m, uint64_t offset, size_t bytes,
-			const unsigned char *src)
+/* A write of @src returned @err. */
+static void take_over(struct model *m, uint64_t nr_refused, int err,
+		      uint64_t offset, size_t bytes, const unsigned char *src)
 {
-	uint64_t nr_refused = refuse_count();
-	int err = zstore_write(m->ctx, offset, bytes, src);
-
 	if (err) {
 		check_failure(m, nr_refused, err);
 		take_over_failed(m, offset, bytes, src);
@@ -213,6 +211,15 @@ static void write_range(struct model *m, uint64_t offset, size_t bytes,
 		offset += n;
 		bytes -= n;
 	}
+}
+
+static void write_range(struct model *m, uint64_t offset, size_t bytes,
+			const unsigned char *src)
+{
+	uint64_t nr_refused = refuse_count();
+	int err = zstore_write(m->ctx, offset, bytes, src);
+
+	take_over(m, nr_refused, err, offset, bytes, src);
 }
 
 static void op_write_page(void *arg)
@@ -234,6 +241,19 @@ static void op_write_range(void *arg)
 	draw_range(m, &offset, &bytes);
 	draw_content(m, offset, bytes, src);
 	write_range(m, offset, bytes, src);
+}
+
+static void op_store_zeroes(void *arg)
+{
+	static const unsigned char zeros[MAX_IO_BYTES];
+	uint64_t nr_refused = refuse_count(), offset;
+	struct model *m = arg;
+	size_t bytes;
+	int err;
+
+	draw_range(m, &offset, &bytes);
+	err = zstore_store_zeroes(m->ctx, offset, bytes);
+	take_over(m, nr_refused, err, offset, bytes, zeros);
 }
 
 static void op_trim(void *arg)
@@ -331,6 +351,57 @@ static void op_compare_all(void *arg)
 	for (uint64_t at = 0; at < DISK_BYTES; at += ZSD_PAGE_BYTES)
 		compare(m, at, ZSD_PAGE_BYTES);
 	m->nr_compared++;
+}
+
+/* What zstore_extent() must say of a page. */
+static unsigned page_state(struct model *m, uint64_t index)
+{
+	static const unsigned char zeros[ZSD_PAGE_BYTES];
+
+	if (!m->is_stored[index])
+		return ZSTORE_HOLE | ZSTORE_ZERO;
+	if (memcmp(flat_page(m, index), zeros, sizeof(zeros)) == 0)
+		return ZSTORE_ZERO;
+	return 0;
+}
+
+/* Where the state of the page of @offset ends, at most at @end. */
+static uint64_t state_end(struct model *m, uint64_t offset, uint64_t end)
+{
+	uint64_t index = offset / ZSD_PAGE_BYTES;
+	unsigned state = page_state(m, index);
+
+	while (index * ZSD_PAGE_BYTES < end && page_state(m, index) == state)
+		index++;
+	return min_u64(index * ZSD_PAGE_BYTES, end);
+}
+
+static void op_look(void *arg)
+{
+	struct model *m = arg;
+	uint64_t offset = model_rng_below(&m->rng, DISK_BYTES);
+	uint64_t end =
+		offset + 1 + model_rng_below(&m->rng, DISK_BYTES - offset);
+
+	while (offset < end) {
+		uint32_t steps = (uint32_t)model_rng_range(&m->rng, 1, 100);
+		uint64_t expected = state_end(m, offset, end), bytes;
+		unsigned state;
+
+		bytes = zstore_extent(m->ctx, offset, end - offset, &steps,
+				      &state);
+		CHECK_MODEL(m, state == page_state(m, offset / ZSD_PAGE_BYTES),
+			    "state %u of page %" PRIu64, state,
+			    offset / ZSD_PAGE_BYTES);
+		CHECK_MODEL(m,
+			    steps ? offset + bytes == expected
+				  : bytes && offset + bytes <= expected,
+			    "%" PRIu64 " bytes from %" PRIu64 " on, to %" PRIu64
+			    ", %u steps left",
+			    bytes, offset, expected, steps);
+		offset += bytes;
+		m->nr_extents++;
+	}
 }
 
 /* --- beside -------------------------------------------------------------- */
@@ -456,6 +527,8 @@ static const struct model_op ops[] = {
 	{"write a range", {1500, 300, 800}, op_write_range},
 	{"trim", {100, 2000, 500}, op_trim},
 	{"write zeroes", {100, 1000, 300}, op_write_zeroes},
+	{"store zeroes", {100, 100, 300}, op_store_zeroes},
+	{"look", {30, 30, 30}, op_look},
 	{"read a page", {1000, 1000, 1500}, op_read_page},
 	{"read a range", {500, 500, 800}, op_read_range},
 	{"compact", {3, 3, 10}, op_compact},
@@ -579,6 +652,7 @@ int main(void)
 	model_report_fact(&m.run, "same-filled pages counted", m.nr_same);
 	model_report_fact(&m.run, "objects moved by compaction", m.nr_moved);
 	model_report_fact(&m.run, "pages freed by compaction", m.nr_compacted);
+	model_report_fact(&m.run, "extents looked at", m.nr_extents);
 	model_report_fact(&m.run, "times compared", m.nr_compared);
 	model_report_fact(&m.run, "times counted", m.nr_counted);
 	model_report_fact(&m.run, "times verified", m.nr_verified);

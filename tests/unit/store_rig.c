@@ -62,14 +62,28 @@ static void set_stored(struct store_rig *rig, uint64_t first, uint64_t end,
 		rig->is_stored[first++] = is_stored;
 }
 
+/* All pages that a range touches. */
+static void set_range_stored(struct store_rig *rig, uint64_t offset,
+			     uint64_t bytes)
+{
+	if (bytes)
+		set_stored(rig, offset / ZSD_PAGE_BYTES,
+			   (offset + bytes - 1) / ZSD_PAGE_BYTES + 1, true);
+}
+
 void rig_write(struct store_rig *rig, uint64_t offset, size_t bytes,
 	       const void *src)
 {
 	quiet_assert(zstore_write(rig->ctx, offset, bytes, src) == 0);
 	memcpy(rig->flat + offset, src, bytes);
-	if (bytes)
-		set_stored(rig, offset / ZSD_PAGE_BYTES,
-			   (offset + bytes - 1) / ZSD_PAGE_BYTES + 1, true);
+	set_range_stored(rig, offset, bytes);
+}
+
+void rig_store_zeroes(struct store_rig *rig, uint64_t offset, uint64_t bytes)
+{
+	quiet_assert(zstore_store_zeroes(rig->ctx, offset, bytes) == 0);
+	memset(rig->flat + offset, 0, bytes);
+	set_range_stored(rig, offset, bytes);
 }
 
 /* What a trim of [@offset, @end) takes, in whole pages. */

@@ -37,6 +37,7 @@ void rig_write(struct store_rig *rig, uint64_t offset, size_t bytes,
 	       const void *src);
 void rig_trim(struct store_rig *rig, uint64_t offset, uint64_t bytes);
 void rig_write_zeroes(struct store_rig *rig, uint64_t offset, uint64_t bytes);
+void rig_store_zeroes(struct store_rig *rig, uint64_t offset, uint64_t bytes);
 
 /* Write one page of @kind. */
 void rig_write_page(struct store_rig *rig, uint64_t index,
