@@ -32,15 +32,15 @@
 /*
  * What the export can do. FLUSH and FUA cost nothing, and clients that know
  * them expect them; CAN_MULTI_CONN holds because a write is visible to all
- * threads before it is answered; zeroing is always fast.
+ * threads before it is answered; zeroing is always fast. What changes the disk
+ * is not offered where that is not allowed.
  */
 #define EXPORT_FLAGS                                                    \
 	(NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH | NBD_FLAG_SEND_FUA | \
-	 NBD_FLAG_SEND_TRIM | NBD_FLAG_SEND_WRITE_ZEROES |              \
-	 NBD_FLAG_CAN_MULTI_CONN | NBD_FLAG_SEND_CACHE |                \
+	 NBD_FLAG_CAN_MULTI_CONN | NBD_FLAG_SEND_CACHE)
+#define EXPORT_FLAGS_WRITABLE                              \
+	(NBD_FLAG_SEND_TRIM | NBD_FLAG_SEND_WRITE_ZEROES | \
 	 NBD_FLAG_SEND_FAST_ZERO)
-
-#define EXPORT_DESCRIPTION "compressed memory"
 
 /* Descriptors besides connections: standard ones, listeners, memfd, and for
  * each loop its epoll, eventfd and signal pipe. Rounded up. */
@@ -427,16 +427,24 @@ static int probe_descriptors(void)
 	return err;
 }
 
+static void init_export(struct nbd_export *export,
+			const struct server_params *params)
+{
+	export->name = params->export_name;
+	export->description = params->description;
+	export->size_bytes = params->store.disk_bytes;
+	export->flags = EXPORT_FLAGS;
+	export->flags |=
+		params->read_only ? NBD_FLAG_READ_ONLY : EXPORT_FLAGS_WRITABLE;
+}
+
 static int init(struct server *s, const struct server_params *params)
 {
 	int err;
 
 	s->params = params;
 	s->listeners.control_fd = -1;
-	s->export.name = params->export_name;
-	s->export.description = EXPORT_DESCRIPTION;
-	s->export.size_bytes = params->store.disk_bytes;
-	s->export.flags = EXPORT_FLAGS;
+	init_export(&s->export, params);
 	err = probe_descriptors();
 	if (!err)
 		err = uv_loop_init(&s->loop);

@@ -24,7 +24,7 @@
 #define SERVER_MAX_THREADS     256u
 #define SERVER_MAX_CONNECTIONS 4096u
 
-/* Longest name of an export, bytes: what the NBD protocol allows. */
+/* Longest name or description, bytes: what the NBD protocol allows. */
 #define SERVER_MAX_NAME_BYTES 4096u
 
 struct server_params {
@@ -33,12 +33,14 @@ struct server_params {
 	const char *listen_address; /* NBD on TCP, "HOST[:PORT]", or NULL */
 	const char *control_path; /* control socket, or NULL */
 	const char *export_name; /* at most MAX_NAME_BYTES; "": default */
+	const char *description; /* of it, for people; same bound */
 	const char *pid_file; /* written when ready, or NULL */
 	unsigned nr_threads; /* worker threads, 1 .. MAX_THREADS */
 	unsigned max_connections; /* 1 .. MAX_CONNECTIONS */
 	unsigned handshake_timeout_s; /* at least 1 */
 	unsigned stop_timeout_s; /* 0: none */
 	enum swap_mode swap; /* whether this machine swaps on the disk */
+	bool read_only; /* clients may not change the disk */
 	bool verbose; /* log connections as they come and go */
 };
 

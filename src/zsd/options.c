@@ -22,6 +22,8 @@ enum {
 	KEY_STOP_TIMEOUT,
 	KEY_CHECKSUM,
 	KEY_SWAP,
+	KEY_DESCRIPTION,
+	KEY_READ_ONLY,
 };
 
 /* No size that can be given: --reserve is not there. */
@@ -66,21 +68,26 @@ static const struct argp_option argp_options[] = {
 	{"export-name", 'n', "NAME", 0,
 	 "Name of the export (default: empty; that one is always accepted)",
 	 10},
+	{"description", KEY_DESCRIPTION, "TEXT", 0,
+	 "What clients are told of the export (default: compressed memory)",
+	 11},
+	{"read-only", KEY_READ_ONLY, NULL, 0, "Let no client change the disk",
+	 12},
 	{"max-connections", KEY_MAX_CONNECTIONS, "N", 0,
-	 "Connections at most (default 64)", 11},
+	 "Connections at most (default 64)", 13},
 	{"handshake-timeout", KEY_HANDSHAKE_TIMEOUT, "SECONDS", 0,
-	 "Drop a client that has not negotiated by then (default 10)", 12},
+	 "Drop a client that has not negotiated by then (default 10)", 14},
 	{"stop-timeout", KEY_STOP_TIMEOUT, "SECONDS", 0,
 	 "When told to end, close clients that are still attached by then; "
 	 "0 to wait for them as long as it takes (default)",
-	 13},
-	{"pid-file", 'P', "PATH", 0, "Write the process id when ready", 14},
-	{"verbose", 'v', NULL, 0, "Log connections as they come and go", 15},
+	 15},
+	{"pid-file", 'P', "PATH", 0, "Write the process id when ready", 16},
+	{"verbose", 'v', NULL, 0, "Log connections as they come and go", 17},
 	{"swap", KEY_SWAP, "strict", OPTION_ARG_OPTIONAL,
 	 "The disk is swapped on by this machine: lock memory, never wait for "
 	 "what we are to free; strict: end where a measure fails instead of "
 	 "warning",
-	 16},
+	 18},
 	{"version", 'V', NULL, 0, "Print program version", -1},
 	{0},
 };
@@ -240,6 +247,8 @@ static const struct value values[] = {
 	{KEY_CHAIN_SIZE, "chain-size", take_number, FIELD(store.chain_size),
 	 ZS_CHAIN_SIZE_MIN, ZS_CHAIN_SIZE_MAX},
 	{'n', "export-name", take_name, FIELD(export_name), 0, 0},
+	{KEY_DESCRIPTION, "description", take_name, FIELD(description), 0, 0},
+	{KEY_READ_ONLY, "read-only", take_flag, FIELD(read_only), 0, 0},
 	{KEY_MAX_CONNECTIONS, "max-connections", take_number,
 	 FIELD(max_connections), 1, SERVER_MAX_CONNECTIONS},
 	{KEY_HANDSHAKE_TIMEOUT, "handshake-timeout", take_number,
@@ -257,9 +266,9 @@ static const struct value values[] = {
 static void complete(struct server_params *server)
 {
 	if (server->store.reserve_bytes == RESERVE_UNSET)
-		server->store.reserve_bytes = server->swap == SWAP_OFF
-						      ? OPTIONS_RESERVE_BYTES
-						      : OPTIONS_SWAP_RESERVE_BYTES;
+		server->store.reserve_bytes =
+			server->swap == SWAP_OFF ? OPTIONS_RESERVE_BYTES
+						 : OPTIONS_SWAP_RESERVE_BYTES;
 }
 
 /* What no single option can tell. */
@@ -332,6 +341,7 @@ static void set_defaults(struct server_params *server)
 	server->store.chain_size = ZS_CHAIN_SIZE_DEFAULT;
 	BUG_ON(zcomp_parse(OPTIONS_ALGORITHM, &server->store.zcomp));
 	server->export_name = "";
+	server->description = OPTIONS_DESCRIPTION;
 	server->nr_threads = default_threads();
 	server->max_connections = OPTIONS_MAX_CONNECTIONS;
 	server->handshake_timeout_s = OPTIONS_HANDSHAKE_TIMEOUT_S;

@@ -13,6 +13,7 @@
 #define OPTIONS_MAX_CONNECTIONS	    64u
 #define OPTIONS_HANDSHAKE_TIMEOUT_S 10u
 #define OPTIONS_ALGORITHM	    "lz4"
+#define OPTIONS_DESCRIPTION	    "compressed memory"
 
 /* Exit status of a wrong command line. */
 #define OPTIONS_EXIT_USAGE 2

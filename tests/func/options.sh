@@ -38,6 +38,9 @@ expect_refused --handshake-timeout --size 1M --socket "$socket" \
 expect_refused --stop-timeout --size 1M --socket "$socket" --stop-timeout -1
 expect_refused --mem-limit --size 1M --socket "$socket" --mem-limit 1Z
 expect_refused '1.0 MiB' --size 1M --socket "$socket" --mem-limit 4096
+expect_refused --description --size 1M --socket "$socket" \
+    --description "$(printf '%4097s' x)"
+expect_refused --read-only --size 1M --socket "$socket" --read-only=yes
 expect_refused arguments --size 1M --socket "$socket" stray
 
 echo "shown"
@@ -45,8 +48,8 @@ expect_status 0 "$zsd" --version
 grep -q '^zsd [0-9]' "$dir/output" || fail "no version"
 expect_status 0 "$zsd" --help
 for option in size socket listen control algorithm checksum mem-limit reserve \
-    threads chain-size export-name max-connections handshake-timeout \
-    stop-timeout pid-file verbose; do
+    threads chain-size export-name description read-only max-connections \
+    handshake-timeout stop-timeout pid-file verbose; do
     grep -q -- "--$option" "$dir/output" || fail "--help lacks --$option"
 done
 

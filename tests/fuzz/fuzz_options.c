@@ -80,6 +80,9 @@ static void write_out(const struct server_params *p, struct command_line *line)
 	add_word(line, "--threads=%u", p->nr_threads);
 	add_word(line, "--chain-size=%u", p->store.chain_size);
 	add_text(line, "export-name", p->export_name);
+	add_text(line, "description", p->description);
+	if (p->read_only)
+		add_word(line, "--read-only");
 	add_word(line, "--max-connections=%u", p->max_connections);
 	add_word(line, "--handshake-timeout=%u", p->handshake_timeout_s);
 	add_word(line, "--stop-timeout=%u", p->stop_timeout_s);
@@ -104,12 +107,14 @@ static void compare(const struct server_params *a,
 			   a->handshake_timeout_s == b->handshake_timeout_s &&
 			   a->stop_timeout_s == b->stop_timeout_s &&
 			   a->store.checksum == b->store.checksum &&
+			   a->read_only == b->read_only &&
 			   a->verbose == b->verbose,
 		   "a number changes");
 	FUZZ_CHECK(is_same_text(a->socket_path, b->socket_path) &&
 			   is_same_text(a->listen_address, b->listen_address) &&
 			   is_same_text(a->control_path, b->control_path) &&
 			   is_same_text(a->export_name, b->export_name) &&
+			   is_same_text(a->description, b->description) &&
 			   is_same_text(a->pid_file, b->pid_file),
 		   "a text changes");
 	FUZZ_CHECK(strcmp(zcomp_format(&a->store.zcomp, a_codec),
@@ -135,7 +140,8 @@ static void check_ranges(const struct server_params *p)
 			   p->store.mem_limit_bytes >= ZSTORE_MIN_LIMIT_BYTES,
 		   "a limit of %" PRIu64 " bytes", p->store.mem_limit_bytes);
 	FUZZ_CHECK(p->handshake_timeout_s >= 1, "no time for a handshake");
-	FUZZ_CHECK(strlen(p->export_name) <= SERVER_MAX_NAME_BYTES,
+	FUZZ_CHECK(strlen(p->export_name) <= SERVER_MAX_NAME_BYTES &&
+			   strlen(p->description) <= SERVER_MAX_NAME_BYTES,
 		   "too long a name");
 	FUZZ_CHECK(p->socket_path || p->listen_address, "no socket");
 	FUZZ_CHECK(p->control_path || !p->socket_path, "no control socket");

@@ -15,7 +15,7 @@
 #include "suite.h"
 #include "zsd/options.h"
 
-#define MAX_ARGS 16
+#define MAX_ARGS 20
 
 /* Room for what a child prints, bytes: --help is the longest. */
 #define OUTPUT_BYTES 8192
@@ -91,6 +91,8 @@ START_TEST(silence_means_the_defaults)
 	ck_assert_str_eq(server->control_path, "/run/s.ctl");
 	ck_assert_ptr_null(server->listen_address);
 	ck_assert_str_eq(server->export_name, "");
+	ck_assert_str_eq(server->description, OPTIONS_DESCRIPTION);
+	ck_assert(!server->read_only);
 	ck_assert_ptr_null(server->pid_file);
 	ck_assert_uint_eq(server->nr_threads, (unsigned)CPU_COUNT(&cores));
 	ck_assert_uint_eq(server->max_connections, 64);
@@ -105,11 +107,12 @@ END_TEST
 static const char *const full_lines[] = {
 	"--size=1G --socket=/s --listen=[::1]:1 --control=/c "
 	"--algorithm=zstd:-7 --mem-limit=100M --reserve=1M --threads=3 "
-	"--chain-size=16 --export-name=e --max-connections=7 "
-	"--handshake-timeout=2 --stop-timeout=90 --pid-file=/p --verbose",
+	"--chain-size=16 --export-name=e --description=d --read-only "
+	"--max-connections=7 --handshake-timeout=2 --stop-timeout=90 "
+	"--pid-file=/p --verbose",
 	"-s1024M -u/s -l[::1]:1 -c/c -azstd:-7 -m102400K -r1048576 -t3 "
-	"--chain-size=16 -ne --max-connections=7 --handshake-timeout=2 "
-	"--stop-timeout=90 -P/p -v",
+	"--chain-size=16 -ne --description=d --read-only --max-connections=7 "
+	"--handshake-timeout=2 --stop-timeout=90 -P/p -v",
 };
 
 START_TEST(each_option_has_its_effect)
@@ -127,6 +130,8 @@ START_TEST(each_option_has_its_effect)
 	ck_assert_str_eq(server->control_path, "/c");
 	ck_assert_str_eq(server->listen_address, "[::1]:1");
 	ck_assert_str_eq(server->export_name, "e");
+	ck_assert_str_eq(server->description, "d");
+	ck_assert(server->read_only);
 	ck_assert_str_eq(server->pid_file, "/p");
 	ck_assert_uint_eq(server->nr_threads, 3);
 	ck_assert_uint_eq(server->max_connections, 7);
@@ -311,22 +316,12 @@ END_TEST
 START_TEST(help_lists_the_options_in_order)
 {
 	static const char *const names[] = {
-		"--size=",
-		"--socket=",
-		"--listen=",
-		"--control=",
-		"--algorithm=",
-		"--checksum",
-		"--mem-limit=",
-		"--reserve=",
-		"--threads=",
-		"--chain-size=",
-		"--export-name=",
-		"--max-connections=",
-		"--handshake-timeout=",
-		"--pid-file=",
-		"--verbose",
-		"--version",
+		"--size=",	 "--socket=",	       "--listen=",
+		"--control=",	 "--algorithm=",       "--checksum",
+		"--mem-limit=",	 "--reserve=",	       "--threads=",
+		"--chain-size=", "--export-name=",     "--description=",
+		"--read-only",	 "--max-connections=", "--handshake-timeout=",
+		"--pid-file=",	 "--verbose",	       "--version",
 	};
 	char output[OUTPUT_BYTES];
 	const char *at = output;
