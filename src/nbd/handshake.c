@@ -8,61 +8,11 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/compiler.h"
-#include "nbd/handshake.h"
-
-/* The data of one option, all of it there. */
-struct option_data {
-	const unsigned char *p;
-	uint32_t bytes;
-};
+#include "nbd/handshake_internal.h"
 
 typedef enum nbd_handshake_result (*option_fn)(struct nbd_handshake *hs,
 					       struct option_data data,
 					       struct nbd_out *out);
-
-/* --- output ------------------------------------------------------------- */
-
-/* Room was made sure of before the option was looked at. */
-static unsigned char *out_take(struct nbd_out *out, size_t bytes)
-{
-	unsigned char *p = out->data + out->bytes;
-
-	BUG_ON(bytes > out->room - out->bytes);
-	out->bytes += bytes;
-	return p;
-}
-
-static void put_text(struct nbd_out *out, const char *text)
-{
-	size_t bytes = strlen(text);
-
-	memcpy(out_take(out, bytes), text, bytes);
-}
-
-static void put_rep_header(struct nbd_handshake *hs, struct nbd_out *out,
-			   uint32_t type, size_t data_bytes)
-{
-	unsigned char *p = out_take(out, NBD_REP_HEADER_BYTES);
-
-	store_be64(p, NBD_REP_MAGIC);
-	store_be32(p + 8, hs->option);
-	store_be32(p + 12, type);
-	store_be32(p + 16, (uint32_t)data_bytes);
-}
-
-static void put_ack(struct nbd_handshake *hs, struct nbd_out *out)
-{
-	put_rep_header(hs, out, NBD_REP_ACK, 0);
-}
-
-static enum nbd_handshake_result put_error(struct nbd_handshake *hs,
-					   struct nbd_out *out, uint32_t type,
-					   const char *text)
-{
-	put_rep_header(hs, out, type, strlen(text));
-	put_text(out, text);
-	return NBD_HANDSHAKE_MORE;
-}
 
 static enum nbd_handshake_result close_for(struct nbd_handshake *hs, int reason)
 {
@@ -72,12 +22,12 @@ static enum nbd_handshake_result close_for(struct nbd_handshake *hs, int reason)
 
 /* --- options ------------------------------------------------------------ */
 
-/* The empty name asks for the default, which is the only export there is. */
-static bool name_is_ours(const struct nbd_handshake *hs,
-			 const unsigned char *name, uint32_t bytes)
+bool handshake_name_is_ours(const struct nbd_handshake *hs,
+			    const unsigned char *name, uint32_t bytes)
 {
-	return bytes == 0 || (bytes == strlen(hs->export->name) &&
-			      memcmp(name, hs->export->name, bytes) == 0);
+	return bytes == 0 ||
+	       (bytes == strlen(hs->session.export->name) &&
+		memcmp(name, hs->session.export->name, bytes) == 0);
 }
 
 static enum nbd_handshake_result option_export_name(struct nbd_handshake *hs,
@@ -89,13 +39,14 @@ static enum nbd_handshake_result option_export_name(struct nbd_handshake *hs,
 	/* This option knows no error reply. */
 	if (data.bytes > NBD_MAX_STRING_BYTES)
 		return close_for(hs, -E2BIG);
-	if (!name_is_ours(hs, data.p, data.bytes))
+	if (!handshake_name_is_ours(hs, data.p, data.bytes))
 		return close_for(hs, -ENOENT);
-	p = out_take(out, NBD_EXPORT_NAME_BYTES);
-	store_be64(p, hs->export->size_bytes);
-	store_be16(p + 8, hs->export->flags);
+	handshake_settle_contexts(hs, data.bytes);
+	p = handshake_put(out, NBD_EXPORT_NAME_BYTES);
+	store_be64(p, hs->session.export->size_bytes);
+	store_be16(p + 8, nbd_session_flags(&hs->session));
 	if (!hs->no_zeroes)
-		memset(out_take(out, NBD_EXPORT_NAME_ZEROES), 0,
+		memset(handshake_put(out, NBD_EXPORT_NAME_ZEROES), 0,
 		       NBD_EXPORT_NAME_ZEROES);
 	return NBD_HANDSHAKE_TRANSMISSION;
 }
@@ -105,7 +56,7 @@ static enum nbd_handshake_result option_abort(struct nbd_handshake *hs,
 					      struct nbd_out *out)
 {
 	(void)data; /* to be ignored, says the specification */
-	put_ack(hs, out);
+	handshake_put_ack(hs, out);
 	return close_for(hs, 0);
 }
 
@@ -113,18 +64,18 @@ static enum nbd_handshake_result option_list(struct nbd_handshake *hs,
 					     struct option_data data,
 					     struct nbd_out *out)
 {
-	size_t name_bytes = strlen(hs->export->name);
-	size_t description_bytes = strlen(hs->export->description);
+	size_t name_bytes = strlen(hs->session.export->name);
+	size_t description_bytes = strlen(hs->session.export->description);
 
 	if (data.bytes)
-		return put_error(hs, out, NBD_REP_ERR_INVALID,
-				 "LIST takes no data");
-	put_rep_header(hs, out, NBD_REP_SERVER,
-		       4 + name_bytes + description_bytes);
-	store_be32(out_take(out, 4), (uint32_t)name_bytes);
-	put_text(out, hs->export->name);
-	put_text(out, hs->export->description);
-	put_ack(hs, out);
+		return handshake_put_error(hs, out, NBD_REP_ERR_INVALID,
+					   "LIST takes no data");
+	handshake_put_reply(hs, out, NBD_REP_SERVER,
+			    4 + name_bytes + description_bytes);
+	store_be32(handshake_put(out, 4), (uint32_t)name_bytes);
+	handshake_put_text(out, hs->session.export->name);
+	handshake_put_text(out, hs->session.export->description);
+	handshake_put_ack(hs, out);
 	return NBD_HANDSHAKE_MORE;
 }
 
@@ -132,27 +83,27 @@ static void put_info_export(struct nbd_handshake *hs, struct nbd_out *out)
 {
 	unsigned char *p;
 
-	put_rep_header(hs, out, NBD_REP_INFO, NBD_INFO_EXPORT_BYTES);
-	p = out_take(out, NBD_INFO_EXPORT_BYTES);
+	handshake_put_reply(hs, out, NBD_REP_INFO, NBD_INFO_EXPORT_BYTES);
+	p = handshake_put(out, NBD_INFO_EXPORT_BYTES);
 	store_be16(p, NBD_INFO_EXPORT);
-	store_be64(p + 2, hs->export->size_bytes);
-	store_be16(p + 10, hs->export->flags);
+	store_be64(p + 2, hs->session.export->size_bytes);
+	store_be16(p + 10, nbd_session_flags(&hs->session));
 }
 
 static void put_info_text(struct nbd_handshake *hs, struct nbd_out *out,
 			  uint16_t type, const char *text)
 {
-	put_rep_header(hs, out, NBD_REP_INFO, 2 + strlen(text));
-	store_be16(out_take(out, 2), type);
-	put_text(out, text);
+	handshake_put_reply(hs, out, NBD_REP_INFO, 2 + strlen(text));
+	store_be16(handshake_put(out, 2), type);
+	handshake_put_text(out, text);
 }
 
 static void put_info_block_size(struct nbd_handshake *hs, struct nbd_out *out)
 {
 	unsigned char *p;
 
-	put_rep_header(hs, out, NBD_REP_INFO, NBD_INFO_BLOCK_SIZE_BYTES);
-	p = out_take(out, NBD_INFO_BLOCK_SIZE_BYTES);
+	handshake_put_reply(hs, out, NBD_REP_INFO, NBD_INFO_BLOCK_SIZE_BYTES);
+	p = handshake_put(out, NBD_INFO_BLOCK_SIZE_BYTES);
 	store_be16(p, NBD_INFO_BLOCK_SIZE);
 	store_be32(p + 2, NBD_EXPORT_MIN_BLOCK_BYTES);
 	store_be32(p + 6, NBD_EXPORT_PREFERRED_BLOCK_BYTES);
@@ -195,24 +146,26 @@ static bool describe(struct nbd_handshake *hs, struct option_data data,
 	if (name_bytes > NBD_MAX_STRING_BYTES ||
 	    data.bytes != 4 + name_bytes + 2 + 2 * nr_infos)
 		goto invalid;
-	if (!name_is_ours(hs, name, name_bytes)) {
-		put_error(hs, out, NBD_REP_ERR_UNKNOWN, "no such export");
+	if (!handshake_name_is_ours(hs, name, name_bytes)) {
+		handshake_put_error(hs, out, NBD_REP_ERR_UNKNOWN,
+				    "no such export");
 		return false;
 	}
 	wanted = wanted_infos(name + name_bytes + 2, nr_infos);
 	put_info_export(hs, out);
 	if (wanted & (1u << NBD_INFO_NAME))
-		put_info_text(hs, out, NBD_INFO_NAME, hs->export->name);
+		put_info_text(hs, out, NBD_INFO_NAME, hs->session.export->name);
 	if (wanted & (1u << NBD_INFO_DESCRIPTION))
 		put_info_text(hs, out, NBD_INFO_DESCRIPTION,
-			      hs->export->description);
+			      hs->session.export->description);
 	if (wanted & (1u << NBD_INFO_BLOCK_SIZE))
 		put_info_block_size(hs, out);
-	put_ack(hs, out);
+	handshake_put_ack(hs, out);
 	return true;
 
 invalid:
-	put_error(hs, out, NBD_REP_ERR_INVALID, "lengths do not add up");
+	handshake_put_error(hs, out, NBD_REP_ERR_INVALID,
+			    "lengths do not add up");
 	return false;
 }
 
@@ -228,8 +181,22 @@ static enum nbd_handshake_result option_go(struct nbd_handshake *hs,
 					   struct option_data data,
 					   struct nbd_out *out)
 {
-	return describe(hs, data, out) ? NBD_HANDSHAKE_TRANSMISSION
-				       : NBD_HANDSHAKE_MORE;
+	if (!describe(hs, data, out))
+		return NBD_HANDSHAKE_MORE;
+	handshake_settle_contexts(hs, load_be32(data.p));
+	return NBD_HANDSHAKE_TRANSMISSION;
+}
+
+static enum nbd_handshake_result
+option_structured_reply(struct nbd_handshake *hs, struct option_data data,
+			struct nbd_out *out)
+{
+	if (data.bytes)
+		return handshake_put_error(hs, out, NBD_REP_ERR_INVALID,
+					   "STRUCTURED_REPLY takes no data");
+	hs->session.structured_replies = true;
+	handshake_put_ack(hs, out);
+	return NBD_HANDSHAKE_MORE;
 }
 
 static const struct {
@@ -241,6 +208,9 @@ static const struct {
 	{NBD_OPT_LIST, option_list},
 	{NBD_OPT_INFO, option_info},
 	{NBD_OPT_GO, option_go},
+	{NBD_OPT_STRUCTURED_REPLY, option_structured_reply},
+	{NBD_OPT_LIST_META_CONTEXT, handshake_list_contexts},
+	{NBD_OPT_SET_META_CONTEXT, handshake_set_contexts},
 };
 
 static enum nbd_handshake_result handle_option(struct nbd_handshake *hs,
@@ -248,13 +218,15 @@ static enum nbd_handshake_result handle_option(struct nbd_handshake *hs,
 					       struct nbd_out *out)
 {
 	if (!hs->fixed_newstyle && hs->option != NBD_OPT_EXPORT_NAME)
-		return put_error(hs, out, NBD_REP_ERR_INVALID,
-				 "only fixed newstyle has this option");
+		return handshake_put_error(
+			hs, out, NBD_REP_ERR_INVALID,
+			"only fixed newstyle has this option");
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
 		if (options[i].option == hs->option)
 			return options[i].handle(hs, data, out);
 	}
-	return put_error(hs, out, NBD_REP_ERR_UNSUP, "unsupported option");
+	return handshake_put_error(hs, out, NBD_REP_ERR_UNSUP,
+				   "unsupported option");
 }
 
 /* --- states ------------------------------------------------------------- */
@@ -321,18 +293,21 @@ static enum nbd_handshake_result feed_skip(struct nbd_handshake *hs,
 	if (hs->length_bytes)
 		return NBD_HANDSHAKE_MORE;
 	hs->state = NBD_HANDSHAKE_OPTION;
-	return put_error(hs, out, NBD_REP_ERR_TOO_BIG, "option data too long");
+	if (hs->option == NBD_OPT_SET_META_CONTEXT)
+		handshake_forget_contexts(hs);
+	return handshake_put_error(hs, out, NBD_REP_ERR_TOO_BIG,
+				   "option data too long");
 }
 
 void nbd_handshake_start(struct nbd_handshake *hs,
 			 const struct nbd_export *export, struct nbd_out *out)
 {
-	unsigned char *p = out_take(out, NBD_GREETING_BYTES);
+	unsigned char *p = handshake_put(out, NBD_GREETING_BYTES);
 
 	BUG_ON(strlen(export->name) > NBD_MAX_STRING_BYTES);
 	BUG_ON(strlen(export->description) > NBD_MAX_STRING_BYTES);
 	memset(hs, 0, sizeof(*hs));
-	hs->export = export;
+	hs->session.export = export;
 	hs->state = NBD_HANDSHAKE_CLIENT_FLAGS;
 	store_be64(p, NBD_MAGIC);
 	store_be64(p + 8, NBD_IHAVEOPT);

@@ -13,13 +13,15 @@
  *      |   |           |     `--- EXPORT_NAME of another export -> CLOSE
  *      |   |           |     `--- ABORT (acknowledged) ----------> CLOSE
  *      |   |           `--------- EXPORT_NAME, GO --------> TRANSMISSION
- *      |   `- LIST, INFO, errors, all others (unsupported)
+ *      |   `- LIST, INFO, STRUCTURED_REPLY, LIST_META_CONTEXT,
+ *      |      SET_META_CONTEXT, errors, all others (unsupported)
  *      |               |
  *      `------------ SKIP: data of an option that is too long
  *
  * Options are a table of {number, handler}; what is not in it is answered
  * with NBD_REP_ERR_UNSUP and the stream stays in step. TLS is not offered: it
- * could not be had without memory allocation while the machine swaps.
+ * could not be had without memory allocation while the machine swaps. What was
+ * agreed on is in hs->session, complete after NBD_HANDSHAKE_TRANSMISSION.
  *
  * Memory: nothing is buffered here. Incomplete input is left with the caller,
  * who must be able to hold NBD_HANDSHAKE_IN_BYTES of it. Data longer than
@@ -39,11 +41,11 @@
 
 #include "nbd/nbd_export.h"
 #include "nbd/nbd_proto.h"
+#include "nbd/nbd_session.h"
 
 /*
  * Longest option data that is looked at, bytes. Everything we know needs less
- * than 4 KiB of name and a few info types; a list of meta contexts, the
- * longest that clients send, stays below this too.
+ * than 4 KiB of name and a few info types or queries for meta contexts.
  */
 #define NBD_HANDSHAKE_MAX_DATA_BYTES (64u << 10)
 
@@ -85,7 +87,8 @@ enum nbd_handshake_state {
 };
 
 struct nbd_handshake {
-	const struct nbd_export *export;
+	struct nbd_session session; /* as far as it is agreed on */
+	uint32_t context_name_bytes; /* of the export it was selected for */
 	enum nbd_handshake_state state;
 	bool fixed_newstyle; /* the client understands option replies */
 	bool no_zeroes; /* the client wants no padding */

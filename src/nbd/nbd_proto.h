@@ -126,6 +126,36 @@
 #define NBD_SIMPLE_REPLY_MAGIC 0x67446698u
 #define NBD_SIMPLE_REPLY_BYTES 16u
 
+/*
+ * "Structured reply chunk message": magic u32, flags u16, type u16, cookie u64,
+ * length u32; then length bytes, which "Structured reply types" lays out.
+ */
+#define NBD_STRUCTURED_REPLY_MAGIC 0x668e33efu
+#define NBD_CHUNK_BYTES		   20u
+
+/* "Structured reply flags": the last chunk of a reply. */
+#define NBD_REPLY_FLAG_DONE (1u << 0)
+
+/* "Structured reply types". Errors have the top bit set. */
+#define NBD_REPLY_TYPE_NONE	    0u
+#define NBD_REPLY_TYPE_OFFSET_DATA  1u /* offset u64, data */
+#define NBD_REPLY_TYPE_OFFSET_HOLE  2u /* offset u64, size u32 */
+#define NBD_REPLY_TYPE_BLOCK_STATUS 5u /* context u32, {length, state u32}… */
+#define NBD_REPLY_TYPE_ERROR	    ((1u << 15) + 1u)
+#define NBD_REPLY_TYPE_ERROR_OFFSET ((1u << 15) + 2u)
+
+#define NBD_OFFSET_BYTES      8u /* in front of the data of a chunk */
+#define NBD_OFFSET_HOLE_BYTES 12u
+#define NBD_CONTEXT_ID_BYTES  4u /* in front of the extents of a chunk */
+#define NBD_EXTENT_BYTES      8u
+#define NBD_ERROR_BYTES	      6u /* error u32, text length u16; then text */
+
+/* "base:allocation metadata context": its name, and the state of an extent. */
+#define NBD_CONTEXT_NAMESPACE "base:"
+#define NBD_CONTEXT_NAME      "base:allocation"
+#define NBD_STATE_HOLE	      (1u << 0)
+#define NBD_STATE_ZERO	      (1u << 1)
+
 /* "Error values": the only ones that may be sent. */
 #define NBD_SUCCESS   0u
 #define NBD_EPERM     1u

@@ -3,7 +3,7 @@
  * request - what a client asks for in the transmission phase
  *
  * First a request is decoded (can the stream be followed?), then checked
- * against the export (may it be done?). All input may be hostile.
+ * against the session (may it be done?). All input may be hostile.
  *
  * Source: NBD doc/proto.md, "Transmission", "Request types", "Command flags".
  */
@@ -13,8 +13,8 @@
 #include <stdint.h>
 
 #include "base/compiler.h"
-#include "nbd/nbd_export.h"
 #include "nbd/nbd_proto.h"
+#include "nbd/nbd_session.h"
 
 /*
  * Longest payload of a write that is still received to be thrown away, bytes:
@@ -52,17 +52,18 @@ static inline uint32_t nbd_request_payload_bytes(const struct nbd_request *req)
 /**
  * nbd_request_check() - may this be done to this export?
  *
- * A request that passes has a known type, other than NBD_CMD_BLOCK_STATUS,
- * and a range inside the export; a read or a write has at most
- * NBD_EXPORT_MAX_PAYLOAD_BYTES. A length of 0 is fine.
+ * A request that passes has a known type and a range inside the export. A
+ * write has at most NBD_EXPORT_MAX_PAYLOAD_BYTES, and so has a read that must
+ * be answered in one piece. A length of 0 is fine but for a block status.
  *
  * Return: NBD_SUCCESS, or the error to reply
- *   NBD_EINVAL  unknown type or flag, one that was not offered, a range past
- *               the end, too long
- *   NBD_ENOSPC  a write or write-zeroes past the end
- *   NBD_EPERM   a change to a read-only export
+ *   NBD_EINVAL     unknown type or flag, one that was not offered, a range
+ *                  past the end, too long
+ *   NBD_ENOSPC     a write or write-zeroes past the end
+ *   NBD_EPERM      a change to a read-only export
+ *   NBD_EOVERFLOW  too long for a read that must not be fragmented
  */
 uint32_t nbd_request_check(const struct nbd_request *req,
-			   const struct nbd_export *export) ZSD_MUST_CHECK;
+			   const struct nbd_session *session) ZSD_MUST_CHECK;
 
 #endif

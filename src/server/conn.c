@@ -422,8 +422,8 @@ void conn_attach(struct conn *c, struct worker *w)
 	c->poll.data = c;
 	c->nr_handles = 2;
 	conn_set_deadline(c, (uint64_t)params->handshake_timeout_s * 1000);
-	transmission_init(&c->transmission, params->export, w->store_ctx,
-			  &w->requests);
+	transmission_init(&c->transmission, &c->handshake.session,
+			  w->store_ctx, &w->requests);
 	nbd_handshake_start(&c->handshake, params->export, &out);
 	buf_fill(&c->tx, out.bytes);
 	conn_turn(c);

@@ -11,15 +11,16 @@
 #include <stdint.h>
 
 /* Requests answered so far, by kind, and the bytes they moved. */
-#define SERVER_REQUEST_COUNTERS(X)                  \
-	X(read)                                     \
-	X(write)                                    \
-	X(flush)                                    \
-	X(trim)                                     \
-	X(write_zeroes)                             \
-	X(cache)                                    \
-	X(errors) /* answered with an error */      \
-	X(read_bytes) /* sent in answer to reads */ \
+#define SERVER_REQUEST_COUNTERS(X)             \
+	X(read)                                \
+	X(write)                               \
+	X(flush)                               \
+	X(trim)                                \
+	X(write_zeroes)                        \
+	X(cache)                               \
+	X(block_status)                        \
+	X(errors) /* answered with an error */ \
+	X(read_bytes) /* returned by reads */  \
 	X(write_bytes) /* received with writes */
 
 #define SERVER_CONNECTION_COUNTERS(X)                        \

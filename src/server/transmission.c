@@ -8,8 +8,7 @@
 #include "base/check.h"
 #include "base/units.h"
 #include "nbd/errmap.h"
-#include "nbd/reply.h"
-#include "server/transmission.h"
+#include "server/transmission_internal.h"
 
 /* Charged for each request on top of its bytes. */
 #define REQUEST_CHARGE ZSD_PAGE_BYTES
@@ -18,29 +17,13 @@
 #define SLICE_CHARGE(bytes) \
 	((bytes) / (TRANSMISSION_SLICE_BYTES / TRANSMISSION_BUDGET))
 
-/* What one call of transmission_run() works with. */
-struct turn {
-	struct transmission *t;
-	struct stream_buf *rx;
-	struct stream_buf *tx;
-	int64_t budget; /* what is left of it */
-};
-
-/* How a handler of a request leaves it. */
-enum progress {
-	DONE, /* answered */
-	GOES_ON, /* more can be done at once */
-	LACKS_INPUT, /* the payload is not all there */
-	LACKS_ROOM, /* the reply does not fit */
-	BROKEN, /* the stream of replies cannot be kept whole */
-};
-
-void transmission_init(struct transmission *t, const struct nbd_export *export,
+void transmission_init(struct transmission *t,
+		       const struct nbd_session *session,
 		       struct zstore_ctx *store,
 		       struct request_counters *counters)
 {
 	memset(t, 0, sizeof(*t));
-	t->export = export;
+	t->session = session;
 	t->store = store;
 	t->counters = counters;
 }
@@ -55,11 +38,7 @@ uint32_t transmission_missing_bytes(const struct transmission *t,
 
 /* --- the request under way ---------------------------------------------- */
 
-/*
- * The next piece of it: at most @max_bytes, and unless it is the last one it
- * ends where a page of the disk does, so that no page is touched twice.
- */
-static uint32_t next_piece(const struct transmission *t, size_t max_bytes)
+uint32_t transmission_next_piece(const struct transmission *t, size_t max_bytes)
 {
 	uint64_t end;
 
@@ -69,31 +48,38 @@ static uint32_t next_piece(const struct transmission *t, size_t max_bytes)
 	return end > t->offset ? (uint32_t)(end - t->offset) : 0;
 }
 
-static void advance(struct transmission *t, uint32_t bytes)
+void transmission_advance(struct transmission *t, uint32_t bytes)
 {
 	t->offset += bytes;
 	t->left_bytes -= bytes;
 }
 
-static void put_reply(struct turn *turn)
+/* In chunks where a read must be, and errors may be, with a text. */
+static uint32_t encode_answer(const struct transmission *t,
+			      unsigned char *bytes)
 {
-	struct transmission *t = turn->t;
+	uint64_t cookie = t->req.cookie;
+	bool is_read = t->req.type == NBD_CMD_READ;
 
-	nbd_reply_encode(buf_free_data(turn->tx), t->req.cookie, t->error);
-	buf_fill(turn->tx, NBD_SIMPLE_REPLY_BYTES);
+	if (t->session->structured_replies && t->error)
+		return nbd_chunk_encode_error(bytes, cookie, t->error, NULL);
+	if (t->session->structured_replies && is_read) {
+		nbd_chunk_encode_none(bytes, cookie);
+		return NBD_CHUNK_BYTES;
+	}
+	nbd_reply_encode(bytes, cookie, t->error);
+	return NBD_SIMPLE_REPLY_BYTES;
 }
 
-/* A request has room for its reply from its start: see begin(). */
-static enum progress answer(struct turn *turn)
+enum progress transmission_answer(struct turn *turn)
 {
-	if (!turn->t->is_reply_begun)
-		put_reply(turn);
+	buf_fill(turn->tx, encode_answer(turn->t, buf_free_data(turn->tx)));
 	return DONE;
 }
 
 static enum progress run_nothing(struct turn *turn)
 {
-	return answer(turn);
+	return transmission_answer(turn);
 }
 
 static enum progress run_write(struct turn *turn)
@@ -106,7 +92,7 @@ static enum progress run_write(struct turn *turn)
 	if (t->error) {
 		bytes = (uint32_t)min_u64(here, t->left_bytes);
 	} else {
-		bytes = next_piece(t, here);
+		bytes = transmission_next_piece(t, here);
 		err = bytes ? zstore_write(t->store, t->offset, bytes,
 					   buf_data(turn->rx))
 			    : 0;
@@ -116,71 +102,35 @@ static enum progress run_write(struct turn *turn)
 		return LACKS_INPUT;
 	buf_consume(turn->rx, bytes);
 	turn->budget -= bytes;
-	advance(t, bytes);
-	return t->left_bytes ? GOES_ON : answer(turn);
-}
-
-/* A read failed: take back what was made of the reply, if it is still here. */
-static enum progress fail_read(struct turn *turn, int err)
-{
-	struct transmission *t = turn->t;
-	struct stream_buf *tx = turn->tx;
-
-	if (tx->consumed > t->reply_pos)
-		return BROKEN;
-	buf_unfill(tx, (size_t)(tx->consumed + buf_used(tx) - t->reply_pos));
-	t->is_reply_begun = false;
-	t->error = nbd_error_from_errno(err);
-	return answer(turn);
-}
-
-static enum progress run_read(struct turn *turn)
-{
-	struct transmission *t = turn->t;
-	struct stream_buf *tx = turn->tx;
-	size_t room = t->is_reply_begun ? 0 : NBD_SIMPLE_REPLY_BYTES;
-	uint32_t bytes;
-	int err;
-
-	room += min_u64(t->left_bytes, TRANSMISSION_PIECE_BYTES);
-	if (!buf_reserve(tx, room))
-		return LACKS_ROOM;
-	if (!t->is_reply_begun) {
-		t->reply_pos = tx->consumed + buf_used(tx);
-		put_reply(turn);
-		t->is_reply_begun = true;
-	}
-	bytes = next_piece(t, TRANSMISSION_PIECE_BYTES);
-	err = zstore_read(t->store, t->offset, bytes, buf_free_data(tx));
-	if (err)
-		return fail_read(turn, err);
-	buf_fill(tx, bytes);
-	turn->budget -= bytes;
-	advance(t, bytes);
-	return t->left_bytes ? GOES_ON : answer(turn);
+	transmission_advance(t, bytes);
+	return t->left_bytes ? GOES_ON : transmission_answer(turn);
 }
 
 static enum progress run_trim(struct turn *turn)
 {
 	struct transmission *t = turn->t;
-	uint32_t bytes = next_piece(t, TRANSMISSION_SLICE_BYTES);
+	uint32_t bytes = transmission_next_piece(t, TRANSMISSION_SLICE_BYTES);
 
 	zstore_trim(t->store, t->offset, bytes);
 	turn->budget -= SLICE_CHARGE(bytes);
-	advance(t, bytes);
-	return t->left_bytes ? GOES_ON : answer(turn);
+	transmission_advance(t, bytes);
+	return t->left_bytes ? GOES_ON : transmission_answer(turn);
 }
 
 static enum progress run_write_zeroes(struct turn *turn)
 {
 	struct transmission *t = turn->t;
-	uint32_t bytes = next_piece(t, TRANSMISSION_SLICE_BYTES);
+	uint32_t bytes = transmission_next_piece(t, TRANSMISSION_SLICE_BYTES);
+	int err;
 
-	t->error = nbd_error_from_errno(
-		zstore_write_zeroes(t->store, t->offset, bytes));
+	if (t->req.flags & NBD_CMD_FLAG_NO_HOLE)
+		err = zstore_store_zeroes(t->store, t->offset, bytes);
+	else
+		err = zstore_write_zeroes(t->store, t->offset, bytes);
+	t->error = nbd_error_from_errno(err);
 	turn->budget -= SLICE_CHARGE(bytes);
-	advance(t, bytes);
-	return t->left_bytes && !t->error ? GOES_ON : answer(turn);
+	transmission_advance(t, bytes);
+	return t->left_bytes && !t->error ? GOES_ON : transmission_answer(turn);
 }
 
 /* By NBD_CMD_*; nbd_request_check() lets no other type through. */
@@ -188,12 +138,14 @@ static const struct command {
 	enum progress (*run)(struct turn *turn);
 	enum request_count count;
 } commands[] = {
-	[NBD_CMD_READ] = {run_read, COUNT_read},
+	[NBD_CMD_READ] = {transmission_read, COUNT_read},
 	[NBD_CMD_WRITE] = {run_write, COUNT_write},
 	[NBD_CMD_FLUSH] = {run_nothing, COUNT_flush},
 	[NBD_CMD_TRIM] = {run_trim, COUNT_trim},
 	[NBD_CMD_CACHE] = {run_nothing, COUNT_cache},
 	[NBD_CMD_WRITE_ZEROES] = {run_write_zeroes, COUNT_write_zeroes},
+	[NBD_CMD_BLOCK_STATUS] = {transmission_block_status,
+				  COUNT_block_status},
 };
 
 static void count_answer(const struct transmission *t)
@@ -217,10 +169,11 @@ static enum progress run_request(struct turn *turn)
 	const struct transmission *t = turn->t;
 
 	if (t->req.length == 0)
-		return answer(turn);
-	/* A write's payload must be taken off the stream in any case. */
-	if (t->error && t->req.type != NBD_CMD_WRITE)
-		return answer(turn);
+		return transmission_answer(turn);
+	/* A write's payload must be taken off the stream in any case, and a
+	 * reply that is begun be completed. */
+	if (t->error && t->req.type != NBD_CMD_WRITE && !t->is_reply_begun)
+		return transmission_answer(turn);
 	return commands[t->req.type].run(turn);
 }
 
@@ -238,7 +191,7 @@ static enum step begin(struct turn *turn)
 
 	if (buf_used(turn->rx) < NBD_REQUEST_BYTES)
 		return STEP_NEEDS_INPUT;
-	if (!buf_reserve(turn->tx, NBD_SIMPLE_REPLY_BYTES))
+	if (!buf_reserve(turn->tx, NBD_REPLY_MAX_BYTES))
 		return STEP_NEEDS_ROOM;
 	err = nbd_request_decode(buf_data(turn->rx), &t->req);
 	if (err)
@@ -250,7 +203,7 @@ static enum step begin(struct turn *turn)
 	t->is_reply_begun = false;
 	t->offset = t->req.offset;
 	t->left_bytes = t->req.length;
-	t->error = nbd_request_check(&t->req, t->export);
+	t->error = nbd_request_check(&t->req, t->session);
 	return STEP_YIELDS;
 }
 

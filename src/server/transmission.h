@@ -11,9 +11,12 @@
  *                 comes; a page that is not all there yet waits for the rest.
  *                 After an error the rest of the payload is dropped.
  *   read          straight into the send buffer, in pieces where it does not
- *                 fit. An error takes the place of the reply while all of that
- *                 is still in the buffer; later nothing but closing is left.
+ *                 fit. A simple reply's error takes its place while all of it
+ *                 is still in the buffer; later nothing but closing is left. A
+ *                 structured reply tells of zeros without sending them, and
+ *                 ends with an error wherever it has got to.
  *   trim, zero    in slices.
+ *   block status  as much as a look of bounded length finds, in one go.
  *   flush, cache  nothing to do: what was replied to is visible to all, and
  *                 there is no memory slower than ours.
  * After a budget of work it yields, so that no connection keeps its thread
@@ -30,7 +33,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "nbd/nbd_export.h"
+#include "nbd/nbd_session.h"
+#include "nbd/reply.h"
 #include "nbd/request.h"
 #include "server/request_counters.h"
 #include "server/stream_buf.h"
@@ -41,8 +45,7 @@
  * for this and a reply header whenever NEEDS_ROOM was answered with room.
  */
 #define TRANSMISSION_PIECE_BYTES (256u << 10)
-#define TRANSMISSION_ROOM_BYTES \
-	(NBD_SIMPLE_REPLY_BYTES + TRANSMISSION_PIECE_BYTES)
+#define TRANSMISSION_ROOM_BYTES	 (NBD_REPLY_MAX_BYTES + TRANSMISSION_PIECE_BYTES)
 
 /*
  * Work before it yields: bytes copied, with a charge for each request (that
@@ -50,6 +53,14 @@
  * trimmed. About a millisecond.
  */
 #define TRANSMISSION_BUDGET (1u << 20)
+
+/*
+ * A block status: extents in one answer, and looks at the store for it. The
+ * client asks again for what it was not told; this many looks, 256 MiB of pages
+ * one by one, are one budget, and the extents are 64 KiB of answer.
+ */
+#define TRANSMISSION_MAX_EXTENTS 8192u
+#define TRANSMISSION_MAX_LOOKS	 (64u << 10)
 
 /* A slice of a trim or a write-zeroes, bytes of disk: one budget. */
 #define TRANSMISSION_SLICE_BYTES (4u << 20)
@@ -62,7 +73,7 @@ enum step {
 };
 
 struct transmission {
-	const struct nbd_export *export;
+	const struct nbd_session *session;
 	struct zstore_ctx *store;
 	struct request_counters *counters;
 
@@ -71,6 +82,7 @@ struct transmission {
 	uint64_t offset; /* of the disk: where to go on */
 	uint32_t left_bytes; /* how much is to be done */
 	uint32_t error; /* the first one, an NBD error */
+	uint64_t error_offset; /* of the disk: where, for a read in chunks */
 	bool is_reply_begun; /* a read's header is in the send buffer */
 	uint64_t reply_pos; /* where in the stream of all replies */
 
@@ -78,7 +90,9 @@ struct transmission {
 	int reason; /* for STEP_ENDS: 0 or -errno */
 };
 
-void transmission_init(struct transmission *t, const struct nbd_export *export,
+/* @session may still be under negotiation, until the first request. */
+void transmission_init(struct transmission *t,
+		       const struct nbd_session *session,
 		       struct zstore_ctx *store,
 		       struct request_counters *counters);
 
@@ -93,7 +107,7 @@ void transmission_init(struct transmission *t, const struct nbd_export *export,
  *   0          the client said goodbye
  *   -EPROTO    a request without its magic
  *   -EMSGSIZE  a payload too long even to be skipped
- *   -EIO       a read failed after part of its reply was sent
+ *   -EIO       a read failed after part of its simple reply was sent
  */
 enum step transmission_run(struct transmission *t, struct stream_buf *rx,
 			   struct stream_buf *tx,

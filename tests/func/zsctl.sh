@@ -45,8 +45,8 @@ expect_names .result.io_stat failed_reads corrupt_reads failed_writes \
 expect_names .result.memory ratio metadata_bytes reserve_bytes resident_bytes \
     bytes_per_compressed_byte
 expect_names .result.connections open max accepted refused handshake_failures
-expect_names .result.requests read write flush trim write_zeroes cache errors \
-    read_bytes write_bytes
+expect_names .result.requests read write flush trim write_zeroes cache \
+    block_status errors read_bytes write_bytes
 expect_equal pid "$(get_stat pid)" "$zsd_pid"
 expect_equal orig_data_size "$(get_stat mm_stat.orig_data_size)" $((24 * 4096))
 expect_equal same_pages "$(get_stat mm_stat.same_pages)" 8

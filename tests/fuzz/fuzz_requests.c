@@ -36,6 +36,7 @@ struct fuzz {
 	struct fuzz_input in;
 	struct small_store s;
 	struct nbd_export export;
+	struct nbd_session session;
 	struct request_counters counters;
 	struct transmission t;
 	struct nbd_model model;
@@ -278,7 +279,8 @@ static void open_all(struct fuzz *f, const uint8_t *data, size_t size)
 		f->export.flags |= NBD_FLAG_READ_ONLY;
 	buf_init(&f->rx, rx_memory, sizeof(rx_memory));
 	buf_init(&f->tx, tx_memory, sizeof(tx_memory));
-	transmission_init(&f->t, &f->export, f->s.ctx, &f->counters);
+	f->session.export = &f->export;
+	transmission_init(&f->t, &f->session, f->s.ctx, &f->counters);
 	f->model = (struct nbd_model){
 		.export = &f->export,
 		.ctx = f->s.ctx,

@@ -43,6 +43,9 @@ enum {
 #define MAX_PAYLOAD_BYTES (32u << 20)
 #define MAX_SKIP_BYTES	  (64u << 20)
 
+/* What zeroes that must not become a hole write; never changed. */
+static uint8_t zeros[FLAT_MAX_BYTES];
+
 /* --- requests ------------------------------------------------------------ */
 
 enum model_next nbd_model_next(const struct nbd_model *m,
@@ -139,7 +142,10 @@ static void follow_success(struct nbd_model *m, const struct model_request *r)
 		flat_trim(r->offset, r->length);
 		break;
 	case TYPE_WRITE_ZEROES:
-		flat_write_zeroes(r->offset, r->length);
+		if (r->flags & FLAG_NO_HOLE)
+			flat_write(r->offset, r->length, zeros);
+		else
+			flat_write_zeroes(r->offset, r->length);
 		break;
 	default:
 		break;
@@ -152,6 +158,8 @@ static void follow_lack_of_room(struct nbd_model *m,
 	FUZZ_CHECK(m->may_be_full, "no room, but there is no limit");
 	if (r->type == TYPE_WRITE)
 		flat_settle_write(m->ctx, r->offset, r->length, r->payload);
+	else if (r->type == TYPE_WRITE_ZEROES && r->flags & FLAG_NO_HOLE)
+		flat_settle_write(m->ctx, r->offset, r->length, zeros);
 	else if (r->type == TYPE_WRITE_ZEROES)
 		flat_settle_zeroes(m->ctx, r->offset, r->length);
 	else

@@ -179,3 +179,39 @@ int zstore_write_zeroes(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)
 	clear(offset, bytes);
 	return 0;
 }
+
+int zstore_store_zeroes(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)
+{
+	int err = zstore_write_zeroes(ctx, offset, bytes);
+
+	if (!err)
+		flat.stored_zero_bytes += bytes;
+	return err;
+}
+
+/* One look at the page of @offset, or at all that has no memory. */
+static unsigned look(uint64_t offset, uint64_t *end)
+{
+	static const unsigned char zeros[ZSD_PAGE_BYTES];
+	uint64_t start = align_down(offset, ZSD_PAGE_BYTES);
+
+	*end = start + ZSD_PAGE_BYTES;
+	if (start < FLAT_STORE_BYTES)
+		return memcmp(flat.bytes + start, zeros, sizeof(zeros))
+			       ? 0
+			       : ZSTORE_HOLE | ZSTORE_ZERO;
+	*end = UINT64_MAX;
+	return ZSTORE_HOLE | ZSTORE_ZERO;
+}
+
+uint64_t zstore_extent(const struct zstore_ctx *ctx, uint64_t offset,
+		       uint64_t bytes, uint32_t *steps, unsigned *state)
+{
+	uint64_t at = offset, end;
+
+	(void)ctx;
+	*state = look(at, &at);
+	while (--*steps && at - offset < bytes && look(at, &end) == *state)
+		at = end;
+	return min_u64(at - offset, bytes);
+}

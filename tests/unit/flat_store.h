@@ -3,7 +3,8 @@
  * flat_store - stands in for the store in tests of the server: plain memory
  *
  * Implements what the server calls of zstore.h. Offsets beyond its memory, up
- * to any disk size, read as zeros and may be trimmed, but not written.
+ * to any disk size, read as zeros and may be trimmed, but not written. A page
+ * of zeros is a hole, whoever wrote it.
  * Notes what is asked for, and fails where it is told to.
  *
  * There is one; flat_store_reset() makes it new. Threads: one at a time, so a
@@ -34,6 +35,7 @@ struct flat_store {
 	unsigned nr_calls_at_read; /* when the last read came */
 	uint64_t longest_trim; /* bytes, write-zeroes too */
 	uint64_t trimmed_bytes; /* write-zeroes too */
+	uint64_t stored_zero_bytes; /* of zeros that must not be holes */
 	bool split_a_page; /* a call ended inside a page, the next one
 			    * began there */
 	uint64_t last_end;

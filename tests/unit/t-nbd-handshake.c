@@ -3,204 +3,10 @@
 
 #include <check.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
-#include "base/compiler.h"
-#include "nbd/handshake.h"
+#include "handshake_rig.h"
 #include "suite.h"
-#include "wire.h"
-
-#define EXPORT_SIZE  0x123456789000ull
-#define EXPORT_FLAGS (NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_TRIM)
-
-static const struct nbd_export export = {
-	.name = "swap",
-	.description = "a disk",
-	.size_bytes = EXPORT_SIZE,
-	.flags = EXPORT_FLAGS,
-};
-
-/* Client flags that mean: fixed newstyle, no padding. */
-#define MODERN (NBD_FLAG_C_FIXED_NEWSTYLE | NBD_FLAG_C_NO_ZEROES)
-
-/* What the client says, and what became of it. */
-static struct {
-	struct wire in;
-	struct wire out;
-	size_t consumed;
-	enum nbd_handshake_result result;
-	int close_reason;
-} talk;
-
-/* --- a conversation ------------------------------------------------------ */
-
-static void client_flags(uint32_t flags)
-{
-	memset(&talk, 0, sizeof(talk));
-	put_u32(&talk.in, flags);
-}
-
-static void client_option(uint32_t option, const void *data, size_t bytes)
-{
-	put_u64(&talk.in, NBD_IHAVEOPT);
-	put_u32(&talk.in, option);
-	put_u32(&talk.in, (uint32_t)bytes);
-	put_bytes(&talk.in, data, bytes);
-}
-
-/* INFO or GO. */
-static void client_info(uint32_t option, const char *name,
-			const uint16_t *infos, unsigned nr)
-{
-	size_t name_bytes = strlen(name);
-
-	put_u64(&talk.in, NBD_IHAVEOPT);
-	put_u32(&talk.in, option);
-	put_u32(&talk.in, (uint32_t)(4 + name_bytes + 2 + 2 * nr));
-	put_u32(&talk.in, (uint32_t)name_bytes);
-	put_text(&talk.in, name);
-	put_u16(&talk.in, nr);
-	for (unsigned i = 0; i < nr; i++)
-		put_u16(&talk.in, infos[i]);
-}
-
-static void client_go(void)
-{
-	client_info(NBD_OPT_GO, "", NULL, 0);
-}
-
-/* Input up to here is given in memory of just its size, so that the sanitizers
- * see whoever reads over its end; with more it would take too long, bytes. */
-#define COPIED_BYTES 512u
-
-static enum nbd_handshake_result feed_once(struct nbd_handshake *hs,
-					   const unsigned char *in,
-					   size_t in_bytes, size_t *consumed,
-					   struct nbd_out *out)
-{
-	unsigned char *copy = NULL;
-	enum nbd_handshake_result result;
-
-	if (in_bytes <= COPIED_BYTES) {
-		copy = malloc(in_bytes);
-		if (!copy)
-			ck_abort_msg("no memory");
-		memcpy(copy, in, in_bytes);
-		in = copy;
-	}
-	result = nbd_handshake_feed(hs, in, in_bytes, consumed, out);
-	free(copy);
-	if (*consumed > in_bytes)
-		ck_abort_msg("consumed more than there was");
-	return result;
-}
-
-/* Feeds what the client says in pieces: each time the server sees all that
- * it did not consume, and @piece bytes more. */
-static void feed(const struct nbd_export *served, size_t piece)
-{
-	struct nbd_out out = {.data = talk.out.data, .room = WIRE_BYTES};
-	struct nbd_handshake hs;
-	size_t consumed, here = 0;
-
-	talk.consumed = 0;
-	talk.result = NBD_HANDSHAKE_MORE;
-	nbd_handshake_start(&hs, served, &out);
-	while (talk.result == NBD_HANDSHAKE_MORE && here < talk.in.bytes) {
-		here += piece;
-		if (here > talk.in.bytes)
-			here = talk.in.bytes;
-		talk.result = feed_once(&hs, talk.in.data + talk.consumed,
-					here - talk.consumed, &consumed, &out);
-		talk.consumed += consumed;
-	}
-	talk.out.bytes = out.bytes;
-	talk.out.taken = 0;
-	talk.close_reason = hs.close_reason;
-}
-
-static void take_greeting(void)
-{
-	ck_assert_uint_eq(take_u64(&talk.out), 0x4e42444d41474943ull);
-	ck_assert_uint_eq(take_u64(&talk.out), 0x49484156454f5054ull);
-	ck_assert_uint_eq(take_u16(&talk.out), 3);
-}
-
-/* Has the talk with the export of this test. However it is cut in pieces,
- * the outcome must be the same. */
-static void run(void)
-{
-	static const size_t pieces[] = {1, 2, 3, 7, 29};
-	static struct wire whole;
-	enum nbd_handshake_result result;
-	size_t consumed;
-
-	feed(&export, talk.in.bytes);
-	whole = talk.out;
-	result = talk.result;
-	consumed = talk.consumed;
-	for (size_t i = 0; i < ARRAY_SIZE(pieces); i++) {
-		feed(&export, pieces[i]);
-		ck_assert_int_eq(talk.result, result);
-		ck_assert_uint_eq(talk.consumed, consumed);
-		ck_assert_uint_eq(talk.out.bytes, whole.bytes);
-		ck_assert_mem_eq(talk.out.data, whole.data, whole.bytes);
-	}
-	take_greeting();
-}
-
-/* The header of an option reply; returns the length of its data. */
-static uint32_t take_rep(uint32_t option, uint32_t type)
-{
-	ck_assert_uint_eq(take_u64(&talk.out), 0x0003e889045565a9ull);
-	ck_assert_uint_eq(take_u32(&talk.out), option);
-	ck_assert_uint_eq(take_u32(&talk.out), type);
-	return take_u32(&talk.out);
-}
-
-static void take_ack(uint32_t option)
-{
-	ck_assert_uint_eq(take_rep(option, 1), 0);
-}
-
-/* An error and its text, which is for people: any will do. */
-static void take_error(uint32_t option, uint32_t type)
-{
-	uint32_t bytes = take_rep(option, type);
-
-	ck_assert_uint_gt(bytes, 0);
-	ck_assert_uint_le(bytes, NBD_MAX_STRING_BYTES);
-	ck_assert_ptr_null(memchr(take_bytes(&talk.out, bytes), 0, bytes));
-}
-
-static void take_info_export(uint32_t option)
-{
-	ck_assert_uint_eq(take_rep(option, 3), 12);
-	ck_assert_uint_eq(take_u16(&talk.out), 0);
-	ck_assert_uint_eq(take_u64(&talk.out), EXPORT_SIZE);
-	ck_assert_uint_eq(take_u16(&talk.out), EXPORT_FLAGS);
-}
-
-static void take_go(void)
-{
-	take_info_export(NBD_OPT_GO);
-	take_ack(NBD_OPT_GO);
-}
-
-static void ends_in_transmission(void)
-{
-	take_end(&talk.out);
-	ck_assert_int_eq(talk.result, NBD_HANDSHAKE_TRANSMISSION);
-	ck_assert_uint_eq(talk.consumed, talk.in.bytes);
-}
-
-static void ends_closed(int reason)
-{
-	take_end(&talk.out);
-	ck_assert_int_eq(talk.result, NBD_HANDSHAKE_CLOSE);
-	ck_assert_int_eq(talk.close_reason, reason);
-}
 
 /* --- client flags -------------------------------------------------------- */
 
@@ -241,7 +47,6 @@ END_TEST
 
 /* --- EXPORT_NAME --------------------------------------------------------- */
 
-static const char *const our_names[] = {"", "swap"};
 static const char *const other_names[] = {"s", "swap1", "SWAP", "default"};
 
 START_TEST(export_name_begins_transmission)
@@ -480,16 +285,8 @@ END_TEST
 /* --- other options ------------------------------------------------------- */
 
 static const uint32_t unsupported[] = {
-	0,
-	NBD_OPT_PEEK_EXPORT,
-	NBD_OPT_STARTTLS,
-	NBD_OPT_STRUCTURED_REPLY,
-	NBD_OPT_LIST_META_CONTEXT,
-	NBD_OPT_SET_META_CONTEXT,
-	NBD_OPT_EXTENDED_HEADERS,
-	12,
-	0x80000001u,
-	0xffffffffu,
+	0,  NBD_OPT_PEEK_EXPORT, NBD_OPT_STARTTLS, NBD_OPT_EXTENDED_HEADERS,
+	12, 0x80000001u,	 0xffffffffu,
 };
 
 START_TEST(other_options_are_unsupported)
@@ -636,7 +433,8 @@ START_TEST(damaged_input_does_no_harm)
 		client_flags(MODERN);
 		client_info(NBD_OPT_INFO, "swap", all_infos, 3);
 		client_option(NBD_OPT_LIST, NULL, 0);
-		client_option(NBD_OPT_SET_META_CONTEXT, "data", 4);
+		client_option(NBD_OPT_STRUCTURED_REPLY, NULL, 0);
+		client_set("swap", "base:allocation");
 		client_go();
 		nr_bad = (unsigned)rand_r(&seed) % 8;
 		for (unsigned i = 0; i < nr_bad; i++)
@@ -655,7 +453,7 @@ int main(void)
 {
 	Suite *suite = suite_create("nbd-handshake");
 	TCase *tc = tcase_create("handshake");
-	const int nr_ours = ARRAY_SIZE(our_names);
+	const int nr_ours = NR_OUR_NAMES;
 	const int nr_others = ARRAY_SIZE(other_names);
 
 	tcase_add_loop_test(tc, known_client_flags_are_taken, 0, 4);

@@ -88,6 +88,77 @@ START_TEST(a_reply_is_encoded)
 }
 END_TEST
 
+static const unsigned char cookie_bytes[8] = {0x81, 0x82, 0x83, 0x84,
+					      0x85, 0x86, 0x87, 0x88};
+#define COOKIE 0x8182838485868788ull
+
+/* The 20 bytes that each chunk begins with. */
+static void take_chunk(struct wire *wire, unsigned flags, unsigned type,
+		       uint32_t length)
+{
+	ck_assert_uint_eq(take_u32(wire), 0x668e33ef);
+	ck_assert_uint_eq(take_u16(wire), flags);
+	ck_assert_uint_eq(take_u16(wire), type);
+	ck_assert_mem_eq(take_bytes(wire, 8), cookie_bytes, 8);
+	ck_assert_uint_eq(take_u32(wire), length);
+}
+
+START_TEST(chunks_are_encoded)
+{
+	static struct wire wire;
+
+	nbd_chunk_encode_data(wire_extend(&wire, NBD_DATA_CHUNK_BYTES), COOKIE,
+			      false, 0x1122334455667788ull, 5);
+	nbd_chunk_encode_hole(wire_extend(&wire, NBD_HOLE_CHUNK_BYTES), COOKIE,
+			      true, 0x1122334455667788ull, 0xfffff000u);
+	nbd_chunk_encode_none(wire_extend(&wire, NBD_CHUNK_BYTES), COOKIE);
+	nbd_chunk_encode_status(wire_extend(&wire, NBD_STATUS_CHUNK_BYTES),
+				COOKIE, 7, 3);
+	nbd_extent_encode(wire_extend(&wire, NBD_EXTENT_BYTES), 0xfffff000u, 3);
+	take_chunk(&wire, 0, 1, 8 + 5);
+	ck_assert_uint_eq(take_u64(&wire), 0x1122334455667788ull);
+	take_chunk(&wire, 1, 2, 12);
+	ck_assert_uint_eq(take_u64(&wire), 0x1122334455667788ull);
+	ck_assert_uint_eq(take_u32(&wire), 0xfffff000u);
+	take_chunk(&wire, 1, 0, 0);
+	take_chunk(&wire, 1, 5, 4 + 3 * 8);
+	ck_assert_uint_eq(take_u32(&wire), 7);
+	ck_assert_uint_eq(take_u32(&wire), 0xfffff000u);
+	ck_assert_uint_eq(take_u32(&wire), 3);
+	take_end(&wire);
+}
+END_TEST
+
+static const uint32_t all_errors[] = {1, 5, 12, 22, 28, 75, 95, 108, 9999};
+
+/* With a text, for all that is an error, and none for what is not. */
+START_TEST(error_chunks_are_encoded)
+{
+	const uint64_t offset = 0x1122334455667788ull;
+	const uint32_t error = all_errors[_i];
+	static struct wire wire;
+	uint32_t bytes, text_bytes;
+
+	for (unsigned with_offset = 0; with_offset < 2; with_offset++) {
+		wire.bytes = wire.taken = 0;
+		bytes = nbd_chunk_encode_error(
+			wire_extend(&wire, NBD_REPLY_MAX_BYTES), COOKIE, error,
+			with_offset ? &offset : NULL);
+		ck_assert_uint_le(bytes, NBD_REPLY_MAX_BYTES);
+		wire.bytes = bytes;
+		take_chunk(&wire, 1, 0x8001 + with_offset, bytes - 20);
+		ck_assert_uint_eq(take_u32(&wire), error);
+		text_bytes = take_u16(&wire);
+		ck_assert_int_eq(text_bytes > 0, error != 9999);
+		ck_assert_ptr_null(
+			memchr(take_bytes(&wire, text_bytes), 0, text_bytes));
+		if (with_offset)
+			ck_assert_uint_eq(take_u64(&wire), offset);
+		take_end(&wire);
+	}
+}
+END_TEST
+
 /* --- what may be done ---------------------------------------------------- */
 
 #define SIZE ((uint64_t)1 << 42)
@@ -105,14 +176,27 @@ END_TEST
 #define REQ_ONE	  (1u << 3)
 #define FAST_ZERO (1u << 4)
 
-static uint32_t check_with(uint16_t export_flags, uint16_t type, unsigned flags,
-			   uint64_t offset, uint32_t length)
+/* What a session has besides the flags of its export. */
+enum agreed {
+	NOTHING,
+	STRUCTURED,
+	CONTEXT, /* and structured replies */
+};
+
+static uint32_t check_in(enum agreed agreed, uint16_t export_flags,
+			 uint16_t type, unsigned flags, uint64_t offset,
+			 uint32_t length)
 {
 	const struct nbd_export export = {
 		.name = "",
 		.description = "",
 		.size_bytes = SIZE,
 		.flags = export_flags,
+	};
+	const struct nbd_session session = {
+		.export = &export,
+		.structured_replies = agreed >= STRUCTURED,
+		.has_context = agreed >= CONTEXT,
 	};
 	const struct nbd_request req = {
 		.type = type,
@@ -121,7 +205,13 @@ static uint32_t check_with(uint16_t export_flags, uint16_t type, unsigned flags,
 		.length = length,
 	};
 
-	return nbd_request_check(&req, &export);
+	return nbd_request_check(&req, &session);
+}
+
+static uint32_t check_with(uint16_t export_flags, uint16_t type, unsigned flags,
+			   uint64_t offset, uint32_t length)
+{
+	return check_in(NOTHING, export_flags, type, flags, offset, length);
 }
 
 static uint32_t check(uint16_t type, unsigned flags, uint64_t offset,
@@ -224,6 +314,81 @@ START_TEST(a_read_only_export_is_not_changed)
 }
 END_TEST
 
+/* As zsd has it: what changes the disk is not even offered. */
+START_TEST(a_read_only_export_says_so_of_all_changes)
+{
+	const uint16_t flags = NBD_FLAG_HAS_FLAGS | NBD_FLAG_READ_ONLY |
+			       NBD_FLAG_SEND_FUA | NBD_FLAG_SEND_CACHE;
+	const uint32_t error = commands[_i].read_only;
+
+	ck_assert_uint_eq(check_with(flags, commands[_i].type, FUA, 0, 4096),
+			  error);
+	ck_assert_uint_eq(check_with(flags, commands[_i].type, 0, SIZE, 1),
+			  error ? error : commands[_i].past_end);
+}
+END_TEST
+
+/* --- structured replies -------------------------------------------------- */
+
+START_TEST(a_read_may_ask_not_to_be_fragmented)
+{
+	ck_assert_uint_eq(check_in(NOTHING, ALL_FLAGS, NBD_CMD_READ, DF, 0, 1),
+			  NBD_EINVAL);
+	ck_assert_uint_eq(
+		check_in(STRUCTURED, ALL_FLAGS, NBD_CMD_READ, DF, 0, MAX), 0);
+	ck_assert_uint_eq(check_in(STRUCTURED, ALL_FLAGS, NBD_CMD_READ,
+				   DF | FUA, SIZE - 1, 1),
+			  0);
+	ck_assert_uint_eq(check_in(STRUCTURED, ALL_FLAGS, NBD_CMD_READ, DF, 0,
+				   MAX + 1),
+			  NBD_EOVERFLOW);
+	ck_assert_uint_eq(check_in(STRUCTURED, ALL_FLAGS, NBD_CMD_READ, DF,
+				   SIZE, 1),
+			  NBD_EINVAL);
+	ck_assert_uint_eq(check_in(STRUCTURED, ALL_FLAGS, NBD_CMD_WRITE, DF, 0,
+				   1),
+			  NBD_EINVAL);
+}
+END_TEST
+
+START_TEST(a_read_in_chunks_has_any_length)
+{
+	ck_assert_uint_eq(check_in(STRUCTURED, ALL_FLAGS, NBD_CMD_READ, 0, 0,
+				   UINT32_MAX),
+			  0);
+	ck_assert_uint_eq(check_in(STRUCTURED, ALL_FLAGS, NBD_CMD_WRITE, 0, 0,
+				   MAX + 1),
+			  NBD_EINVAL);
+}
+END_TEST
+
+static uint32_t check_status(enum agreed agreed, unsigned flags,
+			     uint64_t offset, uint32_t length)
+{
+	return check_in(agreed, ALL_FLAGS, NBD_CMD_BLOCK_STATUS, flags, offset,
+			length);
+}
+
+START_TEST(block_status_needs_a_context)
+{
+	ck_assert_uint_eq(check_status(NOTHING, 0, 0, 1), NBD_EINVAL);
+	ck_assert_uint_eq(check_status(STRUCTURED, 0, 0, 1), NBD_EINVAL);
+	ck_assert_uint_eq(check_status(CONTEXT, 0, 0, 1), 0);
+	ck_assert_uint_eq(check_status(CONTEXT, 0, 0, UINT32_MAX), 0);
+	ck_assert_uint_eq(check_status(CONTEXT, 0, SIZE - 1, 1), 0);
+	ck_assert_uint_eq(check_status(CONTEXT, 0, 0, 0), NBD_EINVAL);
+	ck_assert_uint_eq(check_status(CONTEXT, 0, SIZE, 1), NBD_EINVAL);
+	ck_assert_uint_eq(check_status(CONTEXT, 0, SIZE - 1, 2), NBD_EINVAL);
+	ck_assert_uint_eq(check_status(CONTEXT, 0, UINT64_MAX, 2), NBD_EINVAL);
+	for (unsigned bit = 0; bit < 16; bit++) {
+		unsigned flag = 1u << bit;
+
+		ck_assert_uint_eq(check_status(CONTEXT, flag, 0, 4096),
+				  flag & (FUA | REQ_ONE) ? 0 : NBD_EINVAL);
+	}
+}
+END_TEST
+
 START_TEST(flush_has_no_range)
 {
 	ck_assert_uint_eq(check(NBD_CMD_FLUSH, 0, 0, 0), 0);
@@ -244,7 +409,7 @@ START_TEST(a_goodbye_is_never_refused)
 }
 END_TEST
 
-static const uint16_t unknown_types[] = {NBD_CMD_BLOCK_STATUS, 8, 255, 0xffff};
+static const uint16_t unknown_types[] = {8, 255, 0xffff};
 
 START_TEST(unknown_types_are_refused)
 {
@@ -282,6 +447,9 @@ int main(void)
 	tcase_add_loop_test(tc, a_request_without_magic_is_none, 0, 32);
 	tcase_add_test(tc, a_payload_is_followed_up_to_a_bound);
 	tcase_add_test(tc, a_reply_is_encoded);
+	tcase_add_test(tc, chunks_are_encoded);
+	tcase_add_loop_test(tc, error_chunks_are_encoded, 0,
+			    ARRAY_SIZE(all_errors));
 	tcase_add_loop_test(tc, ranges_inside_the_disk_are_fine, 0, nr);
 	tcase_add_loop_test(tc, ranges_past_the_end_are_refused, 0, nr);
 	tcase_add_loop_test(tc, lengths_are_bounded_where_data_goes_with_them,
@@ -289,6 +457,11 @@ int main(void)
 	tcase_add_loop_test(tc, each_flag_is_taken_or_refused, 0, nr);
 	tcase_add_loop_test(tc, what_was_not_offered_is_refused, 0, nr);
 	tcase_add_loop_test(tc, a_read_only_export_is_not_changed, 0, nr);
+	tcase_add_loop_test(tc, a_read_only_export_says_so_of_all_changes, 0,
+			    nr);
+	tcase_add_test(tc, a_read_may_ask_not_to_be_fragmented);
+	tcase_add_test(tc, a_read_in_chunks_has_any_length);
+	tcase_add_test(tc, block_status_needs_a_context);
 	tcase_add_test(tc, flush_has_no_range);
 	tcase_add_test(tc, a_goodbye_is_never_refused);
 	tcase_add_loop_test(tc, unknown_types_are_refused, 0,

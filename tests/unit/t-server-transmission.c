@@ -8,136 +8,8 @@
 
 #include "base/bits.h"
 #include "base/bytes.h"
-#include "flat_store.h"
-#include "nbd/nbd_proto.h"
-#include "server/transmission.h"
 #include "suite.h"
-
-#define DISK_BYTES ((uint64_t)1 << 42)
-
-/* As large as a connection's, more or less. */
-#define RX_BYTES (256u << 10)
-#define TX_BYTES (TRANSMISSION_ROOM_BYTES + (64u << 10))
-
-static const struct nbd_export export = {
-	.name = "",
-	.description = "",
-	.size_bytes = DISK_BYTES,
-	.flags = NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH | NBD_FLAG_SEND_FUA |
-		 NBD_FLAG_SEND_TRIM | NBD_FLAG_SEND_WRITE_ZEROES |
-		 NBD_FLAG_SEND_CACHE,
-};
-
-/* The server's end of a connection, and what its client received. */
-static struct {
-	struct transmission t;
-	struct request_counters counters;
-	unsigned char rx_bytes[RX_BYTES];
-	unsigned char tx_bytes[TX_BYTES];
-	struct stream_buf rx;
-	struct stream_buf tx;
-	int64_t budget;
-} server;
-
-/* Bytes that differ from place to place. */
-static unsigned char pattern[RX_BYTES];
-
-static void setup(void)
-{
-	unsigned seed = 7;
-
-	for (size_t i = 0; i < sizeof(pattern); i++)
-		pattern[i] = (unsigned char)rand_r(&seed);
-	flat_store_reset();
-	memset(&server, 0, sizeof(server));
-	buf_init(&server.rx, server.rx_bytes, RX_BYTES);
-	buf_init(&server.tx, server.tx_bytes, TX_BYTES);
-	transmission_init(&server.t, &export, flat_store_ctx(),
-			  &server.counters);
-	server.budget = TRANSMISSION_BUDGET;
-}
-
-/* --- the client's end ---------------------------------------------------- */
-
-static void send_bytes(const void *data, size_t bytes)
-{
-	ck_assert(buf_reserve(&server.rx, bytes));
-	memcpy(buf_free_data(&server.rx), data, bytes);
-	buf_fill(&server.rx, bytes);
-}
-
-static void encode_request(unsigned char bytes[NBD_REQUEST_BYTES],
-			   uint16_t type, uint64_t cookie, uint64_t offset,
-			   uint32_t length)
-{
-	store_be32(bytes, NBD_REQUEST_MAGIC);
-	store_be16(bytes + 4, 0);
-	store_be16(bytes + 6, type);
-	store_be64(bytes + 8, cookie);
-	store_be64(bytes + 16, offset);
-	store_be32(bytes + 24, length);
-}
-
-static void send_request(uint16_t type, uint64_t cookie, uint64_t offset,
-			 uint32_t length)
-{
-	unsigned char bytes[NBD_REQUEST_BYTES];
-
-	encode_request(bytes, type, cookie, offset, length);
-	send_bytes(bytes, sizeof(bytes));
-}
-
-static enum step run(void)
-{
-	return transmission_run(&server.t, &server.rx, &server.tx,
-				&server.budget);
-}
-
-/* Turn after turn, as long as it only yields. Returns how many times. */
-static unsigned run_on(enum step expected)
-{
-	unsigned nr_yields = 0;
-	enum step step;
-
-	for (;;) {
-		server.budget = TRANSMISSION_BUDGET;
-		step = run();
-		if (step != STEP_YIELDS)
-			break;
-		nr_yields++;
-	}
-	ck_assert_int_eq(step, expected);
-	return nr_yields;
-}
-
-/* The next reply, whose data is left to be received. */
-static void receive_reply(uint64_t cookie, uint32_t error)
-{
-	const unsigned char *p = buf_data(&server.tx);
-
-	ck_assert_uint_ge(buf_used(&server.tx), NBD_SIMPLE_REPLY_BYTES);
-	ck_assert_uint_eq(load_be32(p), NBD_SIMPLE_REPLY_MAGIC);
-	ck_assert_uint_eq(load_be32(p + 4), error);
-	ck_assert_uint_eq(load_be64(p + 8), cookie);
-	buf_consume(&server.tx, NBD_SIMPLE_REPLY_BYTES);
-}
-
-static void receive_data(const void *expected, size_t bytes)
-{
-	ck_assert_uint_ge(buf_used(&server.tx), bytes);
-	ck_assert(memcmp(buf_data(&server.tx), expected, bytes) == 0);
-	buf_consume(&server.tx, bytes);
-}
-
-static void receive_nothing(void)
-{
-	ck_assert_uint_eq(buf_used(&server.tx), 0);
-}
-
-static uint64_t count_of(enum request_count which)
-{
-	return server.counters.counts[which];
-}
+#include "transmission_rig.h"
 
 /* --- writes -------------------------------------------------------------- */
 
@@ -524,7 +396,7 @@ int main(void)
 	Suite *suite = suite_create("server-transmission");
 	TCase *tc = tcase_create("transmission");
 
-	tcase_add_checked_fixture(tc, setup, NULL);
+	tcase_add_checked_fixture(tc, transmission_setup, NULL);
 	tcase_add_test(tc, a_write_is_stored_and_answered);
 	tcase_add_test(tc, a_write_may_come_byte_by_byte);
 	tcase_add_test(tc, a_write_of_32_megabytes_passes_through_the_buffer);

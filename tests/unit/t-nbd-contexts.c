@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Structured replies and meta contexts, as they are negotiated.
+ */
+#include "config.h"
+
+#include <check.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "handshake_rig.h"
+#include "suite.h"
+
+static void client_structured(void)
+{
+	client_flags(MODERN);
+	client_option(NBD_OPT_STRUCTURED_REPLY, NULL, 0);
+}
+
+/* The context, with its id, if @is_there, and the end of the reply. */
+static void take_context(uint32_t option, uint32_t id, bool is_there)
+{
+	if (is_there) {
+		ck_assert_uint_eq(take_rep(option, 4), 4 + 15);
+		ck_assert_uint_eq(take_u32(&talk.out), id);
+		take_text(&talk.out, "base:allocation");
+	}
+	take_ack(option);
+}
+
+static void take_set(bool is_there)
+{
+	take_context(NBD_OPT_SET_META_CONTEXT, NBD_CONTEXT_ID, is_there);
+}
+
+/* GO of a session with structured replies. */
+static void take_structured_go(void)
+{
+	ck_assert_uint_eq(take_rep(NBD_OPT_GO, 3), 12);
+	ck_assert_uint_eq(take_u16(&talk.out), 0);
+	ck_assert_uint_eq(take_u64(&talk.out), EXPORT_SIZE);
+	ck_assert_uint_eq(take_u16(&talk.out), EXPORT_FLAGS | NBD_FLAG_SEND_DF);
+	take_ack(NBD_OPT_GO);
+	ends_in_transmission();
+	ck_assert(talk.session.structured_replies);
+}
+
+START_TEST(structured_replies_are_agreed_on)
+{
+	client_structured();
+	client_option(NBD_OPT_STRUCTURED_REPLY, NULL, 0);
+	client_go();
+	run();
+	take_ack(NBD_OPT_STRUCTURED_REPLY);
+	take_ack(NBD_OPT_STRUCTURED_REPLY);
+	take_structured_go();
+	ck_assert(!talk.session.has_context);
+}
+END_TEST
+
+START_TEST(structured_replies_go_with_export_name_too)
+{
+	client_structured();
+	client_set("swap", "base:allocation");
+	client_option(NBD_OPT_EXPORT_NAME, "swap", 4);
+	run();
+	take_ack(NBD_OPT_STRUCTURED_REPLY);
+	take_set(true);
+	ck_assert_uint_eq(take_u64(&talk.out), EXPORT_SIZE);
+	ck_assert_uint_eq(take_u16(&talk.out), EXPORT_FLAGS | NBD_FLAG_SEND_DF);
+	ends_in_transmission();
+	ck_assert(talk.session.has_context);
+}
+END_TEST
+
+START_TEST(structured_replies_with_data_are_invalid)
+{
+	client_flags(MODERN);
+	client_option(NBD_OPT_STRUCTURED_REPLY, "x", 1);
+	client_go();
+	run();
+	take_error(NBD_OPT_STRUCTURED_REPLY, NBD_REP_ERR_INVALID);
+	take_go();
+	ends_in_transmission();
+	ck_assert(!talk.session.structured_replies);
+}
+END_TEST
+
+static const uint32_t context_options[] = {NBD_OPT_LIST_META_CONTEXT,
+					   NBD_OPT_SET_META_CONTEXT};
+
+START_TEST(contexts_need_structured_replies)
+{
+	client_flags(MODERN);
+	client_context(context_options[_i], "",
+		       (const char *const[]){"base:allocation", NULL});
+	client_go();
+	run();
+	take_error(context_options[_i], NBD_REP_ERR_INVALID);
+	take_go();
+	ends_in_transmission();
+	ck_assert(!talk.session.has_context);
+}
+END_TEST
+
+/* What is asked for, and whether that lists and selects base:allocation. */
+static const struct {
+	const char *queries[6];
+	bool lists;
+	bool selects;
+} queries[] = {
+	{{NULL}, true, false},
+	{{"base:allocation"}, true, true},
+	{{"base:"}, true, false},
+	{{"base:", "base:allocation"}, true, true},
+	{{"base:allocation", "base:allocation"}, true, true},
+	{{"base:allocatio"}, false, false},
+	{{"base:allocation2"}, false, false},
+	{{"base:Allocation"}, false, false},
+	{{"Base:allocation"}, false, false},
+	{{"base::allocation"}, false, false},
+	{{"qemu:allocation-depth", "x-mine:", "nbd-server:"}, false, false},
+	{{"x-mine:base:allocation"}, false, false},
+	{{"x-mine:a", "base:allocation", "x-mine:b"}, true, true},
+};
+
+START_TEST(contexts_are_listed_and_selected)
+{
+	client_structured();
+	client_context(NBD_OPT_LIST_META_CONTEXT, "", queries[_i].queries);
+	client_context(NBD_OPT_SET_META_CONTEXT, "", queries[_i].queries);
+	client_go();
+	run();
+	take_ack(NBD_OPT_STRUCTURED_REPLY);
+	take_context(NBD_OPT_LIST_META_CONTEXT, 0, queries[_i].lists);
+	take_set(queries[_i].selects);
+	take_structured_go();
+	ck_assert_int_eq(talk.session.has_context, queries[_i].selects);
+}
+END_TEST
+
+/* Data of LIST or SET whose lengths do not add up, or without a namespace. */
+static const struct {
+	const char *data;
+	size_t bytes;
+} bad_contexts[] = {
+	{"", 0},
+	{"\0\0\0", 3},
+	{"\0\0\0\0", 4}, /* no count */
+	{"\0\0\0\0\0\0\0", 7},
+	{"\0\0\0\1\0\0\0\0", 8}, /* the name eats into the count */
+	{"\xff\xff\xff\xff\0\0\0\0", 8},
+	{"\0\0\0\0\0\0\0\0x", 9}, /* a byte too many */
+	{"\0\0\0\0\0\0\0\1", 8}, /* the query is missing */
+	{"\0\0\0\0\xff\xff\xff\xff", 8}, /* a lot of them are */
+	{"\0\0\0\0\0\0\0\1\0\0\0", 11},
+	{"\0\0\0\0\0\0\0\1\0\0\0\3a:", 14}, /* it is too short */
+	{"\0\0\0\0\0\0\0\1\0\0\0\2a:b", 15}, /* too long */
+	{"\0\0\0\0\0\0\0\1\xff\xff\xff\xff"
+	 "a:",
+	 14},
+	{"\0\0\0\0\0\0\0\2\0\0\0\2a:", 14}, /* the second is missing */
+	{"\0\0\0\0\0\0\0\1\0\0\0\0", 12}, /* empty */
+	{"\0\0\0\0\0\0\0\1\0\0\0\1:", 13}, /* no namespace */
+	{"\0\0\0\0\0\0\0\1\0\0\0\4base", 16}, /* no colon */
+};
+
+START_TEST(malformed_queries_are_invalid)
+{
+	const char *data = bad_contexts[_i].data;
+	size_t bytes = bad_contexts[_i].bytes;
+
+	client_structured();
+	client_option(NBD_OPT_LIST_META_CONTEXT, data, bytes);
+	client_set("", "base:allocation");
+	client_option(NBD_OPT_SET_META_CONTEXT, data, bytes);
+	client_go();
+	run();
+	take_ack(NBD_OPT_STRUCTURED_REPLY);
+	take_error(NBD_OPT_LIST_META_CONTEXT, NBD_REP_ERR_INVALID);
+	take_set(true);
+	take_error(NBD_OPT_SET_META_CONTEXT, NBD_REP_ERR_INVALID);
+	take_structured_go();
+	ck_assert(!talk.session.has_context);
+}
+END_TEST
+
+START_TEST(strings_of_a_query_are_bounded)
+{
+	static char text[NBD_MAX_STRING_BYTES + 2];
+
+	memset(text, 'n', NBD_MAX_STRING_BYTES + (size_t)_i);
+	client_structured();
+	client_set(text, "base:allocation");
+	memcpy(text, "x:", 2);
+	client_set("", text);
+	client_go();
+	run();
+	take_ack(NBD_OPT_STRUCTURED_REPLY);
+	take_error(NBD_OPT_SET_META_CONTEXT,
+		   _i ? NBD_REP_ERR_INVALID : NBD_REP_ERR_UNKNOWN);
+	if (_i)
+		take_error(NBD_OPT_SET_META_CONTEXT, NBD_REP_ERR_INVALID);
+	else
+		take_set(false);
+	take_structured_go();
+}
+END_TEST
+
+START_TEST(contexts_of_another_export_are_unknown)
+{
+	client_structured();
+	client_context(context_options[_i], "other",
+		       (const char *const[]){"base:allocation", NULL});
+	client_go();
+	run();
+	take_ack(NBD_OPT_STRUCTURED_REPLY);
+	take_error(context_options[_i], NBD_REP_ERR_UNKNOWN);
+	take_structured_go();
+	ck_assert(!talk.session.has_context);
+}
+END_TEST
+
+/* What takes back a context that was selected: each, in place of the second
+ * selection, but for the first, which selects it again. */
+enum {
+	SELECT_AGAIN,
+	SELECT_NOTHING,
+	SELECT_FOR_ANOTHER,
+	SELECT_TOO_MUCH,
+	NR_SELECTIONS,
+};
+
+START_TEST(each_selection_replaces_the_one_before)
+{
+	static const unsigned char data[NBD_HANDSHAKE_MAX_DATA_BYTES + 1];
+
+	client_structured();
+	client_set("", "base:allocation");
+	if (_i == SELECT_AGAIN)
+		client_set("", "base:allocation");
+	else if (_i == SELECT_NOTHING)
+		client_set("", NULL);
+	else if (_i == SELECT_FOR_ANOTHER)
+		client_set("other", "base:allocation");
+	else
+		client_option(NBD_OPT_SET_META_CONTEXT, data, sizeof(data));
+	client_go();
+	run();
+	take_ack(NBD_OPT_STRUCTURED_REPLY);
+	take_set(true);
+	if (_i == SELECT_FOR_ANOTHER)
+		take_error(NBD_OPT_SET_META_CONTEXT, NBD_REP_ERR_UNKNOWN);
+	else if (_i == SELECT_TOO_MUCH)
+		take_error(NBD_OPT_SET_META_CONTEXT, NBD_REP_ERR_TOO_BIG);
+	else
+		take_set(_i == SELECT_AGAIN);
+	take_structured_go();
+	ck_assert_int_eq(talk.session.has_context, _i == SELECT_AGAIN);
+}
+END_TEST
+
+/* Listing changes nothing, nor does asking about the export or failing to. */
+START_TEST(other_options_leave_the_selection_alone)
+{
+	client_structured();
+	client_set("", "base:allocation");
+	client_context(NBD_OPT_LIST_META_CONTEXT, "swap",
+		       (const char *const[]){NULL});
+	client_info(NBD_OPT_GO, "other", NULL, 0);
+	client_go();
+	run();
+	take_ack(NBD_OPT_STRUCTURED_REPLY);
+	take_set(true);
+	take_context(NBD_OPT_LIST_META_CONTEXT, 0, true);
+	take_error(NBD_OPT_GO, NBD_REP_ERR_UNKNOWN);
+	take_structured_go();
+	ck_assert(talk.session.has_context);
+}
+END_TEST
+
+/* Our export has two names, but a context is selected by one of them. */
+START_TEST(a_context_holds_for_the_name_it_was_selected_by)
+{
+	const char *selected = our_names[_i & 1];
+	const char *chosen = our_names[_i >> 1];
+
+	client_structured();
+	client_set(selected, "base:allocation");
+	client_info(NBD_OPT_GO, chosen, NULL, 0);
+	run();
+	take_ack(NBD_OPT_STRUCTURED_REPLY);
+	take_set(true);
+	take_structured_go();
+	ck_assert_int_eq(talk.session.has_context, selected == chosen);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("nbd-contexts");
+	TCase *tc = tcase_create("contexts");
+
+	tcase_add_test(tc, structured_replies_are_agreed_on);
+	tcase_add_test(tc, structured_replies_go_with_export_name_too);
+	tcase_add_test(tc, structured_replies_with_data_are_invalid);
+	tcase_add_loop_test(tc, contexts_need_structured_replies, 0, 2);
+	tcase_add_loop_test(tc, contexts_are_listed_and_selected, 0,
+			    ARRAY_SIZE(queries));
+	tcase_add_loop_test(tc, malformed_queries_are_invalid, 0,
+			    ARRAY_SIZE(bad_contexts));
+	tcase_add_loop_test(tc, strings_of_a_query_are_bounded, 0, 2);
+	tcase_add_loop_test(tc, contexts_of_another_export_are_unknown, 0, 2);
+	tcase_add_loop_test(tc, each_selection_replaces_the_one_before, 0,
+			    NR_SELECTIONS);
+	tcase_add_test(tc, other_options_leave_the_selection_alone);
+	tcase_add_loop_test(tc, a_context_holds_for_the_name_it_was_selected_by,
+			    0, 4);
+	suite_add_tcase(suite, tc);
+	return suite_run(suite);
+}
