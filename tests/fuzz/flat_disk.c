@@ -39,6 +39,15 @@ const unsigned char *flat_at(uint64_t offset)
 	return flat.bytes + offset;
 }
 
+unsigned flat_state(uint64_t index)
+{
+	static const unsigned char zeros[ZSD_PAGE_BYTES];
+
+	if (!flat.is_stored[index])
+		return ZSTORE_HOLE | ZSTORE_ZERO;
+	return memcmp(page_at(index), zeros, sizeof(zeros)) ? 0 : ZSTORE_ZERO;
+}
+
 static void set_stored(uint64_t index, bool is_stored)
 {
 	flat.nr_stored -= flat.is_stored[index];

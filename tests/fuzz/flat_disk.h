@@ -29,6 +29,9 @@ void flat_open(uint64_t nr_pages);
 /* The disk's bytes from @offset on. */
 const unsigned char *flat_at(uint64_t offset);
 
+/* What zstore_extent() must say of page @index: ZSTORE_*. */
+unsigned flat_state(uint64_t index);
+
 /* Follow what the store was asked for, and did. Ranges are inside the disk. */
 void flat_write(uint64_t offset, uint64_t bytes, const void *src);
 void flat_trim(uint64_t offset, uint64_t bytes);

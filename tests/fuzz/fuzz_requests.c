@@ -280,10 +280,14 @@ static void open_all(struct fuzz *f, const uint8_t *data, size_t size)
 	buf_init(&f->rx, rx_memory, sizeof(rx_memory));
 	buf_init(&f->tx, tx_memory, sizeof(tx_memory));
 	f->session.export = &f->export;
+	f->session.structured_replies = how & 0x20;
+	f->session.has_context = (how & 0x60) == 0x60;
 	transmission_init(&f->t, &f->session, f->s.ctx, &f->counters);
 	f->model = (struct nbd_model){
 		.export = &f->export,
 		.ctx = f->s.ctx,
+		.structured = f->session.structured_replies,
+		.has_context = f->session.has_context,
 		.may_be_full = f->s.params.mem_limit_bytes != 0,
 		.wire = wire,
 	};

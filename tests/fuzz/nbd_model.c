@@ -13,6 +13,7 @@
 /* The specification's numbers, once more. */
 #define REQUEST_MAGIC 0x25609513u
 #define REPLY_MAGIC   0x67446698u
+#define CHUNK_MAGIC   0x668e33efu
 #define REQUEST_BYTES 28u
 
 enum {
@@ -23,11 +24,14 @@ enum {
 	TYPE_TRIM,
 	TYPE_CACHE,
 	TYPE_WRITE_ZEROES,
+	TYPE_BLOCK_STATUS,
 };
 
 enum {
 	FLAG_FUA = 1 << 0,
 	FLAG_NO_HOLE = 1 << 1,
+	FLAG_DF = 1 << 2,
+	FLAG_REQ_ONE = 1 << 3,
 	FLAG_FAST_ZERO = 1 << 4,
 };
 
@@ -88,11 +92,24 @@ static bool is_in_range(const struct nbd_model *m,
 	       r->length <= m->export->size_bytes - r->offset;
 }
 
-static unsigned known_flags(uint16_t type)
+static unsigned known_flags(const struct nbd_model *m, uint16_t type)
 {
-	if (type == TYPE_WRITE_ZEROES)
+	switch (type) {
+	case TYPE_WRITE_ZEROES:
 		return FLAG_FUA | FLAG_NO_HOLE | FLAG_FAST_ZERO;
-	return FLAG_FUA;
+	case TYPE_READ:
+		return m->structured ? FLAG_FUA | FLAG_DF : FLAG_FUA;
+	case TYPE_BLOCK_STATUS:
+		return FLAG_FUA | FLAG_REQ_ONE;
+	default:
+		return FLAG_FUA;
+	}
+}
+
+static bool is_known(const struct nbd_model *m, uint16_t type)
+{
+	return type < TYPE_BLOCK_STATUS ||
+	       (type == TYPE_BLOCK_STATUS && m->has_context);
 }
 
 /* Which errors the request gives reason for, as bits; 0 if it is fine. */
@@ -104,9 +121,9 @@ static uint64_t reasons(const struct nbd_model *m,
 	bool has_data = r->type == TYPE_READ || r->type == TYPE_WRITE;
 	uint64_t errors = 0;
 
-	if (r->type > TYPE_WRITE_ZEROES)
+	if (!is_known(m, r->type))
 		return UINT64_C(1) << ERROR_INVAL;
-	if (r->flags & ~known_flags(r->type))
+	if (r->flags & ~known_flags(m, r->type))
 		errors |= UINT64_C(1) << ERROR_INVAL;
 	if (changes && (m->export->flags & EXPORT_READ_ONLY))
 		errors |= UINT64_C(1) << ERROR_PERM;
@@ -121,7 +138,10 @@ static uint64_t reasons(const struct nbd_model *m,
 					      r->type == TYPE_WRITE_ZEROES
 				      ? ERROR_NOSPC
 				      : ERROR_INVAL);
+	/* No disk here is so large that a read of more could be in range. */
 	if (has_data && r->length > MAX_PAYLOAD_BYTES)
+		errors |= UINT64_C(1) << ERROR_INVAL;
+	if (r->type == TYPE_BLOCK_STATUS && r->length == 0)
 		errors |= UINT64_C(1) << ERROR_INVAL;
 	return errors;
 }
@@ -132,6 +152,8 @@ static void follow_success(struct nbd_model *m, const struct model_request *r)
 {
 	switch (r->type) {
 	case TYPE_READ:
+		if (m->structured)
+			break; /* all its data have come */
 		m->data_offset = r->offset;
 		m->data_left = r->length;
 		break;
@@ -185,19 +207,57 @@ static void follow(struct nbd_model *m, const struct model_request *r,
 			   error);
 }
 
-static void receive_header(struct nbd_model *m)
+void nbd_model_request(const struct nbd_model *m, uint64_t cookie,
+		       struct model_request *request)
+{
+	FUZZ_CHECK(nbd_model_next(m, request) == MODEL_REQUEST,
+		   "a reply to what is no whole request");
+	FUZZ_CHECK(cookie == request->cookie, "a reply with another's cookie");
+}
+
+void nbd_model_answered(struct nbd_model *m,
+			const struct model_request *request, uint32_t error)
+{
+	follow(m, request, error);
+	m->at += request_bytes(request);
+	m->nr_replies++;
+}
+
+static void receive_simple(struct nbd_model *m)
 {
 	struct model_request request;
 
-	FUZZ_CHECK(nbd_model_next(m, &request) == MODEL_REQUEST,
-		   "a reply to what is no whole request");
 	FUZZ_CHECK(load_be32(m->reply) == REPLY_MAGIC,
 		   "a reply without its magic");
-	FUZZ_CHECK(load_be64(m->reply + 8) == request.cookie,
-		   "a reply with another's cookie");
-	follow(m, &request, load_be32(m->reply + 4));
-	m->at += request_bytes(&request);
-	m->nr_replies++;
+	nbd_model_request(m, load_be64(m->reply + 8), &request);
+	FUZZ_CHECK(!m->structured || request.type != TYPE_READ,
+		   "a simple reply to a read");
+	FUZZ_CHECK(!m->structured || request.type != TYPE_BLOCK_STATUS,
+		   "a simple reply to a block status");
+	nbd_model_answered(m, &request, load_be32(m->reply + 4));
+}
+
+static bool is_chunk(const struct nbd_model *m)
+{
+	return m->structured && m->reply_bytes >= 4 &&
+	       load_be32(m->reply) == CHUNK_MAGIC;
+}
+
+/* How much of the reply must be there before it is looked at. */
+static size_t reply_bytes(const struct nbd_model *m)
+{
+	if (m->reply_bytes < 4)
+		return 4;
+	return is_chunk(m) ? nbd_chunk_bytes(m) : MODEL_REPLY_BYTES;
+}
+
+static void receive_reply(struct nbd_model *m)
+{
+	if (is_chunk(m))
+		nbd_chunk_receive(m);
+	else
+		receive_simple(m);
+	m->reply_bytes = 0;
 }
 
 static size_t receive_data(struct nbd_model *m, const uint8_t *data,
@@ -209,6 +269,8 @@ static size_t receive_data(struct nbd_model *m, const uint8_t *data,
 		   m->data_offset);
 	m->data_offset += bytes;
 	m->data_left -= (uint32_t)bytes;
+	if (m->structured && !m->data_left)
+		nbd_chunk_end(m);
 	return bytes;
 }
 
@@ -221,13 +283,11 @@ void nbd_model_receive(struct nbd_model *m, const uint8_t *data, size_t bytes)
 			n = receive_data(m, data, bytes);
 			continue;
 		}
-		n = min_u64(bytes, MODEL_REPLY_BYTES - m->reply_bytes);
+		n = min_u64(bytes, reply_bytes(m) - m->reply_bytes);
 		memcpy(m->reply + m->reply_bytes, data, n);
 		m->reply_bytes += n;
-		if (m->reply_bytes < MODEL_REPLY_BYTES)
-			continue;
-		m->reply_bytes = 0;
-		receive_header(m);
+		if (m->reply_bytes == reply_bytes(m))
+			receive_reply(m);
 	}
 }
 
@@ -253,7 +313,8 @@ void nbd_model_end(struct nbd_model *m)
 {
 	struct model_request request;
 
-	FUZZ_CHECK(!m->reply_bytes && !m->data_left, "half a reply");
+	FUZZ_CHECK(!m->reply_bytes && !m->data_left && !m->covered,
+		   "half a reply");
 	FUZZ_CHECK(nbd_model_next(m, &request) != MODEL_REQUEST,
 		   "a request of type %u is not answered", request.type);
 	if (request.type == TYPE_WRITE && request.payload)

@@ -20,7 +20,11 @@
 #include "nbd/nbd_export.h"
 #include "zstore/zstore.h"
 
+/* Header of a simple reply, and of a chunk, and the longest of a chunk that is
+ * looked at as one: a block status. */
 #define MODEL_REPLY_BYTES 16u
+#define MODEL_CHUNK_BYTES 20u
+#define MODEL_MAX_CHUNK	  (MODEL_CHUNK_BYTES + 4 + 8 * 8192u)
 
 struct model_request {
 	uint16_t flags;
@@ -36,13 +40,19 @@ struct nbd_model {
 	const struct nbd_export *export;
 	struct zstore_ctx *ctx; /* to look at what failed */
 	bool may_be_full; /* writes may fail with ENOSPC */
+	bool structured; /* structured replies were negotiated */
+	bool has_context; /* base:allocation was selected */
 
 	const uint8_t *wire; /* what the client sent */
 	size_t sent; /* bytes, so far */
 	size_t at; /* where the next request begins that has no reply */
 
-	uint8_t reply[MODEL_REPLY_BYTES]; /* the one that comes */
+	uint8_t reply[MODEL_MAX_CHUNK]; /* the one that comes */
 	size_t reply_bytes;
+	bool is_last; /* the chunk whose data come is */
+	uint64_t covered; /* bytes that chunks told of, of one read */
+	unsigned nr_contents; /* chunks that did */
+	uint32_t error; /* that a chunk told */
 	uint64_t data_offset; /* of a read: where its data stand */
 	uint32_t data_left; /* and how much of it is to come */
 	unsigned nr_replies;
@@ -61,6 +71,25 @@ enum model_next {
  * all there, for that too (else its type is not NBD_CMD_WRITE). */
 enum model_next nbd_model_next(const struct nbd_model *m,
 			       struct model_request *request);
+
+/* The request that the next reply is to, and its fields checked against it. */
+void nbd_model_request(const struct nbd_model *m, uint64_t cookie,
+		       struct model_request *request);
+
+/* It was answered with @error. */
+void nbd_model_answered(struct nbd_model *m,
+			const struct model_request *request, uint32_t error);
+
+/*
+ * nbd_chunks.c: the header of a chunk is in m->reply, as far as it has come.
+ * nbd_chunk_bytes() says how much of it must come before nbd_chunk_receive()
+ * looks at it; the data of a read are not part of it.
+ */
+size_t nbd_chunk_bytes(const struct nbd_model *m);
+void nbd_chunk_receive(struct nbd_model *m);
+
+/* All data of the chunk have come. */
+void nbd_chunk_end(struct nbd_model *m);
 
 /* The server sent @bytes more. */
 void nbd_model_receive(struct nbd_model *m, const uint8_t *data, size_t bytes);

@@ -146,6 +146,7 @@ START_TEST(extents_cross_groups)
 
 	rig_write_page(&rig, GROUP, MODEL_PAGE_TEXT);
 	assert_extent(0, end, at_page(GROUP), HOLE);
+	assert_extent(at_page(5), end - at_page(5), at_page(GROUP - 5), HOLE);
 	assert_extent(at_page(GROUP + 1), end - at_page(GROUP + 1),
 		      end - at_page(GROUP + 1), HOLE);
 	rig_write_page(&rig, GROUP - 1, MODEL_PAGE_TEXT);
