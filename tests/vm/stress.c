@@ -12,10 +12,12 @@
  *   free PERCENT  give that share of the pages back to the kernel (MADV_
  *                 DONTNEED) in runs of 1 to 2,048 pages at random places
  *   verify        look at every page
+ *   pass          look at every page, rewrite every other one
  *   spoil         flip one bit of one page, so that the next look must fail
  *
  * The answer is "ok" or "corrupt", then the pages looked at, then the bytes in
- * them that were not what had been written. The first few such pages are
+ * them that were not what had been written, then the longest time that reading
+ * or writing one page took, microseconds. The first few such pages are
  * described on standard error. A freed page must read as zeros. End of input
  * ends it.
  *
@@ -31,6 +33,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "base/units.h"
 #include "pages.h"
@@ -48,6 +51,7 @@ struct stress {
 	struct page *expected; /* scratch: what a page should hold */
 	uint64_t seed;
 	uint64_t random; /* which pages to touch next */
+	uint64_t longest_us; /* that a page took since the last answer */
 	unsigned described;
 };
 
@@ -103,11 +107,30 @@ static uint64_t key_of(const struct stress *s, uint64_t page)
 	return pages_key(s->seed, page, s->generations[page]);
 }
 
+static uint64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail */
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void note_time(struct stress *s, uint64_t start_us)
+{
+	uint64_t took_us = now_us() - start_us;
+
+	if (took_us > s->longest_us)
+		s->longest_us = took_us;
+}
+
 static void write_page(struct stress *s, uint64_t page)
 {
+	uint64_t start_us = now_us();
+
 	if (++s->generations[page] == GENERATION_NONE)
 		s->generations[page]++;
 	pages_fill(&s->pages[page], key_of(s, page));
+	note_time(s, start_us);
 }
 
 static void describe(struct stress *s, uint64_t page, uint64_t wrong_bytes)
@@ -128,13 +151,16 @@ static uint64_t check_page(struct stress *s, uint64_t page)
 {
 	const uint8_t *found = (const uint8_t *)&s->pages[page];
 	const uint8_t *expected = (const uint8_t *)s->expected;
-	uint64_t wrong = 0;
+	uint64_t start_us = now_us(), wrong = 0;
+	bool is_right;
 
 	if (s->generations[page] == GENERATION_NONE)
 		memset(s->expected, 0, sizeof(*s->expected));
 	else
 		pages_fill(s->expected, key_of(s, page));
-	if (!memcmp(found, expected, ZSD_PAGE_BYTES))
+	is_right = !memcmp(found, expected, ZSD_PAGE_BYTES);
+	note_time(s, start_us);
+	if (is_right)
 		return 0;
 
 	for (size_t i = 0; i < ZSD_PAGE_BYTES; i++)
@@ -143,11 +169,14 @@ static uint64_t check_page(struct stress *s, uint64_t page)
 	return wrong;
 }
 
-static void answer(uint64_t checked_pages, uint64_t wrong_bytes)
+static void answer(struct stress *s, uint64_t checked_pages,
+		   uint64_t wrong_bytes)
 {
-	printf("%s %" PRIu64 " %" PRIu64 "\n", wrong_bytes ? "corrupt" : "ok",
-	       checked_pages, wrong_bytes);
+	printf("%s %" PRIu64 " %" PRIu64 " %" PRIu64 "\n",
+	       wrong_bytes ? "corrupt" : "ok", checked_pages, wrong_bytes,
+	       s->longest_us);
 	fflush(stdout);
+	s->longest_us = 0;
 }
 
 static void cmd_fill(struct stress *s, uint64_t arg)
@@ -155,7 +184,7 @@ static void cmd_fill(struct stress *s, uint64_t arg)
 	(void)arg;
 	for (uint64_t page = 0; page < s->nr_pages; page++)
 		write_page(s, page);
-	answer(0, 0);
+	answer(s, 0, 0);
 }
 
 static void cmd_touch(struct stress *s, uint64_t count)
@@ -169,7 +198,7 @@ static void cmd_touch(struct stress *s, uint64_t count)
 		if (i % 2 && s->generations[page] != GENERATION_NONE)
 			write_page(s, page);
 	}
-	answer(count, wrong);
+	answer(s, count, wrong);
 }
 
 /* Returns how many pages of the run were not free yet. */
@@ -203,7 +232,7 @@ static void cmd_free(struct stress *s, uint64_t percent)
 			count = s->nr_pages - first;
 		freed += free_run(s, first, count);
 	}
-	answer(0, 0);
+	answer(s, 0, 0);
 }
 
 static void cmd_verify(struct stress *s, uint64_t arg)
@@ -213,7 +242,20 @@ static void cmd_verify(struct stress *s, uint64_t arg)
 	(void)arg;
 	for (uint64_t page = 0; page < s->nr_pages; page++)
 		wrong += check_page(s, page);
-	answer(s->nr_pages, wrong);
+	answer(s, s->nr_pages, wrong);
+}
+
+static void cmd_pass(struct stress *s, uint64_t arg)
+{
+	uint64_t wrong = 0;
+
+	(void)arg;
+	for (uint64_t page = 0; page < s->nr_pages; page++) {
+		wrong += check_page(s, page);
+		if (page % 2)
+			write_page(s, page);
+	}
+	answer(s, s->nr_pages, wrong);
 }
 
 static void cmd_spoil(struct stress *s, uint64_t arg)
@@ -222,7 +264,7 @@ static void cmd_spoil(struct stress *s, uint64_t arg)
 
 	(void)arg;
 	s->pages[page].words[random_below(s, ARRAY_SIZE(s->pages->words))] ^= 1;
-	answer(0, 0);
+	answer(s, 0, 0);
 }
 
 static const struct command {
@@ -232,7 +274,7 @@ static const struct command {
 } commands[] = {
 	{"fill", false, cmd_fill},   {"touch", true, cmd_touch},
 	{"free", true, cmd_free},    {"verify", false, cmd_verify},
-	{"spoil", false, cmd_spoil},
+	{"pass", false, cmd_pass},   {"spoil", false, cmd_spoil},
 };
 
 /* Returns false where the line is no command. */

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# shellcheck disable=SC2034 # what is set here is used by those that source it
+# shellcheck disable=SC2154 # and what is used here is set by them
+# shellcheck disable=SC2119,SC2120 # start_zsd may have no options
+# Shared by the scripts that swap on zsd; sourced, not run. They set
+#
+#   $algorithm   that zsd is to use
+#   $disk_mib    size of its disk
+#   $device      a free nbd device
+#   $what        what this run is, for messages
+#   $connections from the kernel to zsd
+#   $confine     MiB that the stress program may have, 0: all
+#   $touch_mib   that it touches, of pages made from $seed
+#
+# and call start_zsd, attach and swap_on, start_stress and ask, and swap_off. What
+# was done to the machine is undone however the script ends. Needs root, and zsd,
+# zsctl and stress in the path.
+
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+nbd=/sys/block/${device#/dev/}
+work=$(mktemp -d "${TMPDIR:-/run}/zsd-swap.XXXXXX")
+socket=$work/nbd.sock
+cgroup=/sys/fs/cgroup/${work##*/}
+program=${0##*/}
+mark="zsd $program ${work##*.}"
+export ZSD_CONTROL=$socket.ctl
+
+zsd_pid=
+stress_pid=
+checked=0
+stall_us=0
+attached=
+swapping=
+
+say() {
+    printf '%4ds  %s\n' "$SECONDS" "$*"
+}
+
+die() {
+    echo "$program: $*" >&2
+    exit 1
+}
+
+# wait_for SECONDS CONDITION COMMAND...: until COMMAND succeeds.
+wait_for() {
+    local deadline=$((SECONDS + $1)) condition=$2
+    shift 2
+    until "$@"; do
+        ((SECONDS < deadline)) || die "no $condition in time"
+        sleep 0.1
+    done
+}
+
+# --- the machine put back as it was ------------------------------------------
+
+stop_stress() {
+    [[ -n $stress_pid ]] || return 0
+    kill "$stress_pid" 2>> "$work/cleanup" || true
+    wait "$stress_pid" || true
+    stress_pid=
+}
+
+show_why() {
+    echo "--- $what: it failed; zsd's messages:"
+    cat "$work/zsd.log" || true
+    echo "--- the kernel's:"
+    kernel_messages | tail -n 40 || true
+    if [[ -n $zsd_pid && -d /proc/$zsd_pid ]]; then
+        echo "--- zsd's statistics:"
+        timeout 10 zsctl stats || true
+        grep -E '^(State|VmRSS|Threads)' "/proc/$zsd_pid/status" || true
+        grep -E '^(Swap|Locked)' "/proc/$zsd_pid/smaps_rollup" || true
+    fi
+    echo "--- memory:"
+    head -n 5 /proc/meminfo
+    cat /proc/swaps
+    echo "FAIL: $what"
+}
+
+clean_up() {
+    local status=$?
+    trap - EXIT
+    set +e
+    ((status == 0)) || show_why
+    stop_stress
+    [[ -z $swapping ]] || swapoff "$device"
+    [[ -z $attached ]] || nbd-client -d "$device" > "$work/cleanup" 2>&1
+    if [[ -n $zsd_pid ]]; then
+        kill "$zsd_pid" 2>> "$work/cleanup"
+        wait "$zsd_pid"
+    fi
+    [[ ! -d $cgroup ]] || rmdir "$cgroup"
+    rm -rf "$work"
+    exit "$status"
+}
+trap clean_up EXIT
+trap 'exit 1' INT TERM HUP PIPE
+
+# --- what the kernel says ------------------------------------------------------
+
+meminfo_kib() {
+    awk -v key="$1:" '$1 == key { print $2 }' /proc/meminfo
+}
+
+vmstat() {
+    awk -v key="$1" '$1 == key { print $2 }' /proc/vmstat
+}
+
+swap_used_kib() {
+    awk -v device="$device" '$1 == device { print $4 }' /proc/swaps
+}
+
+# The kernel's messages since this run began.
+kernel_messages() {
+    dmesg | sed "1,/$mark/d"
+}
+
+# What it says when something is wrong with itself or with zsd, and when there
+# is no memory left and writes to swap fail.
+trouble='BUG:|Call Trace|blocked for more than|stuck|segfault'
+trouble+='|Unexpected reply|Double reply|Suspicious reply|allocation failure'
+shortage='Out of memory|oom-kill|oom_reaper|I/O error|rror on swap'
+shortage+='|returned error'
+
+# no_kernel_trouble PATTERN: none of it since this run began.
+no_kernel_trouble() {
+    if kernel_messages | grep -E "$1"; then
+        die "the kernel is in trouble"
+    fi
+}
+
+# --- zsd and its swap ----------------------------------------------------------
+
+has_started() {
+    [[ -d /proc/$zsd_pid ]] || die "zsd ended before it was ready"
+    [[ -s $work/zsd.pid ]]
+}
+
+# start_zsd [OPTION...]
+start_zsd() {
+    # In a session of its own: an interrupt from the terminal must not end it
+    # while the kernel swaps on it.
+    setsid zsd --size "$disk_mib"M --socket "$socket" --algorithm "$algorithm" \
+        --swap=strict --pid-file "$work/zsd.pid" "$@" 2> "$work/zsd.log" &
+    zsd_pid=$!
+    wait_for 30 "start of zsd" has_started
+}
+
+has_size() {
+    (($(< "$nbd/size") == disk_mib * 2048))
+}
+
+attach() {
+    cat "$nbd/stat" > "$work/kernel.before"
+    nbd-client -unix "$socket" "$device" -b 4096 -C "$connections" \
+        > "$work/nbd-client.log" 2>&1 ||
+        die "nbd-client: $(cat "$work/nbd-client.log")"
+    attached=yes
+    wait_for 10 "size of $device" has_size
+    # Not to be throttled as if it were a disk that is slow with many writes.
+    [[ ! -e $nbd/queue/wbt_lat_usec ]] || echo 0 > "$nbd/queue/wbt_lat_usec"
+}
+
+swap_on() {
+    mkswap "$device" > "$work/mkswap.log" 2>&1 ||
+        die "mkswap: $(cat "$work/mkswap.log")"
+    swapon --discard --priority 32767 "$device"
+    swapping=yes
+}
+
+swap_off() {
+    swapoff "$device"
+    swapping=
+    nbd-client -d "$device" > "$work/nbd-client.log" 2>&1
+    attached=
+    kill "$zsd_pid"
+    wait "$zsd_pid" || die "zsd ended with status $?"
+    zsd_pid=
+}
+
+# --- the stress program ----------------------------------------------------------
+
+confine_stress() {
+    mkdir "$cgroup"
+    [[ -e $cgroup/memory.max ]] ||
+        echo +memory > /sys/fs/cgroup/cgroup.subtree_control
+    echo "${confine}M" > "$cgroup/memory.max"
+    echo max > "$cgroup/memory.swap.max"
+}
+
+start_stress() {
+    ((confine == 0)) || confine_stress
+    coproc stress_pipe {
+        ((confine == 0)) || echo "$BASHPID" > "$cgroup/cgroup.procs"
+        exec stress "$touch_mib" "$seed"
+    }
+    # Bash forgets these when the program ends.
+    stress_pid=$!
+    exec {stress_in}>&"${stress_pipe[1]}" {stress_out}<&"${stress_pipe[0]}"
+}
+
+tell() {
+    echo "$*" >&"$stress_in"
+}
+
+# What the stress program found: "ok", pages checked, corrupt bytes, and the
+# longest that it waited for a page, us.
+hear() {
+    local verdict pages wrong waited_us
+    read -r -t 600 verdict pages wrong waited_us <&"$stress_out" ||
+        die "the stress program died or hangs"
+    checked=$((checked + pages))
+    ((waited_us <= stall_us)) || stall_us=$waited_us
+    [[ $verdict == ok ]] || die "$wrong corrupt bytes"
+}
+
+ask() {
+    tell "$@"
+    hear
+}
+
