@@ -8,7 +8,6 @@
 #include <uv.h>
 
 #include "base/bits.h"
-#include "server/damage_log.h"
 #include "server/housekeeper.h"
 #include "server/watermark.h"
 
@@ -41,7 +40,6 @@ struct housekeeper {
 	bool is_cautious; /* takes only what the kernel has to give */
 	struct watermark watermark; /* if cautious */
 	atomic_bool is_ending;
-	struct damage_log damage;
 
 	uv_mutex_t lock; /* for what follows */
 	uv_cond_t grown; /* a step, or is_dry */
@@ -97,7 +95,6 @@ static void thread_main(void *arg)
 	residence_join(keeper->residence, "housekeeper", true);
 	for (;;) {
 		uv_sem_wait(&keeper->work);
-		damage_log_flush(&keeper->damage, uv_hrtime());
 		do {
 			if (atomic_load(&keeper->is_ending))
 				return;
@@ -173,12 +170,9 @@ int housekeeper_create(struct residence *residence, struct housekeeper **out)
 		if (err)
 			goto err_free;
 	}
-	err = damage_log_init(&keeper->damage);
-	if (err)
-		goto err_watermark;
 	err = uv_sem_init(&keeper->work, 0);
 	if (err)
-		goto err_damage;
+		goto err_watermark;
 	err = uv_mutex_init(&keeper->lock);
 	if (err)
 		goto err_sem;
@@ -192,8 +186,6 @@ err_mutex:
 	uv_mutex_destroy(&keeper->lock);
 err_sem:
 	uv_sem_destroy(&keeper->work);
-err_damage:
-	damage_log_fini(&keeper->damage);
 err_watermark:
 	if (keeper->is_cautious)
 		watermark_close(&keeper->watermark);
@@ -212,14 +204,6 @@ int housekeeper_start(struct housekeeper *keeper, struct zstore *store)
 	return err;
 }
 
-void housekeeper_damaged(void *arg, uint64_t index)
-{
-	struct housekeeper *keeper = arg;
-
-	if (damage_log_note(&keeper->damage, index))
-		uv_sem_post(&keeper->work);
-}
-
 void housekeeper_destroy(struct housekeeper *keeper)
 {
 	if (!keeper)
@@ -234,6 +218,5 @@ void housekeeper_destroy(struct housekeeper *keeper)
 	uv_cond_destroy(&keeper->grown);
 	uv_mutex_destroy(&keeper->lock);
 	uv_sem_destroy(&keeper->work);
-	damage_log_fini(&keeper->damage);
 	free(keeper);
 }

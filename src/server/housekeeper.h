@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * housekeeper - the thread that refills and shrinks the store's reserve, and
- * says what the data path finds wrong with what is stored
+ * housekeeper - the thread that refills and shrinks the store's reserve
  *
- * Sleeps until the store's callbacks say that there is something to do, then
- * works until nothing is left: the data path never has to ask the system for
- * memory as long as this thread keeps up, and never has to write a log.
+ * Sleeps until the store's wake callback says that there is something to do,
+ * then works until nothing is left: the data path never has to ask the system
+ * for memory as long as this thread keeps up.
  *
  * Where the kernel swaps on the store the data path must not ask at all. Then
  * this is the only thread that does, and only while the kernel has memory to
@@ -49,10 +48,6 @@ int housekeeper_start(struct housekeeper *keeper,
 /* housekeeper_wake() - the store's wake callback; @arg is the housekeeper.
  * Context: any thread, under any lock; never blocks. */
 void housekeeper_wake(void *arg);
-
-/* housekeeper_damaged() - the store's callback of that name; @arg is the
- * housekeeper. Context: any thread, under any lock; never blocks. */
-void housekeeper_damaged(void *arg, uint64_t index);
 
 /**
  * housekeeper_starve() - the store's starve callback; @arg is the housekeeper

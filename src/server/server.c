@@ -18,6 +18,7 @@
 #include "nbd/nbd_proto.h"
 #include "server/acceptor.h"
 #include "server/control.h"
+#include "server/damage_log.h"
 #include "server/drain.h"
 #include "server/housekeeper.h"
 #include "server/listener.h"
@@ -70,6 +71,8 @@ struct server {
 	uv_signal_t signals[ARRAY_SIZE(end_signals)];
 	struct acceptor acceptor;
 	struct drain drain;
+	struct damage_log damage;
+	uv_async_t damaged; /* something is in it */
 	bool is_ending; /* told to */
 	const char *pid_file; /* the one that was written, or NULL */
 	_Atomic uint64_t nr_accepted;
@@ -80,6 +83,25 @@ static int complain(const char *what, int err)
 {
 	log_line("%s: %s", what, strerror(-err));
 	return err;
+}
+
+/* --- damage ------------------------------------------------------------- */
+
+/* Here, where a log that takes no more for now keeps no request waiting. */
+static void on_damaged(uv_async_t *damaged)
+{
+	struct server *s = damaged->data;
+
+	damage_log_flush(&s->damage, uv_hrtime());
+}
+
+/* The store's callback: any thread, under any lock. */
+static void note_damage(void *arg, uint64_t index)
+{
+	struct server *s = arg;
+
+	if (damage_log_note(&s->damage, index))
+		(void)uv_async_send(&s->damaged);
 }
 
 /* --- connections -------------------------------------------------------- */
@@ -164,8 +186,8 @@ static int start_store(struct server *s)
 		return complain("cannot make the housekeeper", err);
 	params.wake = housekeeper_wake;
 	params.wake_arg = s->keeper;
-	params.damaged = housekeeper_damaged;
-	params.damaged_arg = s->keeper;
+	params.damaged = note_damage;
+	params.damaged_arg = s;
 	if (s->params->swap != SWAP_OFF)
 		params.starve = housekeeper_starve;
 	err = zstore_create(&params, &s->store);
@@ -397,9 +419,12 @@ static void stop(struct server *s)
 	close_handles(s);
 	listener_close(&s->listeners);
 	stop_workers(s);
+	damage_log_flush(&s->damage, uv_hrtime());
+	uv_close((uv_handle_t *)&s->damaged, NULL);
 	drain_close(&s->drain);
 	uv_run(&s->loop, UV_RUN_DEFAULT);
 	BUG_ON(uv_loop_close(&s->loop));
+	damage_log_fini(&s->damage);
 	housekeeper_destroy(s->keeper);
 	zstore_destroy(s->store);
 	residence_end(s->residence);
@@ -438,6 +463,17 @@ static void init_export(struct nbd_export *export,
 		params->read_only ? NBD_FLAG_READ_ONLY : EXPORT_FLAGS_WRITABLE;
 }
 
+static int init_damage(struct server *s)
+{
+	int err = uv_async_init(&s->loop, &s->damaged, on_damaged);
+
+	if (err)
+		return err;
+	s->damaged.data = s;
+	uv_unref((uv_handle_t *)&s->damaged); /* nothing to wait for at the end */
+	return damage_log_init(&s->damage);
+}
+
 static int init(struct server *s, const struct server_params *params)
 {
 	int err;
@@ -456,8 +492,10 @@ static int init(struct server *s, const struct server_params *params)
 			return complain("cannot make an event loop", err);
 		s->signals[i].data = s;
 	}
-	err = drain_open(&s->drain, &s->loop, params->stop_timeout_s,
-			 nr_attached, end_loop, s);
+	err = init_damage(s);
+	if (!err)
+		err = drain_open(&s->drain, &s->loop, params->stop_timeout_s,
+				 nr_attached, end_loop, s);
 	if (err)
 		return complain("cannot make an event loop", err);
 	return 0;
