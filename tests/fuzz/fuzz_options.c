@@ -89,6 +89,9 @@ static void write_out(const struct server_params *p, struct command_line *line)
 	add_text(line, "pid-file", p->pid_file);
 	if (p->verbose)
 		add_word(line, "--verbose");
+	if (p->swap != SWAP_OFF)
+		add_word(line, "--swap%s",
+			 p->swap == SWAP_STRICT ? "=strict" : "");
 }
 
 static void compare(const struct server_params *a,
@@ -107,6 +110,7 @@ static void compare(const struct server_params *a,
 			   a->handshake_timeout_s == b->handshake_timeout_s &&
 			   a->stop_timeout_s == b->stop_timeout_s &&
 			   a->store.checksum == b->store.checksum &&
+			   a->swap == b->swap &&
 			   a->read_only == b->read_only &&
 			   a->verbose == b->verbose,
 		   "a number changes");
