@@ -307,7 +307,7 @@ void residence_state(struct residence *r, struct residence_state *out)
 	FILE *file = fopen("/proc/self/status", "re");
 	unsigned long long kib;
 	char line[256];
-	size_t heap;
+	size_t heap, before;
 
 	memset(out, 0, sizeof(*out));
 	while (file && fgets(line, sizeof(line), file)) {
@@ -319,8 +319,11 @@ void residence_state(struct residence *r, struct residence_state *out)
 	if (file)
 		(void)fclose(file);
 	out->oom_score_adj = read_oom_score_adj();
+	uv_mutex_lock(&r->lock); /* somebody may ask before we are READY */
+	before = r->heap_bytes;
+	uv_mutex_unlock(&r->lock);
 	heap = heap_bytes();
-	out->heap_growth_bytes = heap > r->heap_bytes ? heap - r->heap_bytes : 0;
+	out->heap_growth_bytes = heap > before ? heap - before : 0;
 }
 
 bool residence_thread(struct residence *r, unsigned i,
