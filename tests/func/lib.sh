@@ -200,3 +200,14 @@ fio_job() {
         >"$dir/fio" 2>&1 || fail "fio $*: $(tail -n 30 "$dir/fio")"
     ! grep -E 'bad magic|verify:|error=' "$dir/fio" || fail "fio $*"
 }
+
+# qemu_io STATUS COMMAND... : qemu-io's commands on the disk at $uri.
+qemu_io() {
+    local status=$1 command commands=()
+    shift
+
+    for command in "$@"; do
+        commands+=(-c "$command")
+    done
+    expect_status "$status" qemu-io -f raw -d unmap "${commands[@]}" "$uri"
+}

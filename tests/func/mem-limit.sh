@@ -12,17 +12,6 @@ require jq jq
 limit=$((24 << 20))
 disk_mib=64
 
-# run STATUS COMMAND... : qemu-io's commands on the disk.
-run() {
-    local status=$1 command commands=()
-    shift
-
-    for command in "$@"; do
-        commands+=(-c "$command")
-    done
-    expect_status "$status" qemu-io -f raw -d unmap "${commands[@]}" "$uri"
-}
-
 # What the process really has for the store, whatever it says of itself.
 expect_below_limit() {
     expect_at_most "the memory in use" "$(shared_resident_bytes)" "$limit"
@@ -58,27 +47,27 @@ for ((page = 0; page < 256; page++)); do
 done
 
 echo "same-filled pages need no memory; overwrites that shrink succeed"
-run 0 'write -P 0x41 48M 8M' 'read -P 0x41 48M 8M'
-run 0 'write -P 0x42 0 1M' 'read -P 0x42 0 1M'
+qemu_io 0 'write -P 0x41 48M 8M' 'read -P 0x41 48M 8M'
+qemu_io 0 'write -P 0x42 0 1M' 'read -P 0x42 0 1M'
 seq -f "line %.0f of a text" 60000 >"$dir/text"
 truncate -s 1M "$dir/text"
-run 0 "write -s $dir/text 1M 1M"
+qemu_io 0 "write -s $dir/text 1M 1M"
 expect_below_limit
 
 echo "zeroes and trims succeed and make room"
-run 0 'write -z 2M 1M' 'discard 3M 5M' 'read -P 0 2M 6M'
+qemu_io 0 'write -z 2M 1M' 'discard 3M 5M' 'read -P 0 2M 6M'
 dd if="$dir/noise" of="$dir/piece" bs=1M skip=60 count=4 status=none
-run 0 "write -s $dir/piece 3M 4M"
+qemu_io 0 "write -s $dir/piece 3M 4M"
 nbdcopy "$uri" "$dir/out"
 cmp -i 0:$((3 << 20)) -n $((4 << 20)) "$dir/piece" "$dir/out"
 cmp -i $((8 << 20)) -n $(((full - 8) << 20)) "$dir/noise" "$dir/out"
 expect_below_limit
 
 echo "full, emptied and filled again: the same amount fits"
-run 0 "discard 0 ${disk_mib}M"
+qemu_io 0 "discard 0 ${disk_mib}M"
 expect_equal mm_stat.mem_used_total "$(get_stat mm_stat.mem_used_total)" 0
 dd if="$dir/noise" of="$dir/piece" bs=1M count="$full" status=none
-run 0 "write -s $dir/piece 0 ${full}M"
+qemu_io 0 "write -s $dir/piece 0 ${full}M"
 expect_below_limit
 
 verify_store

@@ -14,27 +14,16 @@ zsd_environment=(
     "FAULT_MEMORY=$dir/no-memory"
 )
 
-# run STATUS COMMAND... : qemu-io's commands on the disk.
-run() {
-    local status=$1 command commands=()
-    shift
-
-    for command in "$@"; do
-        commands+=(-c "$command")
-    done
-    expect_status "$status" qemu-io -f raw -d unmap "${commands[@]}" "$uri"
-}
-
 write_noise() { # STATUS MIB
     dd if="$dir/noise" of="$dir/piece" bs=1M skip="$2" count=1 status=none
-    run "$1" "write -s $dir/piece ${2}M 1M"
+    qemu_io "$1" "write -s $dir/piece ${2}M 1M"
 }
 
 start_zsd --size 32M --reserve 4M
 head -c 32M /dev/urandom >"$dir/noise"
 # Slots of all 2 MiB parts of the disk have memory then.
 for ((i = 0; i < 32; i += 2)); do
-    run 0 "write -P 0x42 $((i + 1))M 4096"
+    qemu_io 0 "write -P 0x42 $((i + 1))M 4096"
 done
 for ((i = 0; i < 4; i++)); do
     write_noise 0 "$i"
@@ -61,12 +50,12 @@ echo "what was stored before is all there; trims and zeroes succeed"
 nbdcopy "$uri" "$dir/out"
 cmp -n $((full << 20)) "$dir/noise" "$dir/out"
 verify_store
-run 0 'write -P 0x41 0 1M' 'discard 1M 512K' 'write -z 1536K 512K' \
+qemu_io 0 'write -P 0x41 0 1M' 'discard 1M 512K' 'write -z 1536K 512K' \
     'read -P 0x41 0 1M' 'read -P 0 1M 1M'
 
 echo "and make room"
 dd if="$dir/noise" of="$dir/piece" bs=1M skip=20 count=1 status=none
-run 0 "write -s $dir/piece 1M 1M"
+qemu_io 0 "write -s $dir/piece 1M 1M"
 nbdcopy "$uri" "$dir/out"
 cmp -i 0:$((1 << 20)) -n $((1 << 20)) "$dir/piece" "$dir/out"
 
