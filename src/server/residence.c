@@ -55,16 +55,6 @@ static const struct {
 		       "CAP_SYS_RESOURCE, or OOMScoreAdjust=-1000"},
 };
 
-struct member {
-	char name[RESIDENCE_NAME_BYTES];
-	pid_t tid;
-	bool is_urgent;
-	bool is_io_flusher;
-	bool is_real_time;
-	uint64_t minor_faults; /* by READY */
-	uint64_t major_faults;
-};
-
 struct residence {
 	enum swap_mode mode;
 	uv_mutex_t lock;
@@ -73,7 +63,7 @@ struct residence {
 	size_t heap_bytes; /* in use by READY */
 	unsigned nr_members;
 	unsigned max_members;
-	struct member members[];
+	struct residence_thread members[]; /* with their faults by READY */
 };
 
 /* --- the measures ------------------------------------------------------- */
@@ -207,7 +197,7 @@ void residence_settle(struct residence *r)
 
 void residence_join(struct residence *r, const char *name, bool is_urgent)
 {
-	struct member *member;
+	struct residence_thread *member;
 	int err = 0;
 
 	if (r->mode != SWAP_OFF && is_urgent)
@@ -329,7 +319,6 @@ void residence_state(struct residence *r, struct residence_state *out)
 bool residence_thread(struct residence *r, unsigned i,
 		      struct residence_thread *out)
 {
-	struct member member;
 	uint64_t minor, major;
 
 	uv_mutex_lock(&r->lock);
@@ -337,15 +326,10 @@ bool residence_thread(struct residence *r, unsigned i,
 		uv_mutex_unlock(&r->lock);
 		return false;
 	}
-	member = r->members[i];
+	*out = r->members[i];
 	uv_mutex_unlock(&r->lock);
-	read_faults(member.tid, &minor, &major);
-	memcpy(out->name, member.name, sizeof(out->name));
-	out->tid = member.tid;
-	out->is_urgent = member.is_urgent;
-	out->is_io_flusher = member.is_io_flusher;
-	out->is_real_time = member.is_real_time;
-	out->minor_faults = minor - member.minor_faults;
-	out->major_faults = major - member.major_faults;
+	read_faults(out->tid, &minor, &major);
+	out->minor_faults = minor - out->minor_faults;
+	out->major_faults = major - out->major_faults;
 	return true;
 }
