@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# codeccost compresses what it says it does, and says what that comes to.
+set -euo pipefail
+
+bench=${top_builddir:?set by make check}/tests/bench
+dir=$(mktemp -d "${TMPDIR:-/tmp}/codeccost-test-XXXXXXXX")
+trap 'rm -rf "$dir"' EXIT
+
+fail() {
+    echo "FAIL: $*" >&2
+    exit 1
+}
+
+cost() { # CODECCOST-OPTION...
+    "$bench/codeccost" --seconds 0.01 --size 1M --json "$@"
+}
+
+# expect JQ-CONDITION CODECCOST-OPTION...
+expect() {
+    local condition=$1
+    shift
+    cost "$@" >"$dir/output"
+    jq -e "$condition" "$dir/output" >"$dir/holds" ||
+        fail "'$*': not $condition: $(cat "$dir/output")"
+}
+
+command -v jq >"$dir/output" || fail "needs jq: apt-get install jq"
+
+# Three kinds of pages, of which it must tell the size by counting alone.
+head -c 64K /dev/zero >"$dir/zeros"
+head -c 64K /dev/urandom >"$dir/random"
+yes "a line that repeats" | head -c 64K >"$dir/lines" || [ -s "$dir/lines" ]
+
+expect '.pages == 256 and .same_filled == 256 and .stored_bytes == 0' \
+    --pages "$dir/zeros"
+expect '.raw == 256 and .ratio == 1 and .stored_bytes == 1048576' \
+    --pages "$dir/random"
+expect '.raw == 0 and .same_filled == 0 and .ratio > 30' --pages "$dir/lines"
+expect '.raw == 128 and .same_filled == 128' \
+    --pages "$dir/random" --pages "$dir/zeros"
+
+# A slower codec packs more, and takes more time for it.
+lz4=$(cost --seconds 0.1)
+zstd=$(cost --seconds 0.1 --algorithm zstd:9)
+jq -en --argjson lz4 "$lz4" --argjson zstd "$zstd" \
+    '$zstd.ratio > $lz4.ratio and $zstd.compress_us > $lz4.compress_us
+        and $lz4.decompress_us > 0 and $zstd.algorithm == "zstd:9"' \
+    >"$dir/holds" || fail "lz4 says $lz4, zstd $zstd"
+
+for wrong in --algorithm=rot13 --size=5000 --seconds=0 word; do
+    status=0
+    cost "$wrong" >"$dir/output" 2>&1 || status=$?
+    [ "$status" -eq 2 ] || fail "'$wrong' exits $status: $(cat "$dir/output")"
+done
