@@ -84,6 +84,7 @@ static void check_bytes(struct zs_pool *pool, zs_handle handle, unsigned i)
 static void fill_and_compact(struct zs_pool *pool)
 {
 	zs_handle handles[NR_OBJS];
+	struct zs_compacted done;
 	unsigned kept = 0;
 
 	printf("%-22s %11s %12s %4s %13s %8s %10s %8s\n", "", "almost_full",
@@ -103,7 +104,10 @@ static void fill_and_compact(struct zs_pool *pool)
 			zs_free(pool, handles[i]);
 	}
 	show_class(pool, "two of three freed");
-	printf("compaction freed %" PRIu64 " pages\n", zs_compact(pool));
+	zs_compact(pool, &done);
+	printf("compaction moved %" PRIu64 " objects, freed %" PRIu64
+	       " pages\n",
+	       done.moved_objs, done.freed_pages);
 	show_class(pool, "after compaction");
 	for (unsigned i = 0; i < NR_OBJS; i += 3, kept++)
 		check_bytes(pool, handles[i], i);

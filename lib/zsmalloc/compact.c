@@ -248,6 +248,7 @@ bool zs_compact_slice(struct zs_pool *pool, struct zs_compact_cursor *cursor,
 
 		if (pool->class_of[i] == i && !m.class->is_huge)
 			more = compact_class(&m);
+		cursor->moved_objs += budget - m.budget;
 		budget = m.budget;
 		*freed_pages += m.nr_freed;
 		cursor->stuck =
@@ -260,7 +261,7 @@ bool zs_compact_slice(struct zs_pool *pool, struct zs_compact_cursor *cursor,
 	return cursor->next_class < ZS_NR_CLASSES;
 }
 
-uint64_t zs_compact(struct zs_pool *pool)
+void zs_compact(struct zs_pool *pool, struct zs_compacted *out)
 {
 	struct zs_compact_cursor cursor = {0};
 	uint64_t freed, total = 0;
@@ -271,5 +272,8 @@ uint64_t zs_compact(struct zs_pool *pool)
 		total += freed;
 		sched_yield(); /* let those in who wait for a class */
 	} while (more);
-	return total;
+	*out = (struct zs_compacted){
+		.freed_pages = total,
+		.moved_objs = cursor.moved_objs,
+	};
 }

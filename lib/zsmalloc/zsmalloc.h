@@ -290,20 +290,27 @@ size_t zs_huge_class_size(const struct zs_pool *pool);
 /* Which size class serves an object of @bytes (1 .. ZS_MAX_OBJ_BYTES). */
 unsigned zs_lookup_class_index(const struct zs_pool *pool, size_t bytes);
 
+/* What a compaction did. */
+struct zs_compacted {
+	uint64_t freed_pages; /* to the reserve; see zs_pool_housekeep() */
+	uint64_t moved_objs;
+};
+
 /**
  * zs_compact() - compact every class
+ * @out: receives what was done
  *
  * Beside running reads, writes and frees: it holds one class's lock for at
  * most a slice at a time, and passes over what is pinned.
- * Return: pages freed (given to the reserve; see zs_pool_housekeep()).
  */
-uint64_t zs_compact(struct zs_pool *pool);
+void zs_compact(struct zs_pool *pool, struct zs_compacted *out);
 
 /* Where a compaction in slices stands; all zero starts at the beginning. */
 struct zs_compact_cursor {
 	unsigned next_class; /* classes passed, from the largest down */
 	uint64_t stuck; /* 1 + the zspage of this class that pins kept from
 			 * being emptied; 0: none did */
+	uint64_t moved_objs; /* by all slices so far */
 };
 
 /**

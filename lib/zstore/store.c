@@ -214,9 +214,9 @@ bool zstore_range_is_valid(const struct zstore *store, uint64_t offset,
 	       bytes <= store->params.disk_bytes - offset;
 }
 
-void zstore_compact(struct zstore *store, uint64_t *freed_pages)
+void zstore_compact(struct zstore *store, struct zs_compacted *out)
 {
-	*freed_pages = zs_compact(store->pool);
+	zs_compact(store->pool, out);
 	zs_pool_shrink(store->pool);
 }
 

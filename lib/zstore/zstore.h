@@ -239,11 +239,11 @@ struct zs_pool *zstore_pool(struct zstore *store);
 
 /**
  * zstore_compact() - compact the pool and hand free pages to the system
- * @freed_pages: receives the arena pages that compaction freed
+ * @out: receives what compaction did
  *
  * Beside running I/O; see zs_compact() and zs_pool_shrink().
  */
-void zstore_compact(struct zstore *store, uint64_t *freed_pages);
+void zstore_compact(struct zstore *store, struct zs_compacted *out);
 
 /* zstore_housekeep() - see zs_pool_housekeep() */
 bool zstore_housekeep(struct zstore *store);

@@ -206,14 +206,15 @@ static int run_compact(const struct control_env *env, const json_t *arguments,
 		       json_t **result)
 {
 	const uint64_t start_ns = uv_hrtime();
-	uint64_t freed_pages;
+	struct zs_compacted done;
 	json_t *document;
 
 	(void)arguments;
-	zstore_compact(env->params.store, &freed_pages);
-	document = json_pack("{sI sI sI}", "pages_compacted",
-			     (json_int_t)freed_pages, "bytes_freed",
-			     (json_int_t)freed_pages * ZSD_PAGE_BYTES,
+	zstore_compact(env->params.store, &done);
+	document = json_pack("{sI sI sI sI}", "pages_compacted",
+			     (json_int_t)done.freed_pages, "bytes_freed",
+			     (json_int_t)done.freed_pages * ZSD_PAGE_BYTES,
+			     "objects_moved", (json_int_t)done.moved_objs,
 			     "duration_us", us_since(start_ns));
 	if (!document)
 		return -ENOMEM;

@@ -108,15 +108,18 @@ static char *duration_text(const json_t *us_json, char text[TEXT_BYTES])
 enum zsctl_exit report_compact(json_t *result)
 {
 	static const char *const needed[] = {"bytes_freed", NULL};
-	char size[TEXT_BYTES], pages[TEXT_BYTES], duration[TEXT_BYTES];
+	char size[TEXT_BYTES], pages[TEXT_BYTES], objects[TEXT_BYTES];
+	char duration[TEXT_BYTES];
 
 	if (lacks(result, needed))
 		return ZSCTL_UNREACHABLE;
-	printf("freed %s (%s pages) in %s\n",
+	printf("freed %s (%s pages), moved %s objects in %s\n",
 	       text_value(json_object_get(result, "bytes_freed"), TEXT_SIZE,
 			  size),
 	       text_value(json_object_get(result, "pages_compacted"),
 			  TEXT_PLAIN, pages),
+	       text_value(json_object_get(result, "objects_moved"), TEXT_PLAIN,
+			  objects),
 	       duration_text(json_object_get(result, "duration_us"), duration));
 	return ZSCTL_OK;
 }

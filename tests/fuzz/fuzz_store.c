@@ -122,10 +122,10 @@ static void op_read(struct fuzz *f)
 
 static void op_compact(struct fuzz *f)
 {
-	uint64_t freed;
+	struct zs_compacted done;
 
 	if (f->nr_slow++ < MAX_SLOW_OPS)
-		zstore_compact(f->s.store, &freed);
+		zstore_compact(f->s.store, &done);
 }
 
 static void op_compact_slice(struct fuzz *f)

@@ -474,13 +474,14 @@ static void *run_keeper(void *arg)
 	struct model *m = arg;
 	struct zs_pool *pool = zstore_pool(m->store);
 	struct zs_compact_cursor cursor = {0};
+	struct zs_compacted done;
 	struct model_rng rng;
 	uint64_t freed;
 
 	model_rng_init(&rng, m->run.seed + 1000);
 	do {
 		if (model_rng_one_in(&rng, 20)) {
-			zstore_compact(m->store, &freed);
+			zstore_compact(m->store, &done);
 			m->nr_compactions++;
 		} else if (model_rng_one_in(&rng, 3)) {
 			zstore_housekeep(m->store);

@@ -379,9 +379,14 @@ static void op_compact(void *arg)
 	struct model *m = arg;
 	struct zs_pool_stats before = stats_of(m), after;
 	uint64_t promised = sum_freeable(m), freed;
+	struct zs_compacted done;
 
-	freed = zs_compact(m->pool);
+	zs_compact(m->pool, &done);
+	freed = done.freed_pages;
 	after = stats_of(m);
+	CHECK_MODEL(m, after.objs_moved - before.objs_moved == done.moved_objs,
+		    "%" PRIu64 " objects moved, but %" PRIu64 " counted",
+		    done.moved_objs, after.objs_moved - before.objs_moved);
 	CHECK_MODEL(m, freed == promised,
 		    "compaction freed %" PRIu64 " of %" PRIu64 " pages", freed,
 		    promised);

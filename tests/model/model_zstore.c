@@ -410,10 +410,12 @@ static void op_compact(void *arg)
 {
 	struct model *m = arg;
 	struct zstore_stats before, after;
+	struct zs_compacted done;
 	uint64_t freed;
 
 	zstore_stats(m->store, &before);
-	zstore_compact(m->store, &freed);
+	zstore_compact(m->store, &done);
+	freed = done.freed_pages;
 	zstore_stats(m->store, &after);
 	CHECK_MODEL(m,
 		    before.mem_used_total - after.mem_used_total ==

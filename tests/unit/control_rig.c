@@ -163,7 +163,7 @@ bool zs_class_stats(struct zs_pool *pool, unsigned class_idx,
 	return true;
 }
 
-void zstore_compact(struct zstore *store, uint64_t *freed_pages)
+void zstore_compact(struct zstore *store, struct zs_compacted *out)
 {
 	(void)store;
 	pthread_mutex_lock(&rig.lock);
@@ -172,7 +172,10 @@ void zstore_compact(struct zstore *store, uint64_t *freed_pages)
 	pthread_mutex_unlock(&rig.lock);
 	wait_while(&rig.compact_held);
 	rig.store.nr_compacts++;
-	*freed_pages = RIG_FREED_PAGES;
+	*out = (struct zs_compacted){
+		.freed_pages = RIG_FREED_PAGES,
+		.moved_objs = RIG_MOVED_OBJS,
+	};
 }
 
 int zstore_verify(struct zstore_ctx *ctx, struct zstore_verify_report *report)

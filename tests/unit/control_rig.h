@@ -27,6 +27,7 @@ struct rig_store {
 #define RIG_PROBLEM	"slot 7 leads nowhere"
 #define RIG_VERIFIED	123
 #define RIG_FREED_PAGES 5
+#define RIG_MOVED_OBJS	7
 
 /* The value of the counter @name, the same wherever it is asked for. */
 unsigned rig_counter(const char *name);

@@ -197,7 +197,7 @@ START_TEST(classes_in_use_are_listed)
 }
 END_TEST
 
-START_TEST(compact_tells_what_it_freed)
+START_TEST(compact_tells_what_it_did)
 {
 	int fd = rig_connect();
 	json_t *reply = rig_ask(fd, "{\"id\":1,\"command\":\"compact\"}");
@@ -206,6 +206,7 @@ START_TEST(compact_tells_what_it_freed)
 	ck_assert_int_eq(integer(result, "pages_compacted"), RIG_FREED_PAGES);
 	ck_assert_int_eq(integer(result, "bytes_freed"),
 			 (json_int_t)RIG_FREED_PAGES * 4096);
+	ck_assert_int_eq(integer(result, "objects_moved"), RIG_MOVED_OBJS);
 	ck_assert_int_ge(integer(result, "duration_us"), 0);
 	json_decref(reply);
 	close(fd);
@@ -669,7 +670,7 @@ static Suite *control_suite(void)
 	tcase_add_test(tcase, stats_tell_of_safety);
 	tcase_add_test(tcase, empty_store_has_no_ratio);
 	tcase_add_test(tcase, classes_in_use_are_listed);
-	tcase_add_test(tcase, compact_tells_what_it_freed);
+	tcase_add_test(tcase, compact_tells_what_it_did);
 	tcase_add_loop_test(tcase, verify_tells_what_it_found, 0, 2);
 	suite_add_tcase(suite, tcase);
 

@@ -92,9 +92,12 @@ static uint64_t compact_as_promised(void)
 {
 	struct zs_pool_stats before = rig_stats(&rig), after;
 	uint64_t promised = rig_freeable(&rig);
+	struct zs_compacted done;
 
-	quiet_assert(zs_compact(rig.pool) == promised);
+	zs_compact(rig.pool, &done);
+	quiet_assert(done.freed_pages == promised);
 	after = rig_stats(&rig);
+	quiet_assert(after.objs_moved - before.objs_moved == done.moved_objs);
 	quiet_assert(before.pages_used - after.pages_used == promised);
 	quiet_assert(after.pages_reserve - before.pages_reserve == promised);
 	quiet_assert(after.pages_compacted - before.pages_compacted ==
@@ -138,16 +141,17 @@ END_TEST
 
 START_TEST(nothing_to_free_means_nothing_is_moved)
 {
-	uint64_t moved;
+	struct zs_compacted done;
 
 	fill(1000, 3000);
-	ck_assert_uint_eq(zs_compact(rig.pool), 0);
-	ck_assert_uint_eq(rig_stats(&rig).objs_moved, 0);
+	zs_compact(rig.pool, &done);
+	ck_assert_uint_eq(done.freed_pages, 0);
+	ck_assert_uint_eq(done.moved_objs, 0);
 	thin_out(5, 1);
 	compact_as_promised();
-	moved = rig_stats(&rig).objs_moved;
-	ck_assert_uint_eq(zs_compact(rig.pool), 0);
-	ck_assert_uint_eq(rig_stats(&rig).objs_moved, moved);
+	zs_compact(rig.pool, &done);
+	ck_assert_uint_eq(done.freed_pages, 0);
+	ck_assert_uint_eq(done.moved_objs, 0);
 }
 END_TEST
 
@@ -295,9 +299,7 @@ END_TEST
 
 static void *compact_thread(void *arg)
 {
-	uint64_t *freed = arg;
-
-	*freed = zs_compact(rig.pool);
+	zs_compact(rig.pool, arg);
 	return NULL;
 }
 
@@ -310,18 +312,17 @@ static uint64_t compact_beside_reader(uint32_t pinned)
 	unsigned char local[ZS_MAX_OBJ_BYTES], expected[ZS_MAX_OBJ_BYTES];
 	const zs_handle handle = objects.handles[pinned];
 	const void *found;
+	struct zs_compacted done;
 	pthread_t thread;
-	uint64_t freed;
 
 	rig_content(expected, objects.bytes, pinned);
 	quiet_assert(zs_obj_read_begin(rig.pool, handle, objects.bytes, local,
 				       &found) == 0);
-	quiet_assert(pthread_create(&thread, NULL, compact_thread, &freed) ==
-		     0);
+	quiet_assert(pthread_create(&thread, NULL, compact_thread, &done) == 0);
 	pthread_join(thread, NULL);
 	quiet_assert(memcmp(found, expected, objects.bytes) == 0);
 	zs_obj_read_end(rig.pool, handle);
-	return freed;
+	return done.freed_pages;
 }
 
 /* Objects of one class with holes, but the one to be pinned is there. */
