@@ -373,19 +373,23 @@ static void conn_turn(struct conn *c)
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
 	struct conn *c = poll->data;
+	struct busy_poll *busy_poll = &c->worker->busy_poll;
 
 	(void)events; /* a turn finds out by itself what can be done */
+	busy_poll_found(busy_poll);
 	if (status < 0)
 		conn_close_for(c, -ECONNRESET);
 	else if (c->state == CONN_LINGERING)
 		conn_drop_input(c);
 	else if (list_is_empty(&c->runnable))
 		conn_turn(c);
+	busy_poll_waits(busy_poll);
 }
 
 void conn_run(struct conn *c)
 {
 	conn_turn(c);
+	busy_poll_waits(&c->worker->busy_poll);
 }
 
 /* --- first and last ----------------------------------------------------- */
@@ -422,8 +426,8 @@ void conn_attach(struct conn *c, struct worker *w)
 	c->poll.data = c;
 	c->nr_handles = 2;
 	conn_set_deadline(c, (uint64_t)params->handshake_timeout_s * 1000);
-	transmission_init(&c->transmission, &c->handshake.session,
-			  w->store_ctx, &w->requests);
+	transmission_init(&c->transmission, &c->handshake.session, w->store_ctx,
+			  &w->requests);
 	nbd_handshake_start(&c->handshake, params->export, &out);
 	buf_fill(&c->tx, out.bytes);
 	conn_turn(c);

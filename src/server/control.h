@@ -37,8 +37,7 @@ struct control_params {
 	unsigned nr_threads; /* worker threads, to be shown */
 	unsigned idle_ms; /* CONTROL_IDLE_MS, but for tests */
 	/* Fill in the server's counters; called from the control's thread. */
-	void (*count)(void *arg, struct server_requests *requests,
-		      struct server_connections *connections);
+	void (*count)(void *arg, struct server_counts *counts);
 	void *count_arg;
 };
 

@@ -36,6 +36,7 @@ DEFINE_DOCUMENT(io_stat, zstore_stats, ZSTORE_IO_STAT)
 DEFINE_DOCUMENT(memory_stat, zstore_stats, ZSTORE_MEMORY_STAT)
 DEFINE_DOCUMENT(requests, server_requests, SERVER_REQUEST_COUNTERS)
 DEFINE_DOCUMENT(connections, server_connections, SERVER_CONNECTION_COUNTERS)
+DEFINE_DOCUMENT(polling, server_polling, SERVER_POLLING_COUNTERS)
 
 /* What the process has in memory, the store included; null if not told. */
 static json_t *resident_bytes(void)
@@ -112,25 +113,23 @@ static int run_version(const struct control_env *env, const json_t *arguments,
 static json_t *whole_stats(const struct control_env *env)
 {
 	const uint64_t uptime_ns = uv_hrtime() - env->started_ns;
-	struct server_connections connections;
-	struct server_requests requests;
+	struct server_counts counts;
 	struct zstore_stats stats;
 
 	zstore_stats(env->params.store, &stats);
-	env->params.count(env->params.count_arg, &requests, &connections);
-	return json_pack("{ss si si sI so so so so so so so}", "version",
-			 PACKAGE_VERSION, "protocol", CTL_PROTOCOL, "pid",
-			 (int)getpid(), "uptime_seconds",
-			 (json_int_t)(uptime_ns / 1000000000), "disk",
-			 disk_document(env), "mm_stat",
-			 mm_stat_document(&stats), "io_stat",
-			 io_stat_document(&stats), "memory",
-			 memory_document(&stats), "connections",
-			 connections_document(&connections), "requests",
-			 requests_document(&requests), "safety",
-			 safety_document(env->params.residence,
-					 env->params.keeper,
-					 env->params.store));
+	env->params.count(env->params.count_arg, &counts);
+	return json_pack(
+		"{ss si si sI so so so so so so so so}", "version",
+		PACKAGE_VERSION, "protocol", CTL_PROTOCOL, "pid", (int)getpid(),
+		"uptime_seconds", (json_int_t)(uptime_ns / 1000000000), "disk",
+		disk_document(env), "mm_stat", mm_stat_document(&stats),
+		"io_stat", io_stat_document(&stats), "memory",
+		memory_document(&stats), "connections",
+		connections_document(&counts.connections), "requests",
+		requests_document(&counts.requests), "polling",
+		polling_document(&counts.polling), "safety",
+		safety_document(env->params.residence, env->params.keeper,
+				env->params.store));
 }
 
 /* The columns that add up: X(field of struct zs_class_stats). */

@@ -30,6 +30,13 @@
 	X(refused) /* turned away because max was reached */ \
 	X(handshake_failures) /* ended before the transmission phase */
 
+/* What polling (--poll) gained and cost; see busy_poll.h. */
+#define SERVER_POLLING_COUNTERS(X)                                        \
+	X(window_us) /* microseconds that a worker polls for; 0: never */ \
+	X(hits) /* waits that ended while it did */                       \
+	X(misses) /* times that it polled in vain, and went to sleep */   \
+	X(spun_us) /* microseconds that were spent on both */
+
 #define SERVER_COUNTER_FIELD(name) uint64_t name;
 
 struct server_requests {
@@ -40,6 +47,16 @@ struct server_connections {
 	SERVER_CONNECTION_COUNTERS(SERVER_COUNTER_FIELD)
 };
 
+struct server_polling {
+	SERVER_POLLING_COUNTERS(SERVER_COUNTER_FIELD)
+};
+
 #undef SERVER_COUNTER_FIELD
+
+struct server_counts {
+	struct server_requests requests;
+	struct server_connections connections;
+	struct server_polling polling;
+};
 
 #endif

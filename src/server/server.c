@@ -143,18 +143,16 @@ static void on_accepted(void *arg, int fd)
 }
 
 /* For the control thread: workers are neither made nor ended meanwhile. */
-static void count(void *arg, struct server_requests *requests,
-		  struct server_connections *connections)
+static void count(void *arg, struct server_counts *counts)
 {
 	struct server *s = arg;
 
-	memset(requests, 0, sizeof(*requests));
-	memset(connections, 0, sizeof(*connections));
+	memset(counts, 0, sizeof(*counts));
 	for (unsigned i = 0; i < s->nr_workers; i++)
-		worker_count(s->workers[i], requests, connections);
-	connections->max = s->params->max_connections;
-	connections->accepted = atomic_load(&s->nr_accepted);
-	connections->refused = atomic_load(&s->nr_refused);
+		worker_count(s->workers[i], counts);
+	counts->connections.max = s->params->max_connections;
+	counts->connections.accepted = atomic_load(&s->nr_accepted);
+	counts->connections.refused = atomic_load(&s->nr_refused);
 }
 
 /* --- start -------------------------------------------------------------- */
@@ -212,12 +210,18 @@ static int start_workers(struct server *s)
 		.residence = s->residence,
 		.export = &s->export,
 		.handshake_timeout_s = s->params->handshake_timeout_s,
+		.poll_us = s->params->poll_us,
 		.verbose = s->params->verbose,
 		.left = drain_left,
 		.left_arg = &s->drain,
 	};
 	int err;
 
+	if (params.poll_us && sysconf(_SC_NPROCESSORS_ONLN) < 2) {
+		log_line("--poll needs a second processor: on the only one, "
+			 "the client could not run meanwhile; leave it out");
+		return -EINVAL;
+	}
 	while (s->nr_workers < s->params->nr_threads) {
 		err = worker_create(&params, &s->workers[s->nr_workers]);
 		if (err)
@@ -470,7 +474,8 @@ static int init_damage(struct server *s)
 	if (err)
 		return err;
 	s->damaged.data = s;
-	uv_unref((uv_handle_t *)&s->damaged); /* nothing to wait for at the end */
+	uv_unref((uv_handle_t *)&s
+			 ->damaged); /* nothing to wait for at the end */
 	return damage_log_init(&s->damage);
 }
 

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 
 #include "base/compiler.h"
+#include "server/busy_poll.h"
 #include "server/residence.h"
 #include "zstore/zstore.h"
 
@@ -39,6 +40,7 @@ struct server_params {
 	unsigned max_connections; /* 1 .. MAX_CONNECTIONS */
 	unsigned handshake_timeout_s; /* at least 1 */
 	unsigned stop_timeout_s; /* 0: none */
+	unsigned poll_us; /* 0 .. BUSY_POLL_MAX_US, see busy_poll.h */
 	enum swap_mode swap; /* whether this machine swaps on the disk */
 	bool read_only; /* clients may not change the disk */
 	bool verbose; /* log connections as they come and go */

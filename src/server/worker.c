@@ -52,6 +52,7 @@ static void end_if_done(struct worker *w)
 		return;
 	uv_close((uv_handle_t *)&w->wakeup, NULL);
 	uv_close((uv_handle_t *)&w->idle, NULL);
+	busy_poll_close(&w->busy_poll);
 }
 
 static void stop_if_negotiating(struct conn *conn)
@@ -181,6 +182,7 @@ static int init_handles(struct worker *w)
 	w->wakeup.data = w;
 	uv_idle_init(&w->loop, &w->idle); /* cannot fail */
 	w->idle.data = w;
+	busy_poll_init(&w->busy_poll, &w->loop, w->params.poll_us);
 	return 0;
 }
 
@@ -188,6 +190,7 @@ static void fini_handles(struct worker *w)
 {
 	uv_close((uv_handle_t *)&w->wakeup, NULL);
 	uv_close((uv_handle_t *)&w->idle, NULL);
+	busy_poll_close(&w->busy_poll);
 	uv_run(&w->loop, UV_RUN_DEFAULT);
 }
 
@@ -261,10 +264,11 @@ unsigned worker_nr_conns(const struct worker *w)
 	return atomic_load(&w->nr_conns);
 }
 
-void worker_count(const struct worker *w, struct server_requests *requests,
-		  struct server_connections *connections)
+void worker_count(const struct worker *w, struct server_counts *counts)
 {
-	request_counters_sum(&w->requests, requests);
-	connections->open += worker_nr_conns(w);
-	connections->handshake_failures += atomic_load(&w->handshake_failures);
+	request_counters_sum(&w->requests, &counts->requests);
+	busy_poll_sum(&w->busy_poll, &counts->polling);
+	counts->connections.open += worker_nr_conns(w);
+	counts->connections.handshake_failures +=
+		atomic_load(&w->handshake_failures);
 }

@@ -33,6 +33,7 @@ struct worker_params {
 	struct residence *residence; /* to join; outlives the worker */
 	const struct nbd_export *export; /* outlives the worker */
 	unsigned handshake_timeout_s;
+	unsigned poll_us; /* see busy_poll_init() */
 	bool verbose; /* log connections as they come and go */
 	/* Called from the worker's thread when worker_nr_conns() fell; must not
 	 * block. May be NULL. */
@@ -63,8 +64,7 @@ int worker_give(struct worker *worker, int fd, uint64_t id) ZSD_MUST_CHECK;
 unsigned worker_nr_conns(const struct worker *worker);
 
 /* Add what it counted to the sums. Context: any thread. */
-void worker_count(const struct worker *worker, struct server_requests *requests,
-		  struct server_connections *connections);
+void worker_count(const struct worker *worker, struct server_counts *counts);
 
 /**
  * worker_drain() - serve those that are attached, but nobody else

@@ -11,6 +11,7 @@
 #include <uv.h>
 
 #include "base/list.h"
+#include "server/busy_poll.h"
 #include "server/request_counters.h"
 #include "server/worker.h"
 
@@ -28,6 +29,8 @@ struct worker {
 	uv_idle_t idle; /* active while there are runnable ones */
 	struct list_node runnable;
 	unsigned nr_runnable;
+
+	struct busy_poll busy_poll;
 
 	uv_async_t wakeup; /* any thread's: the inbox has something */
 	uv_mutex_t inbox_lock;

@@ -24,6 +24,7 @@ enum {
 	KEY_SWAP,
 	KEY_DESCRIPTION,
 	KEY_READ_ONLY,
+	KEY_POLL,
 };
 
 /* No size that can be given: --reserve is not there. */
@@ -88,6 +89,10 @@ static const struct argp_option argp_options[] = {
 	 "what we are to free; strict: end where a measure fails instead of "
 	 "warning",
 	 18},
+	{"poll", KEY_POLL, "MICROSECONDS", OPTION_ARG_OPTIONAL,
+	 "Look for the next request for that long (default 50) before going to "
+	 "sleep: less delay, for up to a core a worker while clients ask",
+	 19},
 	{"version", 'V', NULL, 0, "Print program version", -1},
 	{0},
 };
@@ -232,6 +237,15 @@ static error_t take_swap(const struct value *value, const char *arg,
 	return 0;
 }
 
+static error_t take_poll(const struct value *value, const char *arg,
+			 void *field, struct argp_state *state)
+{
+	if (arg)
+		return take_number(value, arg, field, state);
+	*(unsigned *)field = OPTIONS_POLL_US;
+	return 0;
+}
+
 #define FIELD(name) offsetof(struct server_params, name)
 
 static const struct value values[] = {
@@ -258,6 +272,7 @@ static const struct value values[] = {
 	{'P', "pid-file", take_text, FIELD(pid_file), 0, 0},
 	{'v', "verbose", take_flag, FIELD(verbose), 0, 0},
 	{KEY_SWAP, "swap", take_swap, FIELD(swap), 0, 0},
+	{KEY_POLL, "poll", take_poll, FIELD(poll_us), 0, BUSY_POLL_MAX_US},
 };
 
 /* --- the command line --------------------------------------------------- */

@@ -36,6 +36,7 @@ expect_refused --max-connections --size 1M --socket "$socket" \
 expect_refused --handshake-timeout --size 1M --socket "$socket" \
     --handshake-timeout 0
 expect_refused --stop-timeout --size 1M --socket "$socket" --stop-timeout -1
+expect_refused --poll --size 1M --socket "$socket" --poll=1001
 expect_refused --mem-limit --size 1M --socket "$socket" --mem-limit 1Z
 expect_refused '1.0 MiB' --size 1M --socket "$socket" --mem-limit 4096
 expect_refused --description --size 1M --socket "$socket" \
@@ -49,14 +50,14 @@ grep -q '^zsd [0-9]' "$dir/output" || fail "no version"
 expect_status 0 "$zsd" --help
 for option in size socket listen control algorithm checksum mem-limit reserve \
     threads chain-size export-name description read-only max-connections \
-    handshake-timeout stop-timeout pid-file verbose; do
+    handshake-timeout stop-timeout pid-file verbose swap poll; do
     grep -q -- "--$option" "$dir/output" || fail "--help lacks --$option"
 done
 
 echo "obeyed"
 start_zsd --size 3G --control "$dir/control" --algorithm zstd:3 --threads 3 \
     --chain-size 5 --export-name swap --max-connections 7 --mem-limit 64M \
-    --reserve 8M --verbose
+    --reserve 8M --poll=200 --verbose
 control=$dir/control
 expect_equal disk.size_bytes "$(get_stat disk.size_bytes)" $((3 << 30))
 expect_equal disk.algorithm "$(get_stat disk.algorithm)" zstd:3
@@ -64,6 +65,7 @@ expect_equal disk.chain_size "$(get_stat disk.chain_size)" 5
 expect_equal disk.threads "$(get_stat disk.threads)" 3
 expect_equal connections.max "$(get_stat connections.max)" 7
 expect_equal mm_stat.mem_limit "$(get_stat mm_stat.mem_limit)" $((64 << 20))
+expect_equal polling.window_us "$(get_stat polling.window_us)" 200
 expect_equal memory.reserve_bytes "$(get_stat memory.reserve_bytes)" $((8 << 20))
 expect_equal "the size of export swap" \
     "$(nbdinfo --size "nbd+unix:///swap?socket=$socket")" $((3 << 30))

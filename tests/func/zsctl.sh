@@ -35,7 +35,7 @@ expect_status 0 qemu-io -f raw -c "write -s $dir/text 0 32k" \
 echo "stats for programs"
 expect_status 0 ctl --json stats
 expect_names .result version pid uptime_seconds disk mm_stat io_stat memory \
-    connections requests
+    connections requests polling safety
 expect_names .result.disk size_bytes algorithm checksum chain_size threads
 expect_names .result.mm_stat orig_data_size compr_data_size mem_used_total \
     mem_limit mem_used_max same_pages pages_compacted huge_pages \

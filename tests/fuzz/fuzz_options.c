@@ -89,6 +89,7 @@ static void write_out(const struct server_params *p, struct command_line *line)
 	add_text(line, "pid-file", p->pid_file);
 	if (p->verbose)
 		add_word(line, "--verbose");
+	add_word(line, "--poll=%u", p->poll_us);
 	if (p->swap != SWAP_OFF)
 		add_word(line, "--swap%s",
 			 p->swap == SWAP_STRICT ? "=strict" : "");
@@ -109,9 +110,9 @@ static void compare(const struct server_params *a,
 			   a->max_connections == b->max_connections &&
 			   a->handshake_timeout_s == b->handshake_timeout_s &&
 			   a->stop_timeout_s == b->stop_timeout_s &&
+			   a->poll_us == b->poll_us &&
 			   a->store.checksum == b->store.checksum &&
-			   a->swap == b->swap &&
-			   a->read_only == b->read_only &&
+			   a->swap == b->swap && a->read_only == b->read_only &&
 			   a->verbose == b->verbose,
 		   "a number changes");
 	FUZZ_CHECK(is_same_text(a->socket_path, b->socket_path) &&

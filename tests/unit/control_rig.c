@@ -79,13 +79,18 @@ static void fill_connections(struct server_connections *out)
 	SERVER_CONNECTION_COUNTERS(FILL)
 }
 
-static void count(void *arg, struct server_requests *requests,
-		  struct server_connections *connections)
+static void fill_polling(struct server_polling *out)
+{
+	SERVER_POLLING_COUNTERS(FILL)
+}
+
+static void count(void *arg, struct server_counts *counts)
 {
 	ck_assert_ptr_eq(arg, &rig);
 	wait_while(&rig.stats_held);
-	fill_requests(requests);
-	fill_connections(connections);
+	fill_requests(&counts->requests);
+	fill_connections(&counts->connections);
+	fill_polling(&counts->polling);
 }
 
 const struct zstore_params *zstore_params(const struct zstore *store)

@@ -64,6 +64,8 @@ START_TEST(stats_hold_every_counter)
 						       NULL};
 	static const char *const connections[] = {
 		SERVER_CONNECTION_COUNTERS(NAME) NULL};
+	static const char *const polling[] = {SERVER_POLLING_COUNTERS(NAME)
+						      NULL};
 #undef NAME
 	int fd = rig_connect();
 	json_t *reply = rig_ask(fd, "{\"id\":1,\"command\":\"stats\"}");
@@ -74,6 +76,7 @@ START_TEST(stats_hold_every_counter)
 	expect_counters(json_object_get(result, "memory"), memory);
 	expect_counters(json_object_get(result, "requests"), requests);
 	expect_counters(json_object_get(result, "connections"), connections);
+	expect_counters(json_object_get(result, "polling"), polling);
 	json_decref(reply);
 	close(fd);
 }

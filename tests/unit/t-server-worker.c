@@ -269,13 +269,12 @@ static void wait_for_no_conns(void)
 
 static uint64_t nr_handshake_failures(void)
 {
-	struct server_requests requests = {0};
-	struct server_connections connections = {0};
+	struct server_counts counts = {0};
 
 	wait_for_no_conns();
-	worker_count(worker, &requests, &connections);
-	ck_assert_uint_eq(connections.open, 0);
-	return connections.handshake_failures;
+	worker_count(worker, &counts);
+	ck_assert_uint_eq(counts.connections.open, 0);
+	return counts.connections.handshake_failures;
 }
 
 /* --- served -------------------------------------------------------------- */
@@ -283,8 +282,7 @@ static uint64_t nr_handshake_failures(void)
 START_TEST(a_client_is_served)
 {
 	static unsigned char data[10000];
-	struct server_requests requests = {0};
-	struct server_connections connections = {0};
+	struct server_counts counts = {0};
 	int fd = connect_served();
 
 	memset(data, 'd', sizeof(data));
@@ -295,10 +293,10 @@ START_TEST(a_client_is_served)
 	send_request(fd, NBD_CMD_READ, 2, 4096, 20000);
 	receive_reply(fd, 2, 0);
 	receive_data(fd, 4096, 20000);
-	worker_count(worker, &requests, &connections);
-	ck_assert_uint_eq(requests.write, 1);
-	ck_assert_uint_eq(requests.write_bytes, sizeof(data));
-	ck_assert_uint_eq(connections.open, 1);
+	worker_count(worker, &counts);
+	ck_assert_uint_eq(counts.requests.write, 1);
+	ck_assert_uint_eq(counts.requests.write_bytes, sizeof(data));
+	ck_assert_uint_eq(counts.connections.open, 1);
 	send_request(fd, NBD_CMD_DISC, 3, 0, 0);
 	receive_end(fd);
 	ck_assert_uint_eq(nr_handshake_failures(), 0);

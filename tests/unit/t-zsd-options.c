@@ -98,6 +98,7 @@ START_TEST(silence_means_the_defaults)
 	ck_assert_uint_eq(server->max_connections, 64);
 	ck_assert_uint_eq(server->handshake_timeout_s, 10);
 	ck_assert_uint_eq(server->stop_timeout_s, 0);
+	ck_assert_uint_eq(server->poll_us, 0);
 	ck_assert(!server->verbose);
 	options_fini(&options);
 }
@@ -109,10 +110,10 @@ static const char *const full_lines[] = {
 	"--algorithm=zstd:-7 --mem-limit=100M --reserve=1M --threads=3 "
 	"--chain-size=16 --export-name=e --description=d --read-only "
 	"--max-connections=7 --handshake-timeout=2 --stop-timeout=90 "
-	"--pid-file=/p --verbose",
+	"--pid-file=/p --verbose --poll=70",
 	"-s1024M -u/s -l[::1]:1 -c/c -azstd:-7 -m102400K -r1048576 -t3 "
 	"--chain-size=16 -ne --description=d --read-only --max-connections=7 "
-	"--handshake-timeout=2 --stop-timeout=90 -P/p -v",
+	"--handshake-timeout=2 --stop-timeout=90 -P/p -v --poll=70",
 };
 
 START_TEST(each_option_has_its_effect)
@@ -137,7 +138,17 @@ START_TEST(each_option_has_its_effect)
 	ck_assert_uint_eq(server->max_connections, 7);
 	ck_assert_uint_eq(server->handshake_timeout_s, 2);
 	ck_assert_uint_eq(server->stop_timeout_s, 90);
+	ck_assert_uint_eq(server->poll_us, 70);
 	ck_assert(server->verbose);
+	options_fini(&options);
+}
+END_TEST
+
+START_TEST(polling_needs_no_number)
+{
+	struct options options = parse("-s 64M -u /s --poll");
+
+	ck_assert_uint_eq(options.server.poll_us, OPTIONS_POLL_US);
 	options_fini(&options);
 }
 END_TEST
@@ -344,6 +355,7 @@ int main(void)
 	tcase_add_test(tc, silence_means_the_defaults);
 	tcase_add_loop_test(tc, each_option_has_its_effect, 0,
 			    ARRAY_SIZE(full_lines));
+	tcase_add_test(tc, polling_needs_no_number);
 	tcase_add_test(tc, checksums_are_kept_where_asked_for);
 	tcase_add_test(tc, the_least_limit_is_taken);
 	tcase_add_test(tc, without_a_socket_path_there_is_no_default_control);
