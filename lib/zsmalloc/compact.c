@@ -208,13 +208,19 @@ static bool empty_one(struct migration *m)
 static bool compact_class(struct migration *m)
 {
 	unsigned budget = m->budget;
-	bool more;
+	bool is_done;
 
 	pthread_mutex_lock(&m->class->lock);
 	while (m->budget && empty_one(m))
 		;
-	more = !m->budget && pick_src(m) != ZS_PAGE_NONE;
+	is_done = pick_src(m) == ZS_PAGE_NONE;
+	/* What is pinned now will not be for long. */
+	if (is_done && m->stuck == ZS_PAGE_NONE)
+		atomic_store_explicit(&m->class->is_compact, true,
+				      memory_order_relaxed);
 	pthread_mutex_unlock(&m->class->lock);
+	atomic_fetch_add_explicit(&m->pool->classes_searched, 1,
+				  memory_order_relaxed);
 	if (m->nr_freed) {
 		zs_arena_put(&m->pool->arena, m->freed, m->nr_freed);
 		zs_transit_end(m->pool);
@@ -223,7 +229,16 @@ static bool compact_class(struct migration *m)
 				  memory_order_relaxed);
 	atomic_fetch_add_explicit(&m->pool->pages_compacted, m->nr_freed,
 				  memory_order_relaxed);
-	return more;
+	return !m->budget && !is_done;
+}
+
+/* Whether there can be something to free, and something to move for it. */
+static bool is_worth_it(const struct zs_pool *pool, unsigned class_idx)
+{
+	const struct zs_class *class = &pool->classes[class_idx];
+
+	return pool->class_of[class_idx] == class_idx && !class->is_huge &&
+	       !atomic_load_explicit(&class->is_compact, memory_order_relaxed);
 }
 
 bool zs_compact_slice(struct zs_pool *pool, struct zs_compact_cursor *cursor,
@@ -246,7 +261,7 @@ bool zs_compact_slice(struct zs_pool *pool, struct zs_compact_cursor *cursor,
 		};
 		bool more = false;
 
-		if (pool->class_of[i] == i && !m.class->is_huge)
+		if (is_worth_it(pool, i))
 			more = compact_class(&m);
 		cursor->moved_objs += budget - m.budget;
 		budget = m.budget;

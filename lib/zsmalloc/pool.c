@@ -238,6 +238,7 @@ void zs_free(struct zs_pool *pool, zs_handle handle)
 	inuse = pool->arena.pages[head].inuse;
 	zs_zspage_refile(pool, class, head, inuse + 1);
 	class->obj_used--;
+	zs_class_loosen(class);
 	zs_handle_put(pool, class, handle);
 	if (!inuse) {
 		zs_transit_begin(pool);

@@ -48,6 +48,8 @@ void zs_pool_stats(struct zs_pool *pool, struct zs_pool_stats *out)
 						    memory_order_relaxed);
 	out->objs_moved =
 		atomic_load_explicit(&pool->objs_moved, memory_order_relaxed);
+	out->classes_searched = atomic_load_explicit(&pool->classes_searched,
+						     memory_order_relaxed);
 }
 
 void zs_pool_reset_peak(struct zs_pool *pool)

@@ -139,6 +139,12 @@ struct zs_class {
 	struct zs_geometry geometry;
 	bool is_huge; /* an object fills a page and has no header */
 	/*
+	 * Compaction found nothing to free, and nothing was freed since: it
+	 * need not look again. Changed under the lock, read without. Where
+	 * allocations fail one after the other, each asks for compaction.
+	 */
+	_Atomic bool is_compact;
+	/*
 	 * The one zspage that has not all its pages yet, or NONE. It gets the
 	 * next when no zspage has a free object left.
 	 */
@@ -202,6 +208,7 @@ struct zs_pool {
 	struct zs_handles handles;
 	_Atomic uint64_t pages_compacted;
 	_Atomic uint64_t objs_moved;
+	_Atomic uint64_t classes_searched; /* by compaction */
 	/*
 	 * Times that pages left the arena or a class for the other, which are
 	 * in neither meanwhile. Only zs_pool_verify() wants to know.
@@ -381,6 +388,12 @@ uint64_t zs_class_freeable(const struct zs_pool *pool,
 			   const struct zs_class *class);
 bool zs_class_growing_is_freeable(const struct zs_pool *pool,
 				  const struct zs_class *class);
+
+/* Free objects came, @class's lock being held: see is_compact. */
+static inline void zs_class_loosen(struct zs_class *class)
+{
+	atomic_store_explicit(&class->is_compact, false, memory_order_relaxed);
+}
 
 static inline uint64_t zs_class_obj_free(const struct zs_class *class)
 {

@@ -319,6 +319,8 @@ struct zs_compact_cursor {
  * @max_objects: stop once this many objects were moved, at least 1
  * @freed_pages: receives the pages freed by this slice
  *
+ * Cost: a class where nothing was found and nothing freed since is not looked
+ * at again, so that asking in vain costs next to nothing.
  * Return: true while there is more to do.
  */
 bool zs_compact_slice(struct zs_pool *pool, struct zs_compact_cursor *cursor,
@@ -377,6 +379,7 @@ struct zs_pool_stats {
 	uint64_t pages_reserve; /* free and touched */
 	uint64_t pages_compacted; /* freed by compaction so far */
 	uint64_t objs_moved; /* by compaction so far */
+	uint64_t classes_searched; /* for what to free by it, so far */
 	uint64_t metadata_bytes; /* committed for handles and descriptors */
 	uint64_t charged_bytes; /* see zs_pool_charge() */
 	uint64_t limit_bytes; /* 0: none */

@@ -116,6 +116,7 @@ uint32_t zs_class_add_page(struct zs_pool *pool, struct zs_class *class,
 	class->obj_allocated += zs_objs_in_pages(class, nr_pages) -
 				zs_objs_in_pages(class, nr_pages - 1);
 	class->nr_pages++;
+	zs_class_loosen(class);
 	if (nr_pages == class->geometry.pages_per_zspage)
 		class->growing = ZS_PAGE_NONE;
 	return head;

@@ -155,6 +155,34 @@ START_TEST(nothing_to_free_means_nothing_is_moved)
 }
 END_TEST
 
+/* Classes that were looked at since @before. */
+static uint64_t searched_since(uint64_t before)
+{
+	return rig_stats(&rig).classes_searched - before;
+}
+
+START_TEST(what_is_compact_is_not_searched_again)
+{
+	uint64_t before;
+
+	fill(1000, 3000);
+	thin_out(5, 1);
+	compact_as_promised();
+	before = rig_stats(&rig).classes_searched;
+	ck_assert_uint_gt(before, 0);
+	for (int i = 0; i < 100; i++)
+		ck_assert_uint_eq(compact_as_promised(), 0);
+	ck_assert_uint_eq(searched_since(before), 0);
+
+	/* What is freed is looked at at once, and nothing else. */
+	thin_out(2, 2);
+	ck_assert_uint_gt(compact_as_promised(), 0);
+	ck_assert_uint_ge(searched_since(before), 1);
+	ck_assert_uint_le(searched_since(before), 1 + objects.nr / 64);
+	assert_all_there();
+}
+END_TEST
+
 /* The least that has to be moved is what the emptied zspages hold. */
 START_TEST(no_object_is_moved_twice)
 {
@@ -446,6 +474,7 @@ int main(void)
 			    ZS_NR_CLASSES);
 	tcase_add_test(tc, compaction_makes_room);
 	tcase_add_test(tc, nothing_to_free_means_nothing_is_moved);
+	tcase_add_test(tc, what_is_compact_is_not_searched_again);
 	tcase_add_test(tc, no_object_is_moved_twice);
 	tcase_add_test(tc, many_sizes_at_once);
 	tcase_add_loop_test(tc, slices_are_bounded_and_add_up, 0,

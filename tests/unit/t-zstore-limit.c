@@ -148,6 +148,38 @@ START_TEST(a_patch_that_fails_changes_nothing)
 }
 END_TEST
 
+static uint64_t classes_searched(void)
+{
+	struct zs_pool_stats stats;
+
+	zs_pool_stats(zstore_pool(rig.store), &stats);
+	return stats.classes_searched;
+}
+
+/*
+ * The kernel tries to swap the same pages out again and again: what it costs to
+ * refuse them is taken from those who could free some.
+ */
+START_TEST(writes_that_fail_do_not_look_for_room_in_vain)
+{
+	uint64_t end = fill_from(0, MODEL_PAGE_TEXT), before;
+
+	before = classes_searched();
+	for (uint64_t i = 0; i < 1000; i++)
+		ck_assert_int_eq(rig_try_write_page(&rig, end + 1 + i,
+						    MODEL_PAGE_RANDOM),
+				 -ENOSPC);
+	ck_assert_uint_eq(classes_searched(), before);
+
+	/* They do as soon as something was freed. */
+	for (uint64_t i = 0; i < end; i += 2)
+		rig_trim(&rig, i * ZSD_PAGE_BYTES, ZSD_PAGE_BYTES);
+	rig_write_page(&rig, end + 1, MODEL_PAGE_RANDOM);
+	fill_from(end + 2, MODEL_PAGE_RANDOM);
+	ck_assert_uint_gt(classes_searched(), before);
+}
+END_TEST
+
 /* --- what succeeds in a full store --------------------------------------- */
 
 START_TEST(same_filled_pages_still_fit)
@@ -390,6 +422,7 @@ int main(void)
 	tcase_add_test(full, a_write_that_fails_changes_nothing);
 	tcase_add_test(full, a_long_write_fails_at_a_page);
 	tcase_add_test(full, a_patch_that_fails_changes_nothing);
+	tcase_add_test(full, writes_that_fail_do_not_look_for_room_in_vain);
 	tcase_add_test(full, same_filled_pages_still_fit);
 	tcase_add_test(full, pages_of_any_word_still_fit);
 	tcase_add_test(full, overwrites_of_the_same_length_still_fit);
