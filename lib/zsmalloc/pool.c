@@ -304,6 +304,35 @@ void zs_obj_write(struct zs_pool *pool, zs_handle handle, const void *src,
 	zs_handle_unpin(pool, handle, entry);
 }
 
+/*
+ * How much of an object is fetched ahead, bytes: whoever goes on from there
+ * reads in order, which cores see for themselves. Of 64 to 4096, 256 to 512
+ * were the fastest.
+ */
+#define PREFETCH_BYTES 256u
+#define CACHE_LINE     64u
+
+void zs_obj_prefetch(const struct zs_pool *pool, zs_handle handle, size_t bytes)
+{
+	const struct zs_class *class;
+	struct pieces pieces;
+	uint64_t entry;
+
+	if (unlikely(handle >= pool->handles.nr_max))
+		return;
+	entry = atomic_load_explicit(&pool->handles.entries[handle],
+				     memory_order_relaxed);
+	if (!(entry & ZS_ENTRY_LIVE))
+		return;
+	class = &pool->classes[zs_entry_class(entry)];
+	pieces = locate(pool, class, entry, 0);
+	if (bytes > PREFETCH_BYTES)
+		bytes = PREFETCH_BYTES;
+	/* Beyond the end of its page there may be nothing: no matter. */
+	for (size_t at = 0; at < bytes; at += CACHE_LINE)
+		__builtin_prefetch(pieces.first + at);
+}
+
 int zs_obj_read_begin(struct zs_pool *pool, zs_handle handle, size_t bytes,
 		      void *local_copy, const void **out)
 {

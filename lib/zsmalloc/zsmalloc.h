@@ -246,6 +246,16 @@ void zs_obj_write(struct zs_pool *pool, zs_handle handle, const void *src,
 		  size_t bytes);
 
 /**
+ * zs_obj_prefetch() - bring an object near that will be read or freed soon
+ * @handle: a handle that is or was live; another thread may free it meanwhile
+ * @bytes:  how many of its bytes will be read
+ *
+ * A hint: changes nothing, waits for nothing, cannot fail.
+ */
+void zs_obj_prefetch(const struct zs_pool *pool, zs_handle handle,
+		     size_t bytes);
+
+/**
  * zs_obj_read_begin() - pin an object and look at its first bytes
  * @handle:     a handle that is or was live; see below
  * @bytes:      at most what it was allocated with

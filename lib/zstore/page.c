@@ -132,6 +132,18 @@ int page_load(struct zstore_ctx *ctx, uint64_t index, void *dst)
 	return note_damage(ctx, index, err);
 }
 
+void page_prefetch(const struct zstore *store, uint64_t index)
+{
+	uint64_t slot;
+
+	if (!slot_exists(store, index))
+		return;
+	slot = slot_load(&store->slots[index]);
+	if (slot_kind(slot) == SLOT_OBJECT)
+		zs_obj_prefetch(store->pool, slot_handle(slot),
+				slot_len_bytes(slot));
+}
+
 /* --- Packing ---------------------------------------------------------------- */
 
 /* Free pages by compaction. Return: whether there are more than before. */

@@ -67,6 +67,12 @@ int zstore_read(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,
 	return 0;
 }
 
+void zstore_prefetch(const struct zstore_ctx *ctx, uint64_t offset)
+{
+	BUG_ON(!zstore_range_is_valid(ctx->store, offset, 1));
+	page_prefetch(ctx->store, offset / ZSD_PAGE_BYTES);
+}
+
 static int write_piece(struct zstore_ctx *ctx, const struct piece *piece,
 		       const void *src)
 {

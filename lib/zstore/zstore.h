@@ -133,6 +133,14 @@ int zstore_read(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,
 		void *dst) ZSD_MUST_CHECK;
 
 /**
+ * zstore_prefetch() - bring near what the next call for a page will touch
+ * @offset: any, inside the disk
+ *
+ * A hint: changes nothing, waits for nothing, cannot fail.
+ */
+void zstore_prefetch(const struct zstore_ctx *ctx, uint64_t offset);
+
+/**
  * zstore_write() - replace a range of the disk
  * @offset, @bytes: any, inside the disk
  *

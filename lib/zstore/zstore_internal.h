@@ -125,6 +125,9 @@ static inline bool slot_exists(const struct zstore *store, uint64_t index)
 /* Read it. 0, or -EIO and garbage in @dst. */
 int page_load(struct zstore_ctx *ctx, uint64_t index, void *dst) ZSD_MUST_CHECK;
 
+/* Bring near what reading or replacing it will touch. */
+void page_prefetch(const struct zstore *store, uint64_t index);
+
 /* Replace all of it. 0, -ENOSPC, -ENOMEM; the page is then as it was. */
 int page_store(struct zstore_ctx *ctx, uint64_t index,
 	       const void *src) ZSD_MUST_CHECK;

@@ -183,6 +183,23 @@ static enum step end_for(struct transmission *t, int reason)
 	return STEP_ENDS;
 }
 
+/*
+ * The request after the one just taken up may have been received already. Its
+ * page comes out of memory while the first is compressed or decompressed.
+ */
+static void look_ahead(const struct turn *turn)
+{
+	const struct transmission *t = turn->t;
+	size_t payload = nbd_request_payload_bytes(&t->req);
+	struct nbd_request next;
+
+	if (buf_used(turn->rx) < payload + NBD_REQUEST_BYTES)
+		return;
+	if (nbd_request_decode(buf_data(turn->rx) + payload, &next) == 0 &&
+	    next.offset < t->session->export->size_bytes)
+		zstore_prefetch(t->store, next.offset);
+}
+
 /* Takes up the next request. Returns STEP_YIELDS if there is one. */
 static enum step begin(struct turn *turn)
 {
@@ -204,6 +221,7 @@ static enum step begin(struct turn *turn)
 	t->offset = t->req.offset;
 	t->left_bytes = t->req.length;
 	t->error = nbd_request_check(&t->req, t->session);
+	look_ahead(turn);
 	return STEP_YIELDS;
 }
 

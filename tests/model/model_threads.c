@@ -164,8 +164,10 @@ static uint64_t offset_of(uint32_t page)
 static void read_disk(struct worker *w, uint64_t offset, size_t bytes,
 		      void *dst)
 {
-	int err = zstore_read(w->ctx, offset, bytes, dst);
+	int err;
 
+	zstore_prefetch(w->ctx, offset);
+	err = zstore_read(w->ctx, offset, bytes, dst);
 	CHECK_MODEL(w->m, !err, "worker %u: read at %" PRIu64 ": %d", w->id,
 		    offset, err);
 }

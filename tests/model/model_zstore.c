@@ -315,8 +315,10 @@ static void compare(struct model *m, uint64_t offset, size_t bytes)
 {
 	unsigned char found[MAX_IO_BYTES];
 	const unsigned char *p = found;
-	int err = zstore_read(m->ctx, offset, bytes, found);
+	int err;
 
+	zstore_prefetch(m->ctx, offset);
+	err = zstore_read(m->ctx, offset, bytes, found);
 	CHECK_MODEL(m, !err, "read of %zu bytes at %" PRIu64 ": %d", bytes,
 		    offset, err);
 	for (size_t n; bytes; offset += n, p += n, bytes -= n) {

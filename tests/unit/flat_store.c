@@ -138,6 +138,13 @@ int zstore_read(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,
 	return 0;
 }
 
+void zstore_prefetch(const struct zstore_ctx *ctx, uint64_t offset)
+{
+	(void)ctx;
+	flat.nr_prefetches++;
+	flat.last_prefetch = offset;
+}
+
 int zstore_write(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,
 		 const void *src)
 {

@@ -31,7 +31,9 @@ struct flat_store {
 	int write_err;
 	int zeroes_err;
 
-	unsigned nr_calls;
+	unsigned nr_calls; /* but for prefetches */
+	unsigned nr_prefetches;
+	uint64_t last_prefetch; /* offset */
 	unsigned nr_calls_at_read; /* when the last read came */
 	uint64_t longest_trim; /* bytes, write-zeroes too */
 	uint64_t trimmed_bytes; /* write-zeroes too */

@@ -377,6 +377,27 @@ START_TEST(a_client_that_does_not_read_is_not_answered)
 }
 END_TEST
 
+/* The second request's page is fetched before the first one is run; a third
+ * that is not all there, and one past the end, are not looked at. */
+START_TEST(the_next_request_is_looked_ahead_to)
+{
+	unsigned char bytes[NBD_REQUEST_BYTES];
+
+	send_request(NBD_CMD_WRITE, 1, 0, ZSD_PAGE_BYTES);
+	send_bytes(pattern, ZSD_PAGE_BYTES);
+	send_request(NBD_CMD_READ, 2, 5 * ZSD_PAGE_BYTES, ZSD_PAGE_BYTES);
+	encode_request(bytes, NBD_CMD_READ, 3, 0, ZSD_PAGE_BYTES);
+	send_bytes(bytes, sizeof(bytes) - 1);
+	run_on(STEP_NEEDS_INPUT);
+	ck_assert_uint_eq(flat.nr_prefetches, 1);
+	ck_assert_uint_eq(flat.last_prefetch, 5 * ZSD_PAGE_BYTES);
+	send_bytes(bytes + sizeof(bytes) - 1, 1);
+	send_request(NBD_CMD_READ, 4, DISK_BYTES, ZSD_PAGE_BYTES);
+	run_on(STEP_NEEDS_INPUT);
+	ck_assert_uint_eq(flat.nr_prefetches, 1);
+}
+END_TEST
+
 START_TEST(many_requests_take_turns)
 {
 	const unsigned nr = 1000;
@@ -422,6 +443,7 @@ int main(void)
 	tcase_add_test(tc, goodbye_ends_it);
 	tcase_add_test(tc, a_request_without_magic_ends_it);
 	tcase_add_test(tc, a_client_that_does_not_read_is_not_answered);
+	tcase_add_test(tc, the_next_request_is_looked_ahead_to);
 	tcase_add_test(tc, many_requests_take_turns);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
