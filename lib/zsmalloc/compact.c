@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Compaction: empty the emptiest zspages of a class into its fullest, as long
- * as that is certain to free a whole one.
+ * Compaction: empty the emptiest zspages of a class into its fullest, and pack
+ * what is left of the last into its first pages, as long as that is certain to
+ * free a page.
  *
  * As in the kernel since 6.4, the destination stays the same until it is full,
  * so that no object is moved twice; unlike there, an object whose handle is
  * pinned is passed over instead of waited for.
+ *
+ * Packing is what zspages that grow make possible: one that lost its last
+ * pages has not all of them yet, and so grows again when it must. A class may
+ * have one such zspage, so that the last one with free objects is it.
  */
 #include "config.h"
 
@@ -14,20 +19,29 @@
 #include "zsmalloc/zs_internal.h"
 
 /*
- * Objects moved under one hold of a class's lock, by zs_compact(). About 10 us
- * of copying: what a request may have to wait.
+ * Work under one hold of a class's lock, bytes copied or looked through: about
+ * 10 us, which is what a request may have to wait.
  */
-#define SLICE_OBJECTS 64u
+#define HOLD_BYTES 32768u
 
-/* What a slice does to one class. */
+/* What it costs to look at an object: its header's cache line. */
+#define LOOK_BYTES 64u
+
+/* What one hold of the lock does to a class. */
 struct migration {
 	struct zs_pool *pool;
 	struct zs_class *class;
 	unsigned budget; /* objects that may still be moved */
+	unsigned done_bytes; /* see HOLD_BYTES */
 	uint32_t stuck; /* zspage that pins kept from being emptied, or NONE */
-	uint32_t freed; /* pages of emptied zspages, chained by next */
+	uint32_t freed; /* pages no more in use, chained by next */
 	uint32_t nr_freed;
 };
+
+static bool is_spent(const struct migration *m)
+{
+	return !m->budget || m->done_bytes >= HOLD_BYTES;
+}
 
 /* The first zspage of a list that is none of two, or NONE. */
 static uint32_t first_but(const struct zs_page *pages, uint32_t head,
@@ -39,23 +53,23 @@ static uint32_t first_but(const struct zs_page *pages, uint32_t head,
 }
 
 /*
- * The zspage to empty, if the holes of the others can take its objects: the
- * growing one where that costs no whole one (see zs_class_freeable()), else
- * the emptiest.
+ * The zspage to empty: the emptiest. But where the holes do not add up to a
+ * whole zspage, it is the growing one, since there is room for no second.
  */
 static uint32_t pick_src(const struct migration *m)
 {
 	const struct zs_class *class = m->class;
 
-	if (class->growing != m->stuck &&
-	    zs_class_growing_is_freeable(m->pool, class))
-		return class->growing;
-	if (zs_class_obj_free(class) < class->geometry.objs_per_zspage)
+	if (!zs_class_freeable(class))
 		return ZS_PAGE_NONE;
+	if (class->growing != ZS_PAGE_NONE &&
+	    zs_class_obj_free(class) < class->geometry.objs_per_zspage)
+		return class->growing == m->stuck ? ZS_PAGE_NONE
+						  : class->growing;
 	for (unsigned g = 0; g < ZS_NR_PARTIAL_GROUPS; g++) {
 		uint32_t head =
 			first_but(m->pool->arena.pages, class->first_zspage[g],
-				  m->stuck, class->growing);
+				  m->stuck, ZS_PAGE_NONE);
 
 		if (head != ZS_PAGE_NONE)
 			return head;
@@ -112,106 +126,161 @@ static void copy_obj(const struct zs_pool *pool, struct zs_place to,
 	}
 }
 
-/* Move object @obj of @src to @dst unless it is free or pinned. */
-static bool migrate_obj(struct migration *m, uint32_t src, unsigned obj,
-			struct zs_place from, uint32_t dst)
+/*
+ * Move an object to the first free one of @dst, unless it is pinned; its own
+ * place is the caller's to give back.
+ */
+static bool move_obj(struct migration *m, struct zs_place from,
+		     uint32_t header, const struct zs_chain *dst)
 {
-	uint32_t header = zs_obj_header_load(m->pool, m->class, from);
+	const struct zs_class *class = m->class;
 	zs_handle handle = header >> 1;
 	struct zs_place to;
 	uint64_t entry;
 
-	if (!(header & ZS_HEADER_ALLOCATED) ||
-	    !zs_handle_try_pin(m->pool, handle))
+	if (!zs_handle_try_pin(m->pool, handle))
 		return false;
-	entry = zs_zspage_take_obj(m->pool, m->class, dst, handle);
-	to.page = zs_entry_page(entry);
-	to.offset_bytes = zs_entry_obj(entry) * m->class->geometry.size_bytes %
-			  ZSD_PAGE_BYTES;
-	copy_obj(m->pool, to, from, m->class->geometry.size_bytes);
-	zs_zspage_put_obj(m->pool, m->class, src, obj, from);
+	to = zs_chain_place(class, dst,
+			    m->pool->arena.pages[dst->head].freeobj);
+	entry = zs_zspage_take_obj(m->pool, class, dst->head, to, handle);
+	copy_obj(m->pool, to, from, class->geometry.size_bytes);
 	zs_handle_unpin(m->pool, handle, entry);
+	m->budget--;
+	m->done_bytes += class->geometry.size_bytes;
 	return true;
 }
 
 /*
- * Move objects from *obj of @src on until @dst has no room, @src is at the end
- * of its @nr_objs or the budget is spent.
+ * Move objects from *obj of @src on until @dst has no room, @src is at its end
+ * or the hold is spent.
  */
-static void migrate(struct migration *m, uint32_t src, unsigned *obj,
-		    unsigned nr_objs, uint32_t dst)
+static void migrate(struct migration *m, const struct zs_chain *src,
+		    unsigned *obj, const struct zs_chain *dst)
 {
 	struct zs_page *pages = m->pool->arena.pages;
-	unsigned src_inuse = pages[src].inuse, dst_inuse = pages[dst].inuse;
-	unsigned moved = 0;
+	unsigned src_inuse = pages[src->head].inuse;
+	unsigned dst_inuse = pages[dst->head].inuse, first = *obj;
 
-	while (*obj < nr_objs && pages[src].inuse &&
-	       pages[dst].freeobj != ZS_OBJ_NONE && moved < m->budget) {
-		struct zs_place from =
-			zs_obj_place(m->pool, m->class, src, *obj);
+	for (; *obj < src->nr_objs && pages[src->head].inuse &&
+	       pages[dst->head].freeobj != ZS_OBJ_NONE && !is_spent(m);
+	     ++*obj) {
+		struct zs_place from = zs_chain_place(m->class, src, *obj);
+		uint32_t header = *zs_obj_header(m->pool, from);
 
-		moved += migrate_obj(m, src, *obj, from, dst);
-		++*obj;
+		if (header & ZS_HEADER_ALLOCATED &&
+		    move_obj(m, from, header, dst))
+			zs_zspage_put_obj(m->pool, m->class, src->head, *obj,
+					  from);
 	}
-	m->budget -= moved;
-	zs_zspage_refile(m->pool, m->class, dst, dst_inuse);
-	zs_zspage_refile(m->pool, m->class, src, src_inuse);
+	m->done_bytes += (*obj - first) * LOOK_BYTES;
+	zs_zspage_refile(m->pool, m->class, dst->head, dst_inuse);
+	zs_zspage_refile(m->pool, m->class, src->head, src_inuse);
 }
 
-/* Put the pages of @head, which is empty, to those that are to be freed. */
-static void collect(struct migration *m, uint32_t head)
+/* Put @n pages that are chained from @first to those that are to be freed. */
+static void collect(struct migration *m, uint32_t first, uint32_t n)
 {
 	struct zs_page *pages = m->pool->arena.pages;
-	uint32_t nr_pages, last = head;
+	uint32_t last = first;
 
 	if (!m->nr_freed)
 		zs_transit_begin(m->pool);
-	zs_zspage_detach(m->pool, m->class, head, &nr_pages);
 	while (pages[last].next != ZS_PAGE_NONE)
 		last = pages[last].next;
 	pages[last].next = m->freed;
-	m->freed = head;
-	m->nr_freed += nr_pages;
+	m->freed = first;
+	m->nr_freed += n;
 }
 
 /*
- * Empty a zspage, as far as the budget goes. Return: whether to go on with
- * another: not where there is none, or where pins were in the way twice.
+ * Move objects of the last pages of @src to its free objects before them, and
+ * give those pages back. Return: false where a pin was in the way.
+ */
+static bool pack(struct migration *m, struct zs_chain *src)
+{
+	struct zs_page *zspage = &m->pool->arena.pages[src->head];
+	unsigned end = src->nr_objs, looked = src->nr_objs;
+	unsigned enough = zs_objs_in_pages(
+		m->class, zs_pages_for_objs(m->class, zspage->inuse));
+	uint32_t nr_pages, old_nr_pages = src->nr_pages;
+	bool pinned = false;
+
+	zs_zspage_relink(m->pool, m->class, src); /* take the lowest first */
+	for (; end > enough; end--) {
+		struct zs_place from = zs_chain_place(m->class, src, end - 1);
+		uint32_t *header = zs_obj_header(m->pool, from);
+
+		if (!(*header & ZS_HEADER_ALLOCATED))
+			continue;
+		if (is_spent(m))
+			break;
+		pinned = !move_obj(m, from, *header, src);
+		if (pinned)
+			break;
+		*header = zs_header_free(ZS_OBJ_NONE);
+		zspage->inuse--;
+	}
+	nr_pages = zs_pages_for_objs(m->class, end);
+	if (nr_pages < old_nr_pages)
+		collect(m, zs_zspage_cut(m->pool, m->class, src, nr_pages),
+			old_nr_pages - nr_pages);
+	zs_zspage_relink(m->pool, m->class, src);
+	m->done_bytes += 2 * looked * LOOK_BYTES;
+	return !pinned;
+}
+
+/* Take @src, which is empty, from the class. */
+static void give_back(struct migration *m, uint32_t src)
+{
+	uint32_t nr_pages;
+
+	zs_zspage_detach(m->pool, m->class, src, &nr_pages);
+	collect(m, src, nr_pages);
+}
+
+/*
+ * Empty a zspage, or pack it, as far as the hold goes. Return: whether to go on
+ * with another: not where there is none, or where pins were in the way twice.
  */
 static bool empty_one(struct migration *m)
 {
 	struct zs_page *pages = m->pool->arena.pages;
-	uint32_t src = pick_src(m), dst;
-	unsigned obj = 0, nr_objs;
+	uint32_t head = pick_src(m), dst_head = ZS_PAGE_NONE;
+	struct zs_chain src, dst;
+	unsigned obj = 0;
 
-	if (src == ZS_PAGE_NONE)
+	if (head == ZS_PAGE_NONE)
 		return false;
-	nr_objs = zs_objs_in_pages(m->class,
-				   zs_zspage_nr_pages(m->pool, m->class, src));
-	while (obj < nr_objs && pages[src].inuse && m->budget) {
-		dst = pick_dst(m, src);
-		if (dst == ZS_PAGE_NONE)
+	zs_chain_open(m->pool, m->class, head, &src);
+	while (obj < src.nr_objs && pages[head].inuse && !is_spent(m)) {
+		dst_head = pick_dst(m, head);
+		if (dst_head == ZS_PAGE_NONE)
 			break;
-		migrate(m, src, &obj, nr_objs, dst);
+		zs_chain_open(m->pool, m->class, dst_head, &dst);
+		migrate(m, &src, &obj, &dst);
 	}
-	if (!pages[src].inuse) {
-		collect(m, src);
+	if (!pages[head].inuse) {
+		give_back(m, head);
 		return true;
 	}
-	if (!m->budget || m->stuck != ZS_PAGE_NONE)
+	if (is_spent(m))
 		return false;
-	m->stuck = src;
+	if (dst_head == ZS_PAGE_NONE && pack(m, &src))
+		return true;
+	if (m->stuck != ZS_PAGE_NONE)
+		return false;
+	m->stuck = head;
 	return true;
 }
 
-/* Return: whether the budget ended before the class was done. */
+/* Return: whether the hold ended before the class was done. */
 static bool compact_class(struct migration *m)
 {
 	unsigned budget = m->budget;
 	bool is_done;
 
 	pthread_mutex_lock(&m->class->lock);
-	while (m->budget && empty_one(m))
+	while (!is_spent(m) && empty_one(m))
 		;
 	is_done = pick_src(m) == ZS_PAGE_NONE;
 	/* What is pinned now will not be for long. */
@@ -229,7 +298,7 @@ static bool compact_class(struct migration *m)
 				  memory_order_relaxed);
 	atomic_fetch_add_explicit(&m->pool->pages_compacted, m->nr_freed,
 				  memory_order_relaxed);
-	return !m->budget && !is_done;
+	return is_spent(m) && !is_done;
 }
 
 /* Whether there can be something to free, and something to move for it. */
@@ -253,7 +322,7 @@ bool zs_compact_slice(struct zs_pool *pool, struct zs_compact_cursor *cursor,
 			.pool = pool,
 			.class = &pool->classes[i],
 			.budget = budget,
-			/* Kept from slice to slice, or objects would be moved
+			/* Kept from hold to hold, or objects would be moved
 			 * out of it and back for as long as the pin lasts. */
 			.stuck = cursor->stuck ? (uint32_t)(cursor->stuck - 1)
 					       : ZS_PAGE_NONE,
@@ -268,8 +337,10 @@ bool zs_compact_slice(struct zs_pool *pool, struct zs_compact_cursor *cursor,
 		*freed_pages += m.nr_freed;
 		cursor->stuck =
 			m.stuck == ZS_PAGE_NONE ? 0 : (uint64_t)m.stuck + 1;
-		if (more)
-			break;
+		if (more) {
+			sched_yield(); /* let those in who wait for the class */
+			continue;
+		}
 		cursor->next_class++;
 		cursor->stuck = 0;
 	}
@@ -279,16 +350,11 @@ bool zs_compact_slice(struct zs_pool *pool, struct zs_compact_cursor *cursor,
 void zs_compact(struct zs_pool *pool, struct zs_compacted *out)
 {
 	struct zs_compact_cursor cursor = {0};
-	uint64_t freed, total = 0;
-	bool more;
+	uint64_t freed;
 
-	do {
-		more = zs_compact_slice(pool, &cursor, SLICE_OBJECTS, &freed);
-		total += freed;
-		sched_yield(); /* let those in who wait for a class */
-	} while (more);
-	*out = (struct zs_compacted){
-		.freed_pages = total,
-		.moved_objs = cursor.moved_objs,
-	};
+	*out = (struct zs_compacted){0};
+	while (zs_compact_slice(pool, &cursor, UINT32_MAX, &freed))
+		out->freed_pages += freed;
+	out->freed_pages += freed;
+	out->moved_objs = cursor.moved_objs;
 }

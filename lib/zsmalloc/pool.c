@@ -179,6 +179,7 @@ int zs_malloc(struct zs_pool *pool, size_t bytes, enum zs_alloc how,
 	      zs_handle *out)
 {
 	struct zs_class *class;
+	struct zs_place place;
 	zs_handle handle;
 	uint64_t entry;
 	uint32_t head;
@@ -198,7 +199,8 @@ int zs_malloc(struct zs_pool *pool, size_t bytes, enum zs_alloc how,
 		zs_handle_put(pool, class, handle);
 		goto out;
 	}
-	entry = zs_zspage_take_obj(pool, class, head, handle);
+	place = zs_obj_place(pool, class, head, pool->arena.pages[head].freeobj);
+	entry = zs_zspage_take_obj(pool, class, head, place, handle);
 	zs_zspage_refile(pool, class, head, pool->arena.pages[head].inuse - 1u);
 	class->obj_used++;
 	atomic_store_explicit(&pool->handles.entries[handle], entry,

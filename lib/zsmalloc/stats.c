@@ -23,7 +23,7 @@ bool zs_class_stats(struct zs_pool *pool, unsigned class_idx,
 	stats.obj_used = class->obj_used;
 	stats.pages_used = class->nr_pages;
 	if (!class->is_huge)
-		stats.freeable = zs_class_freeable(pool, class);
+		stats.freeable = zs_class_freeable(class);
 	pthread_mutex_unlock(&class->lock);
 	*out = stats;
 	return true;

@@ -211,7 +211,7 @@ static int verify_totals(struct verifier *v)
 			(unsigned long long)class->obj_used,
 			(unsigned long long)class->obj_allocated,
 			(unsigned long long)class->nr_pages);
-	if (class->is_compact && zs_class_freeable(v->pool, class))
+	if (class->is_compact && zs_class_freeable(class))
 		return broken(v, "last of the class, which is not as compact"
 				 " as it is said to be");
 	return 0;

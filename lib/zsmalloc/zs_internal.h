@@ -312,6 +312,29 @@ struct zs_place {
 	uint32_t offset_bytes;
 };
 
+/* A zspage with its pages at hand, for those who look at many objects of it. */
+struct zs_chain {
+	uint32_t head;
+	uint32_t nr_pages;
+	unsigned nr_objs; /* that its pages have room for */
+	uint32_t pages[ZS_CHAIN_SIZE_MAX];
+};
+
+void zs_chain_open(const struct zs_pool *pool, const struct zs_class *class,
+		   uint32_t head, struct zs_chain *chain);
+
+static inline struct zs_place zs_chain_place(const struct zs_class *class,
+					     const struct zs_chain *chain,
+					     unsigned obj)
+{
+	uint32_t at = obj * class->geometry.size_bytes;
+
+	return (struct zs_place){
+		.page = chain->pages[at >> ZSD_PAGE_SHIFT],
+		.offset_bytes = at & (ZSD_PAGE_BYTES - 1),
+	};
+}
+
 /*
  * The fullest zspage that has a free object, or NONE. What has holes comes
  * before the growing zspage, which would cost a page.
@@ -334,9 +357,18 @@ uint32_t zs_class_add_page(struct zs_pool *pool, struct zs_class *class,
 void zs_zspage_detach(struct zs_pool *pool, struct zs_class *class,
 		      uint32_t head, uint32_t *nr_pages);
 
-/* Pages that the zspage has so far. */
-uint32_t zs_zspage_nr_pages(const struct zs_pool *pool,
-			    const struct zs_class *class, uint32_t head);
+/*
+ * Take the pages from the @nr_pages-th on, in which no object is in use, out of
+ * the class's account: the zspage grows again, so that no other may. The free
+ * list is void until it is relinked. Return: the first page of the chain of
+ * those taken away.
+ */
+uint32_t zs_zspage_cut(struct zs_pool *pool, struct zs_class *class,
+		       struct zs_chain *chain, uint32_t nr_pages);
+
+/* Make the free list anew, lowest object first. */
+void zs_zspage_relink(struct zs_pool *pool, const struct zs_class *class,
+		      const struct zs_chain *chain);
 
 /* Objects that fit the first @nr_pages pages of a zspage. */
 static inline unsigned zs_objs_in_pages(const struct zs_class *class,
@@ -361,9 +393,21 @@ uint32_t zs_obj_header_load(const struct zs_pool *pool,
 			    const struct zs_class *class,
 			    struct zs_place place);
 
-/* Take the first free object of @head for @handle. Return: its entry. */
+/* Pages that the first @nr_objs objects of a zspage need. */
+static inline uint32_t zs_pages_for_objs(const struct zs_class *class,
+					 unsigned nr_objs)
+{
+	return (nr_objs * class->geometry.size_bytes + ZSD_PAGE_BYTES - 1) >>
+	       ZSD_PAGE_SHIFT;
+}
+
+/*
+ * Take the first free object of @head, which starts at @place, for @handle.
+ * Return: its entry.
+ */
 uint64_t zs_zspage_take_obj(struct zs_pool *pool, const struct zs_class *class,
-			    uint32_t head, zs_handle handle);
+			    uint32_t head, struct zs_place place,
+			    zs_handle handle);
 
 /* Give back object @obj, which starts at @place. */
 void zs_zspage_put_obj(struct zs_pool *pool, const struct zs_class *class,
@@ -380,14 +424,10 @@ void zs_zspage_refile(struct zs_pool *pool, struct zs_class *class,
 unsigned zs_fullness_group(const struct zs_class *class, unsigned inuse);
 
 /*
- * Pages that compaction could certainly free: those of as many whole zspages
- * as the free objects add up to, and the growing one's if the free objects
- * left over are as many as it has, free or not.
+ * Pages that compaction could certainly free: all but those of as many full
+ * zspages as the objects in use add up to, and what those left over need.
  */
-uint64_t zs_class_freeable(const struct zs_pool *pool,
-			   const struct zs_class *class);
-bool zs_class_growing_is_freeable(const struct zs_pool *pool,
-				  const struct zs_class *class);
+uint64_t zs_class_freeable(const struct zs_class *class);
 
 /* Free objects came, @class's lock being held: see is_compact. */
 static inline void zs_class_loosen(struct zs_class *class)

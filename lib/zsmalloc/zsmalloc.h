@@ -28,8 +28,9 @@
  *                 back at once), ALMOST_EMPTY (n <= N/4), ALMOST_FULL or FULL.
  *   reserve       free pages that are already touched, so that allocating one
  *                 makes no system call and no page fault.
- *   compaction    moving objects out of the emptiest zspages into the fullest
- *                 until no class could give back a zspage.
+ *   compaction    moving objects out of the emptiest zspages into the fullest,
+ *                 and those of the last one into its first pages, until no
+ *                 class could give back a page.
  *
  * Memory: handle table, page descriptors and arena are arrays in the mapping
  * that the pool is created in, linked by index, never by pointer. Which
@@ -54,8 +55,9 @@
  *
  * Source: after Linux mm/zsmalloc.c and Documentation/mm/zsmalloc.rst.
  * Differences: 4-byte headers and 32-bit handles; the arena with its reserve
- * instead of the page allocator; zspages that grow; a pin bit in the handle
- * entry instead of a lock in each zspage, so that a read takes no lock at all.
+ * instead of the page allocator; zspages that grow, and so can be packed; a pin
+ * bit in the handle entry instead of a lock in each zspage, so that a read takes
+ * no lock at all.
  */
 #ifndef ZSD_ZSMALLOC_ZSMALLOC_H
 #define ZSD_ZSMALLOC_ZSMALLOC_H
@@ -310,8 +312,9 @@ struct zs_compacted {
  * zs_compact() - compact every class
  * @out: receives what was done
  *
- * Beside running reads, writes and frees: it holds one class's lock for at
- * most a slice at a time, and passes over what is pinned.
+ * Beside running reads, writes and frees: it holds one class's lock for some
+ * 10 us at a time, and passes over what is pinned. Where nothing is, each class
+ * is left with no more pages than its objects need.
  */
 void zs_compact(struct zs_pool *pool, struct zs_compacted *out);
 
@@ -331,6 +334,7 @@ struct zs_compact_cursor {
  *
  * Cost: a class where nothing was found and nothing freed since is not looked
  * at again, so that asking in vain costs next to nothing.
+ * Holds a class's lock no longer than zs_compact() does, however many objects.
  * Return: true while there is more to do.
  */
 bool zs_compact_slice(struct zs_pool *pool, struct zs_compact_cursor *cursor,
@@ -369,7 +373,8 @@ struct zs_class_stats {
 	uint64_t obj_allocated; /* objects its pages have room for */
 	uint64_t obj_used;
 	uint64_t pages_used;
-	uint64_t freeable; /* pages that compaction would certainly free */
+	uint64_t freeable; /* pages that its objects do not need: compaction
+			    * frees as many where nothing is pinned */
 };
 
 /**

@@ -63,7 +63,23 @@ static void add_objs(struct zs_pool *pool, const struct zs_class *class,
 	}
 }
 
-uint32_t zs_zspage_nr_pages(const struct zs_pool *pool,
+void zs_chain_open(const struct zs_pool *pool, const struct zs_class *class,
+		   uint32_t head, struct zs_chain *chain)
+{
+	const struct zs_page *pages = pool->arena.pages;
+
+	chain->head = head;
+	chain->nr_pages = 0;
+	while (head != ZS_PAGE_NONE &&
+	       chain->nr_pages < class->geometry.pages_per_zspage) {
+		chain->pages[chain->nr_pages++] = head;
+		head = class->is_huge ? ZS_PAGE_NONE : pages[head].next;
+	}
+	chain->nr_objs = zs_objs_in_pages(class, chain->nr_pages);
+}
+
+/* Pages that the zspage has so far. */
+static uint32_t nr_pages_of(const struct zs_pool *pool,
 			    const struct zs_class *class, uint32_t head)
 {
 	uint32_t n = 0;
@@ -111,7 +127,7 @@ uint32_t zs_class_add_page(struct zs_pool *pool, struct zs_class *class,
 	} else {
 		append_page(pool, head, page);
 	}
-	nr_pages = zs_zspage_nr_pages(pool, class, head);
+	nr_pages = nr_pages_of(pool, class, head);
 	add_objs(pool, class, head, nr_pages);
 	class->obj_allocated += zs_objs_in_pages(class, nr_pages) -
 				zs_objs_in_pages(class, nr_pages - 1);
@@ -125,7 +141,7 @@ uint32_t zs_class_add_page(struct zs_pool *pool, struct zs_class *class,
 void zs_zspage_detach(struct zs_pool *pool, struct zs_class *class,
 		      uint32_t head, uint32_t *nr_pages)
 {
-	*nr_pages = zs_zspage_nr_pages(pool, class, head);
+	*nr_pages = nr_pages_of(pool, class, head);
 	class->obj_allocated -= zs_objs_in_pages(class, *nr_pages);
 	class->nr_pages -= *nr_pages;
 	if (class->growing == head)
@@ -134,14 +150,48 @@ void zs_zspage_detach(struct zs_pool *pool, struct zs_class *class,
 		pool->arena.pages[head].next = ZS_PAGE_NONE;
 }
 
+uint32_t zs_zspage_cut(struct zs_pool *pool, struct zs_class *class,
+		       struct zs_chain *chain, uint32_t nr_pages)
+{
+	uint32_t last = chain->pages[nr_pages - 1];
+	uint32_t cut = chain->pages[nr_pages];
+	unsigned nr_objs = zs_objs_in_pages(class, nr_pages);
+
+	CHECK(class->growing == ZS_PAGE_NONE || class->growing == chain->head);
+	pool->arena.pages[last].next = ZS_PAGE_NONE;
+	class->growing = chain->head;
+	class->obj_allocated -= chain->nr_objs - nr_objs;
+	class->nr_pages -= chain->nr_pages - nr_pages;
+	chain->nr_objs = nr_objs;
+	chain->nr_pages = nr_pages;
+	return cut;
+}
+
+void zs_zspage_relink(struct zs_pool *pool, const struct zs_class *class,
+		      const struct zs_chain *chain)
+{
+	unsigned next = ZS_OBJ_NONE;
+
+	for (unsigned obj = chain->nr_objs; obj-- > 0;) {
+		uint32_t *header = zs_obj_header(
+			pool, zs_chain_place(class, chain, obj));
+
+		if (*header & ZS_HEADER_ALLOCATED)
+			continue;
+		*header = zs_header_free(next);
+		next = obj;
+	}
+	pool->arena.pages[chain->head].freeobj = next & ZS_OBJ_NONE;
+}
+
 /* --- Objects --------------------------------------------------------------- */
 
 uint64_t zs_zspage_take_obj(struct zs_pool *pool, const struct zs_class *class,
-			    uint32_t head, zs_handle handle)
+			    uint32_t head, struct zs_place place,
+			    zs_handle handle)
 {
 	struct zs_page *zspage = &pool->arena.pages[head];
 	unsigned obj = zspage->freeobj;
-	struct zs_place place = zs_obj_place(pool, class, head, obj);
 
 	CHECK(obj < class->geometry.objs_per_zspage);
 	zspage->freeobj =
@@ -234,27 +284,12 @@ uint32_t zs_class_find_room(const struct zs_pool *pool,
 	return ZS_PAGE_NONE;
 }
 
-bool zs_class_growing_is_freeable(const struct zs_pool *pool,
-				  const struct zs_class *class)
+uint64_t zs_class_freeable(const struct zs_class *class)
 {
-	uint64_t left_over =
-		zs_class_obj_free(class) % class->geometry.objs_per_zspage;
-	uint32_t n;
+	const struct zs_geometry *g = &class->geometry;
+	uint64_t nr_full = class->obj_used / g->objs_per_zspage;
+	unsigned left_over = (unsigned)(class->obj_used % g->objs_per_zspage);
 
-	if (class->growing == ZS_PAGE_NONE)
-		return false;
-	n = zs_zspage_nr_pages(pool, class, class->growing);
-	return left_over >= zs_objs_in_pages(class, n);
-}
-
-uint64_t zs_class_freeable(const struct zs_pool *pool,
-			   const struct zs_class *class)
-{
-	uint64_t pages = zs_class_obj_free(class) /
-			 class->geometry.objs_per_zspage *
-			 class->geometry.pages_per_zspage;
-
-	if (zs_class_growing_is_freeable(pool, class))
-		pages += zs_zspage_nr_pages(pool, class, class->growing);
-	return pages;
+	return class->nr_pages - nr_full * g->pages_per_zspage -
+	       zs_pages_for_objs(class, left_over);
 }

@@ -374,6 +374,26 @@ static void op_read_stale(void *arg)
 		    m->objects[i].bytes, (unsigned)bytes, err);
 }
 
+/* After compaction no class has a page more than its objects need. */
+static void check_packed(struct model *m, unsigned class_idx)
+{
+	const struct zs_geometry *g = &m->table[class_idx];
+	uint64_t nr_full = m->nr_used[class_idx] / g->objs_per_zspage;
+	uint64_t left_over = m->nr_used[class_idx] % g->objs_per_zspage;
+	uint64_t needed =
+		nr_full * g->pages_per_zspage +
+		(left_over * g->size_bytes + ZSD_PAGE_BYTES - 1) /
+			ZSD_PAGE_BYTES;
+	struct zs_class_stats stats;
+
+	if (!zs_class_stats(m->pool, class_idx, &stats))
+		return;
+	CHECK_MODEL(m, stats.pages_used == needed,
+		    "class %u: %" PRIu64 " objects in %" PRIu64
+		    " pages, not %" PRIu64,
+		    class_idx, stats.obj_used, stats.pages_used, needed);
+}
+
 static void op_compact(void *arg)
 {
 	struct model *m = arg;
@@ -397,6 +417,36 @@ static void op_compact(void *arg)
 	CHECK_MODEL(m, sum_freeable(m) == 0, "more to free after compaction");
 	CHECK_MODEL(m, freed || before.objs_moved == after.objs_moved,
 		    "objects moved for nothing");
+	for (unsigned i = 0; i < ZS_NR_CLASSES; i++)
+		check_packed(m, i);
+}
+
+/* An object is being read meanwhile; nobody else has it pinned. */
+static void op_compact_beside_reader(void *arg)
+{
+	unsigned char local[ZS_MAX_OBJ_BYTES];
+	struct model *m = arg;
+	uint64_t promised = sum_freeable(m);
+	struct zs_compacted done;
+	const void *found;
+	uint32_t i;
+
+	if (!m->nr_live)
+		return;
+	i = (uint32_t)model_rng_below(&m->rng, m->nr_live);
+	CHECK_MODEL(m,
+		    zs_obj_read_begin(m->pool, m->handles[i],
+				      m->objects[i].bytes, local, &found) == 0,
+		    "handle %u is dead", m->handles[i]);
+	zs_compact(m->pool, &done);
+	CHECK_MODEL(m,
+		    memcmp(found, m->objects[i].content,
+			   m->objects[i].bytes) == 0,
+		    "handle %u: bytes changed under its reader", m->handles[i]);
+	zs_obj_read_end(m->pool, m->handles[i]);
+	CHECK_MODEL(m, done.freed_pages <= promised,
+		    "compaction freed %" PRIu64 " of %" PRIu64 " pages",
+		    done.freed_pages, promised);
 }
 
 static void op_compact_slice(void *arg)
@@ -542,6 +592,7 @@ static const struct model_op ops[] = {
 	{"read", {150, 150, 300}, op_read},
 	{"read of a freed handle", {20, 20, 20}, op_read_stale},
 	{"compact", {1, 1, 8}, op_compact},
+	{"compact beside a reader", {1, 1, 8}, op_compact_beside_reader},
 	{"compact a slice", {4, 4, 80}, op_compact_slice},
 	{"housekeep", {10, 10, 10}, op_housekeep},
 	{"shrink", {2, 2, 2}, op_shrink},

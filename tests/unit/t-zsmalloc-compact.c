@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bits.h"
 #include "model/model.h"
 #include "pool_rig.h"
 #include "quiet.h"
@@ -222,6 +223,121 @@ START_TEST(many_sizes_at_once)
 }
 END_TEST
 
+/* --- packing ------------------------------------------------------------- */
+
+/* Pages that so many objects take where nothing is wasted. */
+static uint64_t pages_needed(uint32_t nr)
+{
+	const struct zs_geometry *g = &objects.geometry;
+	uint64_t left_over = nr % g->objs_per_zspage;
+
+	return (uint64_t)(nr / g->objs_per_zspage) * g->pages_per_zspage +
+	       (left_over * g->size_bytes + ZSD_PAGE_BYTES - 1) /
+		       ZSD_PAGE_BYTES;
+}
+
+static uint64_t class_pages(void)
+{
+	return rig_class_stats(&rig, objects.bytes).pages_used;
+}
+
+static uint32_t count_objects(void)
+{
+	uint32_t nr = 0;
+
+	for (uint32_t i = 0; i < objects.nr; i++)
+		nr += objects.handles[i] != ZS_HANDLE_NONE;
+	return nr;
+}
+
+/* Put back what is missing: no page is added before it must be. */
+static void grow_again(void)
+{
+	const uint64_t nr_pages = class_pages();
+	uint32_t nr = count_objects();
+
+	for (uint32_t i = 0; i < objects.nr; i++) {
+		if (objects.handles[i])
+			continue;
+		objects.handles[i] = rig_put(&rig, objects.bytes, i);
+		quiet_assert(class_pages() ==
+			     max_u64(nr_pages, pages_needed(++nr)));
+	}
+}
+
+/* From no hole to a single object left. */
+static const unsigned packings[] = {1, 2, 3, 5, 17, 1000000};
+
+START_TEST(what_is_left_of_a_class_is_packed)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(packings); i++) {
+		if (!fill_class((unsigned)_i))
+			return;
+		thin_out(packings[i], i);
+		compact_as_promised();
+		quiet_assert(class_pages() == pages_needed(count_objects()));
+		rig_assert_sound(&rig);
+		grow_again();
+		rig_assert_sound(&rig);
+		assert_all_there();
+		thin_out(1000000000, 0);
+		quiet_assert(rig_stats(&rig).pages_used == 0);
+	}
+}
+END_TEST
+
+/* One zspage, whole, which no other can take objects of. */
+START_TEST(a_single_zspage_is_packed)
+{
+	struct zs_class_stats stats;
+	uint32_t n;
+
+	if (!zs_class_stats(rig.pool, (unsigned)_i, &stats))
+		return;
+	n = stats.geometry.objs_per_zspage;
+	fill(rig_payload_bytes(&stats.geometry), n);
+	for (uint32_t i = 0; i < n / 2; i++) {
+		zs_free(rig.pool, objects.handles[i]);
+		objects.handles[i] = ZS_HANDLE_NONE;
+	}
+	compact_as_promised();
+	quiet_assert(class_pages() == pages_needed(n - n / 2));
+	/* Each of the last pages' objects once, and no other. */
+	quiet_assert(rig_stats(&rig).objs_moved <= n - n / 2);
+	rig_assert_sound(&rig);
+	assert_all_there();
+	grow_again();
+	rig_assert_sound(&rig);
+	assert_all_there();
+}
+END_TEST
+
+/* Objects come and go after each single object that is moved. */
+START_TEST(packing_goes_on_where_it_was_interrupted)
+{
+	struct zs_compact_cursor cursor = {0};
+	struct model_rng rng;
+	uint64_t freed;
+
+	model_rng_init(&rng, 5);
+	fill(1500, 200);
+	thin_out(3, 4);
+	while (zs_compact_slice(rig.pool, &cursor, 1, &freed)) {
+		uint32_t i = (uint32_t)model_rng_below(&rng, objects.nr);
+
+		if (objects.handles[i]) {
+			zs_free(rig.pool, objects.handles[i]);
+			objects.handles[i] = ZS_HANDLE_NONE;
+		} else if (model_rng_one_in(&rng, 4)) {
+			objects.handles[i] = rig_put(&rig, objects.bytes, i);
+		}
+		rig_assert_sound(&rig);
+		assert_all_there();
+	}
+	ck_assert_uint_eq(class_pages(), pages_needed(count_objects()));
+}
+END_TEST
+
 /* --- slices -------------------------------------------------------------- */
 
 static const unsigned slice_sizes[] = {1, 2, 7, 64, 100000};
@@ -365,6 +481,32 @@ static void fill_around(size_t bytes, uint32_t nr, uint32_t pinned)
 	}
 }
 
+/*
+ * A zspage whose every fourth object is left, object @pinned being read: it is
+ * packed behind that one, and stays as it is before it.
+ */
+static void pack_beside_reader(size_t bytes, uint32_t pinned)
+{
+	const uint32_t n =
+		rig_class_stats(&rig, bytes).geometry.objs_per_zspage;
+	uint64_t needed;
+
+	fill_around(bytes, n, pinned);
+	needed = pages_needed(count_objects());
+	compact_beside_reader(pinned);
+	quiet_assert(class_pages() >= needed);
+	quiet_assert(class_pages() <= pages_needed(pinned + 1) ||
+		     class_pages() == needed);
+	rig_assert_sound(&rig);
+	assert_all_there();
+	grow_again();
+	thin_out(4, pinned);
+	compact_as_promised();
+	rig_assert_sound(&rig);
+	assert_all_there();
+	thin_out(1000000000, 0);
+}
+
 static const size_t pinned_sizes[] = {100, 204, 700, 1000, 1700, 3000, 3600};
 
 /*
@@ -403,6 +545,18 @@ static void compact_beside_each_reader(size_t bytes, bool all_others_move)
 START_TEST(a_reader_notices_nothing)
 {
 	compact_beside_each_reader(pinned_sizes[_i], false);
+}
+END_TEST
+
+START_TEST(what_is_pinned_is_packed_around)
+{
+	const size_t bytes = pinned_sizes[_i];
+	const uint32_t n =
+		rig_class_stats(&rig, bytes).geometry.objs_per_zspage;
+
+	for (uint32_t pinned = 0; pinned < n; pinned += n / 20 + 1)
+		pack_beside_reader(bytes, pinned);
+	pack_beside_reader(bytes, n - 1);
 }
 END_TEST
 
@@ -477,11 +631,17 @@ int main(void)
 	tcase_add_test(tc, what_is_compact_is_not_searched_again);
 	tcase_add_test(tc, no_object_is_moved_twice);
 	tcase_add_test(tc, many_sizes_at_once);
+	tcase_add_loop_test(tc, what_is_left_of_a_class_is_packed, 0,
+			    ZS_NR_CLASSES);
+	tcase_add_loop_test(tc, a_single_zspage_is_packed, 0, ZS_NR_CLASSES);
+	tcase_add_test(tc, packing_goes_on_where_it_was_interrupted);
 	tcase_add_loop_test(tc, slices_are_bounded_and_add_up, 0,
 			    (int)ARRAY_SIZE(slice_sizes));
 	tcase_add_test(tc, objects_come_and_go_between_slices);
 	tcase_add_test(tc, a_slice_of_an_empty_pool_is_the_last);
 	tcase_add_loop_test(tc, a_reader_notices_nothing, 0,
+			    (int)ARRAY_SIZE(pinned_sizes));
+	tcase_add_loop_test(tc, what_is_pinned_is_packed_around, 0,
 			    (int)ARRAY_SIZE(pinned_sizes));
 	tcase_add_loop_test(tc, what_is_pinned_is_passed_over, 0,
 			    (int)ARRAY_SIZE(pinned_sizes));

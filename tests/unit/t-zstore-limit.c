@@ -361,7 +361,7 @@ START_TEST(a_store_at_its_limit_keeps_order)
 			zstore_housekeep(rig.store);
 		assert_within_limit();
 	}
-	ck_assert_uint_gt(nr_full, 100);
+	ck_assert_uint_gt(nr_full, 20);
 	rig_assert_sound(&rig);
 	rig_assert_stats(&rig);
 }
