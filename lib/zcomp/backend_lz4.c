@@ -41,26 +41,29 @@ static void lz4_destroy(void *arg)
 	free(scratch);
 }
 
-static int lz4_compress(void *arg, const void *src, size_t src_bytes, void *dst,
-			size_t dst_bytes, size_t *out_bytes)
+static int lz4_compress(void *arg, const void *digest, const void *src,
+			size_t src_bytes, void *dst, size_t dst_bytes,
+			size_t *out_bytes)
 {
 	struct lz4_scratch *scratch = arg;
 	int n = LZ4_compress_fast_extState(scratch->state, src, dst,
 					   (int)src_bytes, (int)dst_bytes,
 					   scratch->acceleration);
 
+	(void)digest; /* there is none without dict_create() */
 	if (n <= 0)
 		return -ENOSPC;
 	*out_bytes = (size_t)n;
 	return 0;
 }
 
-static int lz4_decompress(void *scratch, const void *src, size_t src_bytes,
-			  void *dst, size_t dst_bytes)
+static int lz4_decompress(void *scratch, const void *digest, const void *src,
+			  size_t src_bytes, void *dst, size_t dst_bytes)
 {
 	int n = LZ4_decompress_safe(src, dst, (int)src_bytes, (int)dst_bytes);
 
 	(void)scratch;
+	(void)digest;
 	return n >= 0 && (size_t)n == dst_bytes ? 0 : -EIO;
 }
 

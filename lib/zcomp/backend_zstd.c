@@ -11,22 +11,47 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 /* The static contexts and the magicless format are outside zstd's stable API,
  * but in every shared library since 1.4. */
 #define ZSTD_STATIC_LINKING_ONLY
+#define ZDICT_STATIC_LINKING_ONLY
+#include <zdict.h>
 #include <zstd.h>
 #include <zstd_errors.h>
 
+#include "base/bits.h"
+#include "base/check.h"
 #include "zcomp/zcomp_internal.h"
+
+/*
+ * How zcomp_train() counts (FASTCOVER): strings of 8 bytes, a word of memory,
+ * in a table of 2^18; chosen are segments of 256 bytes, since what pages have
+ * in common are records of that order. The library's own search for the best
+ * length takes many times longer, and finds hardly better ones.
+ */
+#define TRAIN_STRING_BYTES  8u
+#define TRAIN_TABLE_LOG	    18u
+#define TRAIN_SEGMENT_BYTES 256u
+
+struct zstd_digest {
+	void *cdict_memory;
+	void *ddict_memory;
+	const ZSTD_CDict *cdict; /* in cdict_memory */
+	const ZSTD_DDict *ddict; /* in ddict_memory */
+};
 
 struct zstd_scratch {
 	void *cctx_memory;
 	void *dctx_memory;
 	ZSTD_CCtx *cctx; /* in cctx_memory */
 	ZSTD_DCtx *dctx; /* in dctx_memory */
+	bool has_dict; /* cctx: attached by the last compression */
 };
+
+/* --- contexts ------------------------------------------------------------- */
 
 static void zstd_destroy(void *arg)
 {
@@ -54,6 +79,7 @@ static size_t set_parameters(ZSTD_CCtx *cctx,
 		{ZSTD_c_contentSizeFlag, 0},
 		{ZSTD_c_checksumFlag, 0},
 		{ZSTD_c_dictIDFlag, 0},
+		{ZSTD_c_forceAttachDict, ZSTD_dictForceAttach},
 		{ZSTD_c_format, ZSTD_f_zstd1_magicless},
 	};
 	size_t ret = 0;
@@ -64,12 +90,35 @@ static size_t set_parameters(ZSTD_CCtx *cctx,
 	return ret;
 }
 
+/*
+ * With a dictionary a context has the strategy that is the dictionary's, and
+ * tables as long as a source of that length needs: enough memory for that of
+ * any dictionary. The lengths tried are on either side of where the library
+ * changes its mind.
+ */
+static size_t cctx_bytes(int level, size_t src_bytes_max)
+{
+	static const size_t dict_bytes[] = {0, 8 * KIB, ZCOMP_DICT_MAX_BYTES};
+	size_t most = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(dict_bytes); i++) {
+		ZSTD_compressionParameters cparams =
+			ZSTD_getCParams(level, src_bytes_max, dict_bytes[i]);
+
+		cparams.hashLog = ZSTD_HASHLOG_MAX; /* for what is cut below */
+		cparams = ZSTD_adjustCParams(cparams, src_bytes_max, 0);
+		most = max_u64(most,
+			       ZSTD_estimateCCtxSize_usingCParams(cparams));
+	}
+	return most;
+}
+
 static int init_cctx(struct zstd_scratch *scratch, int level,
 		     size_t src_bytes_max)
 {
 	ZSTD_compressionParameters cparams =
 		ZSTD_getCParams(level, src_bytes_max, 0);
-	size_t bytes = ZSTD_estimateCCtxSize_usingCParams(cparams);
+	size_t bytes = cctx_bytes(level, src_bytes_max);
 
 	scratch->cctx_memory = malloc(bytes);
 	if (!scratch->cctx_memory)
@@ -116,13 +165,140 @@ static int zstd_create(int level, size_t src_bytes_max, void **out)
 	return 0;
 }
 
-static int zstd_compress(void *arg, const void *src, size_t src_bytes,
-			 void *dst, size_t dst_bytes, size_t *out_bytes)
+/* --- dictionaries --------------------------------------------------------- */
+
+static void zstd_dict_destroy(void *arg)
+{
+	struct zstd_digest *digest = arg;
+
+	free(digest->cdict_memory);
+	free(digest->ddict_memory);
+	free(digest);
+}
+
+/* As the library would choose, but with an entry for every second byte: the
+ * table is filled only once, and read by all threads. */
+static ZSTD_compressionParameters
+dict_parameters(int level, size_t src_bytes_max, size_t nr_bytes)
+{
+	ZSTD_compressionParameters cparams =
+		ZSTD_getCParams(level, src_bytes_max, nr_bytes);
+
+	while (cparams.strategy <= ZSTD_dfast &&
+	       nr_bytes >> (cparams.hashLog + 2))
+		cparams.hashLog++;
+	return cparams;
+}
+
+static int init_cdict(struct zstd_digest *digest, const void *bytes,
+		      size_t nr_bytes, ZSTD_compressionParameters cparams,
+		      size_t *memory_bytes)
+{
+	size_t room = ZSTD_estimateCDictSize_advanced(nr_bytes, cparams,
+						      ZSTD_dlm_byRef);
+
+	digest->cdict_memory = malloc(room);
+	if (!digest->cdict_memory)
+		return -ENOMEM;
+	digest->cdict = ZSTD_initStaticCDict(digest->cdict_memory, room, bytes,
+					     nr_bytes, ZSTD_dlm_byRef,
+					     ZSTD_dct_fullDict, cparams);
+	*memory_bytes += room;
+	return digest->cdict ? 0 : -EINVAL;
+}
+
+static int init_ddict(struct zstd_digest *digest, const void *bytes,
+		      size_t nr_bytes, size_t *memory_bytes)
+{
+	size_t room = ZSTD_estimateDDictSize(nr_bytes, ZSTD_dlm_byRef);
+
+	digest->ddict_memory = malloc(room);
+	if (!digest->ddict_memory)
+		return -ENOMEM;
+	digest->ddict = ZSTD_initStaticDDict(digest->ddict_memory, room, bytes,
+					     nr_bytes, ZSTD_dlm_byRef,
+					     ZSTD_dct_fullDict);
+	*memory_bytes += room;
+	return digest->ddict ? 0 : -EINVAL;
+}
+
+static int zstd_dict_create(int level, size_t src_bytes_max, const void *bytes,
+			    size_t nr_bytes, void **out, size_t *memory_bytes)
+{
+	struct zstd_digest *digest = calloc(1, sizeof(*digest));
+	size_t memory = sizeof(*digest);
+	int err;
+
+	if (!digest)
+		return -ENOMEM;
+	err = init_cdict(digest, bytes, nr_bytes,
+			 dict_parameters(level, src_bytes_max, nr_bytes),
+			 &memory);
+	if (!err)
+		err = init_ddict(digest, bytes, nr_bytes, &memory);
+	if (err) {
+		zstd_dict_destroy(digest);
+		return err;
+	}
+	*out = digest;
+	*memory_bytes = memory;
+	return 0;
+}
+
+static int zstd_train(int level, const void *samples, unsigned nr_samples,
+		      size_t sample_bytes, void *dst, size_t dst_bytes,
+		      size_t *out_bytes)
+{
+	const ZDICT_fastCover_params_t params = {
+		.k = TRAIN_SEGMENT_BYTES,
+		.d = TRAIN_STRING_BYTES,
+		.f = TRAIN_TABLE_LOG,
+		.accel = 1, /* look at every string */
+		.splitPoint = 1, /* the caller keeps what to test it on */
+		.zParams = {.compressionLevel = level},
+	};
+	size_t *lengths = malloc(nr_samples * sizeof(*lengths)), n;
+
+	if (!lengths)
+		return -ENOMEM;
+	for (unsigned i = 0; i < nr_samples; i++)
+		lengths[i] = sample_bytes;
+	n = ZDICT_trainFromBuffer_fastCover(dst, dst_bytes, samples, lengths,
+					    nr_samples, params);
+	free(lengths);
+	if (!ZDICT_isError(n)) {
+		*out_bytes = n;
+		return 0;
+	}
+	return ZSTD_getErrorCode(n) == ZSTD_error_memory_allocation ? -ENOMEM
+								    : -EINVAL;
+}
+
+/* --- pages ---------------------------------------------------------------- */
+
+static void attach(struct zstd_scratch *scratch,
+		   const struct zstd_digest *digest)
+{
+	size_t ret;
+
+	/* One that failed for want of room left its session open. */
+	ret = ZSTD_CCtx_reset(scratch->cctx, ZSTD_reset_session_only);
+	BUG_ON(ZSTD_isError(ret));
+	ret = ZSTD_CCtx_refCDict(scratch->cctx, digest ? digest->cdict : NULL);
+	BUG_ON(ZSTD_isError(ret));
+	scratch->has_dict = digest;
+}
+
+static int zstd_compress(void *arg, const void *digest, const void *src,
+			 size_t src_bytes, void *dst, size_t dst_bytes,
+			 size_t *out_bytes)
 {
 	struct zstd_scratch *scratch = arg;
-	size_t n =
-		ZSTD_compress2(scratch->cctx, dst, dst_bytes, src, src_bytes);
+	size_t n;
 
+	if (digest || scratch->has_dict)
+		attach(scratch, digest);
+	n = ZSTD_compress2(scratch->cctx, dst, dst_bytes, src, src_bytes);
 	/* With memory and parameters fixed, only the room can be wrong. */
 	if (ZSTD_isError(n))
 		return -ENOSPC;
@@ -135,15 +311,17 @@ static int zstd_compress(void *arg, const void *src, size_t src_bytes,
  * library's one-call function looks for a magic number beyond the end of a
  * source that is damaged, even where there is to be none (seen with 1.5.4).
  */
-static int zstd_decompress(void *arg, const void *src, size_t src_bytes,
-			   void *dst, size_t dst_bytes)
+static int zstd_decompress(void *arg, const void *digest, const void *src,
+			   size_t src_bytes, void *dst, size_t dst_bytes)
 {
+	const ZSTD_DDict *ddict =
+		digest ? ((const struct zstd_digest *)digest)->ddict : NULL;
 	ZSTD_DCtx *dctx = ((struct zstd_scratch *)arg)->dctx;
 	const unsigned char *from = src;
 	unsigned char *to = dst;
 	size_t bytes;
 
-	if (ZSTD_isError(ZSTD_decompressBegin(dctx)))
+	if (ZSTD_isError(ZSTD_decompressBegin_usingDDict(dctx, ddict)))
 		return -EIO;
 	while ((bytes = ZSTD_nextSrcSizeToDecompress(dctx)) > 0) {
 		size_t n;
@@ -171,4 +349,7 @@ const struct zcomp_ops zcomp_zstd = {
 	.destroy = zstd_destroy,
 	.compress = zstd_compress,
 	.decompress = zstd_decompress,
+	.dict_create = zstd_dict_create,
+	.dict_destroy = zstd_dict_destroy,
+	.train = zstd_train,
 };

@@ -15,6 +15,12 @@ struct zcomp_ctx {
 	void *scratch;
 };
 
+struct zcomp_dict {
+	const struct zcomp_ops *ops;
+	void *digest;
+	size_t memory_bytes; /* of the digest */
+};
+
 static const struct zcomp_ops *const codecs[] = {&zcomp_lz4, &zcomp_zstd};
 
 static const struct zcomp_ops *find_codec(const char *name, size_t name_bytes)
@@ -105,16 +111,97 @@ void zcomp_ctx_destroy(struct zcomp_ctx *ctx)
 	free(ctx);
 }
 
+bool zcomp_has_dicts(const struct zcomp_params *params)
+{
+	return params->ops->dict_create;
+}
+
+/* Whether there may be a dictionary of so many bytes. */
+static int check_dict(const struct zcomp_params *params, size_t nr_bytes)
+{
+	if (!zcomp_has_dicts(params))
+		return -EOPNOTSUPP;
+	return nr_bytes < ZCOMP_DICT_MIN_BYTES ||
+			       nr_bytes > ZCOMP_DICT_MAX_BYTES
+		       ? -EMSGSIZE
+		       : 0;
+}
+
+int zcomp_dict_create(const struct zcomp_params *params, size_t src_bytes_max,
+		      const void *bytes, size_t nr_bytes,
+		      struct zcomp_dict **out)
+{
+	struct zcomp_dict *dict;
+	int err = check_dict(params, nr_bytes);
+
+	if (err)
+		return err;
+	dict = malloc(sizeof(*dict));
+	if (!dict)
+		return -ENOMEM;
+	dict->ops = params->ops;
+	err = dict->ops->dict_create(params->level, src_bytes_max, bytes,
+				     nr_bytes, &dict->digest,
+				     &dict->memory_bytes);
+	if (err) {
+		free(dict);
+		return err;
+	}
+	*out = dict;
+	return 0;
+}
+
+void zcomp_dict_destroy(struct zcomp_dict *dict)
+{
+	if (!dict)
+		return;
+	dict->ops->dict_destroy(dict->digest);
+	free(dict);
+}
+
+size_t zcomp_dict_memory(const struct zcomp_dict *dict)
+{
+	return sizeof(*dict) + dict->memory_bytes;
+}
+
+int zcomp_train(const struct zcomp_params *params, const void *samples,
+		unsigned nr_samples, size_t sample_bytes, void *dst,
+		size_t dst_bytes, size_t *out_bytes)
+{
+	int err = check_dict(params, dst_bytes);
+
+	return err ? err
+		   : params->ops->train(params->level, samples, nr_samples,
+					sample_bytes, dst, dst_bytes,
+					out_bytes);
+}
+
+int zcomp_compress_using(struct zcomp_ctx *ctx, const struct zcomp_dict *dict,
+			 const void *src, size_t src_bytes, void *dst,
+			 size_t dst_bytes, size_t *out_bytes)
+{
+	return ctx->ops->compress(ctx->scratch, dict ? dict->digest : NULL, src,
+				  src_bytes, dst, dst_bytes, out_bytes);
+}
+
+int zcomp_decompress_using(struct zcomp_ctx *ctx, const struct zcomp_dict *dict,
+			   const void *src, size_t src_bytes, void *dst,
+			   size_t dst_bytes)
+{
+	return ctx->ops->decompress(ctx->scratch, dict ? dict->digest : NULL,
+				    src, src_bytes, dst, dst_bytes);
+}
+
 int zcomp_compress(struct zcomp_ctx *ctx, const void *src, size_t src_bytes,
 		   void *dst, size_t dst_bytes, size_t *out_bytes)
 {
-	return ctx->ops->compress(ctx->scratch, src, src_bytes, dst, dst_bytes,
-				  out_bytes);
+	return zcomp_compress_using(ctx, NULL, src, src_bytes, dst, dst_bytes,
+				    out_bytes);
 }
 
 int zcomp_decompress(struct zcomp_ctx *ctx, const void *src, size_t src_bytes,
 		     void *dst, size_t dst_bytes)
 {
-	return ctx->ops->decompress(ctx->scratch, src, src_bytes, dst,
-				    dst_bytes);
+	return zcomp_decompress_using(ctx, NULL, src, src_bytes, dst,
+				      dst_bytes);
 }

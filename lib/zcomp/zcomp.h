@@ -2,8 +2,12 @@
 /*
  * zcomp - compression of one page at a time, whichever the codec
  *
- * Three lifetimes, kept apart as in the kernel's zcomp:
+ * Four lifetimes, the first three kept apart as in the kernel's zcomp:
  *   params  what to do: codec and level. Immutable, shared by all threads.
+ *   dict    bytes that pages have in common, and how often each byte and each
+ *           length occurs in them, digested: the codec needs to find out less
+ *           about each page. Immutable, shared by all threads. What was
+ *           compressed with one needs the same to be decompressed.
  *   ctx     scratch memory of the codec. One for each thread, allocated at
  *           start: compressing and decompressing allocate nothing.
  *   call    source and destination of one compression.
@@ -11,21 +15,33 @@
  * A codec is a table of functions (struct zcomp_ops, zcomp_internal.h) in a
  * backend file of its own, the only place that includes the codec's header.
  *
- * Threads: params are read-only; a ctx belongs to one thread at a time.
- * Source: Linux drivers/block/zram/zcomp.h for the split.
+ * Threads: params and dicts are read-only; a ctx belongs to one thread at a
+ * time. Source: Linux drivers/block/zram/zcomp.h for the split.
  */
 #ifndef ZSD_ZCOMP_ZCOMP_H
 #define ZSD_ZCOMP_ZCOMP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/compiler.h"
+#include "base/units.h"
 
 /* Room for zcomp_format(), bytes with the final NUL ("zstd:-100000"). */
 #define ZCOMP_NAME_BYTES 24
 
+/*
+ * Size of a dictionary, bytes. Least: zstd has none with less content; most:
+ * what zstd(1) trains by default (110 KiB), rounded up to pages. Longer ones
+ * would be of no use: their digest takes several times as much, and what does
+ * not stay in the processor's caches is slow to search.
+ */
+#define ZCOMP_DICT_MIN_BYTES ((size_t)256)
+#define ZCOMP_DICT_MAX_BYTES ((size_t)(112 * KIB))
+
 struct zcomp_ops;
 struct zcomp_ctx;
+struct zcomp_dict;
 
 struct zcomp_params {
 	const struct zcomp_ops *ops; /* the codec */
@@ -68,8 +84,64 @@ int zcomp_ctx_create(const struct zcomp_params *params, size_t src_bytes_max,
 		     struct zcomp_ctx **out) ZSD_MUST_CHECK;
 void zcomp_ctx_destroy(struct zcomp_ctx *ctx);
 
+/* zcomp_has_dicts() - whether this codec has dictionaries at all */
+bool zcomp_has_dicts(const struct zcomp_params *params);
+
 /**
- * zcomp_compress() - compress @src into at most @dst_bytes
+ * zcomp_dict_create() - digest a dictionary, once for all threads
+ * @params:        that it will be used with
+ * @src_bytes_max: the largest source that it will be used for
+ * @bytes:         the dictionary, in the codec's own format (of zstd, what
+ *                 zcomp_train() and `zstd --train` make). Kept by reference:
+ *                 must stay as it is until the dict is destroyed
+ * @nr_bytes:      ZCOMP_DICT_MIN_BYTES .. ZCOMP_DICT_MAX_BYTES
+ * @out:           receives the dict; untouched on error
+ *
+ * Hostile @bytes are answered with an error, or compress badly. Cost: some
+ * 100 us.
+ * Return: 0, or
+ *   -EOPNOTSUPP  the codec has no dictionaries
+ *   -EMSGSIZE    @nr_bytes is out of range
+ *   -EINVAL      @bytes are no dictionary, or a damaged one
+ *   -ENOMEM
+ * Release: zcomp_dict_destroy(), when no call uses it; takes NULL too.
+ */
+int zcomp_dict_create(const struct zcomp_params *params, size_t src_bytes_max,
+		      const void *bytes, size_t nr_bytes,
+		      struct zcomp_dict **out) ZSD_MUST_CHECK;
+void zcomp_dict_destroy(struct zcomp_dict *dict);
+
+/* zcomp_dict_memory() - bytes allocated for a dict, besides those it refers to
+ */
+size_t zcomp_dict_memory(const struct zcomp_dict *dict);
+
+/**
+ * zcomp_train() - make a dictionary for pages like some samples
+ * @params:       that it will be used with
+ * @samples:      @nr_samples of @sample_bytes each, one behind the other
+ * @dst_bytes:    room, ZCOMP_DICT_MIN_BYTES .. ZCOMP_DICT_MAX_BYTES, which is
+ *                used up nearly, if not wholly
+ * @out_bytes:    receives the length; untouched on error
+ *
+ * Allocates up to ZCOMP_TRAIN_BYTES meanwhile. Cost: some 50 us a sample.
+ * Good results take samples of a hundred times the dictionary's size.
+ * Return: 0, or
+ *   -EOPNOTSUPP  the codec has no dictionaries
+ *   -EMSGSIZE    @dst_bytes is out of range
+ *   -EINVAL      there are too few samples for one of that size, or nothing in
+ *                them that could be learned
+ *   -ENOMEM
+ */
+int zcomp_train(const struct zcomp_params *params, const void *samples,
+		unsigned nr_samples, size_t sample_bytes, void *dst,
+		size_t dst_bytes, size_t *out_bytes) ZSD_MUST_CHECK;
+
+/* What zcomp_train() takes, bytes: 1 MiB to count in, twice; codec contexts. */
+#define ZCOMP_TRAIN_BYTES ((size_t)(6 * MIB))
+
+/**
+ * zcomp_compress_using() - compress @src into at most @dst_bytes
+ * @dict:      created with the same params as @ctx, or NULL
  * @src_bytes: 1 .. src_bytes_max
  * @out_bytes: receives the compressed length; untouched on error
  *
@@ -77,18 +149,27 @@ void zcomp_ctx_destroy(struct zcomp_ctx *ctx);
  * Return: 0, or -ENOSPC where the result does not fit @dst_bytes (which is
  * how a page is found incompressible, often before all of it was looked at).
  */
+int zcomp_compress_using(struct zcomp_ctx *ctx, const struct zcomp_dict *dict,
+			 const void *src, size_t src_bytes, void *dst,
+			 size_t dst_bytes, size_t *out_bytes) ZSD_MUST_CHECK;
+
+/**
+ * zcomp_decompress_using() - restore exactly @dst_bytes from @src
+ * @dict: what it was compressed with, or one of the same bytes; NULL for none
+ *
+ * Allocates nothing. Damaged or hostile @src, or another @dict, never makes it
+ * write outside @dst or read outside @src.
+ * Return: 0, or -EIO where @src is no compressed form of @dst_bytes bytes;
+ * @dst then holds garbage. Another @dict may give garbage and 0.
+ */
+int zcomp_decompress_using(struct zcomp_ctx *ctx, const struct zcomp_dict *dict,
+			   const void *src, size_t src_bytes, void *dst,
+			   size_t dst_bytes) ZSD_MUST_CHECK;
+
+/* The same without a dictionary. */
 int zcomp_compress(struct zcomp_ctx *ctx, const void *src, size_t src_bytes,
 		   void *dst, size_t dst_bytes,
 		   size_t *out_bytes) ZSD_MUST_CHECK;
-
-/**
- * zcomp_decompress() - restore exactly @dst_bytes from @src
- *
- * Allocates nothing. Damaged or hostile @src never makes it write outside
- * @dst or read outside @src.
- * Return: 0, or -EIO where @src is no compressed form of @dst_bytes bytes;
- * @dst then holds garbage.
- */
 int zcomp_decompress(struct zcomp_ctx *ctx, const void *src, size_t src_bytes,
 		     void *dst, size_t dst_bytes) ZSD_MUST_CHECK;
 

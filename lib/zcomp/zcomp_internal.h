@@ -3,7 +3,8 @@
  * zcomp_internal - what a codec is to zcomp: one table of functions
  *
  * A backend's errors are translated here and nowhere else: 0, -ENOMEM,
- * -ENOSPC (result too large) and -EIO (damaged input), as zcomp.h promises.
+ * -ENOSPC (result too large), -EIO (damaged input) and -EINVAL (a dictionary
+ * that is none), as zcomp.h promises.
  */
 #ifndef ZSD_ZCOMP_ZCOMP_INTERNAL_H
 #define ZSD_ZCOMP_ZCOMP_INTERNAL_H
@@ -23,11 +24,24 @@ struct zcomp_ops {
 	int (*create)(int level, size_t src_bytes_max, void **scratch);
 	void (*destroy)(void *scratch);
 
-	/* As zcomp_compress() and zcomp_decompress(). */
-	int (*compress)(void *scratch, const void *src, size_t src_bytes,
-			void *dst, size_t dst_bytes, size_t *out_bytes);
-	int (*decompress)(void *scratch, const void *src, size_t src_bytes,
-			  void *dst, size_t dst_bytes);
+	/* As zcomp_compress_using() and zcomp_decompress_using(); @digest is
+	 * what dict_create() made, or NULL for none. */
+	int (*compress)(void *scratch, const void *digest, const void *src,
+			size_t src_bytes, void *dst, size_t dst_bytes,
+			size_t *out_bytes);
+	int (*decompress)(void *scratch, const void *digest, const void *src,
+			  size_t src_bytes, void *dst, size_t dst_bytes);
+
+	/* As zcomp_dict_create() and zcomp_train(); all three are NULL where
+	 * the codec has no dictionaries. @memory_bytes: what the digest takes
+	 * besides @bytes. */
+	int (*dict_create)(int level, size_t src_bytes_max, const void *bytes,
+			   size_t nr_bytes, void **digest,
+			   size_t *memory_bytes);
+	void (*dict_destroy)(void *digest);
+	int (*train)(int level, const void *samples, unsigned nr_samples,
+		     size_t sample_bytes, void *dst, size_t dst_bytes,
+		     size_t *out_bytes);
 };
 
 extern const struct zcomp_ops zcomp_lz4;

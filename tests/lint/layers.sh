@@ -65,6 +65,7 @@ argp.h            src/zsd src/zsctl
 lz4.h             lib/zcomp/backend_lz4.c
 zstd.h            lib/zcomp/backend_zstd.c
 zstd_errors.h     lib/zcomp/backend_zstd.c
+zdict.h           lib/zcomp/backend_zstd.c
 xxhash.h          lib/zstore/sum.c
 jansson.h         src/ctl src/zsctl
 uv.h              src/server
