@@ -72,7 +72,9 @@ static uint64_t page_offset(const struct zs_arena *arena, uint32_t page)
 
 static void push(struct zs_arena *arena, uint32_t *head, uint32_t page)
 {
-	arena->pages[page].kind = ZS_PAGE_FREE;
+	/* Told apart, so that no page can be in the other's chain unnoticed. */
+	arena->pages[page].kind = head == &arena->free_head ? ZS_PAGE_FREE
+							    : ZS_PAGE_RELEASED;
 	arena->pages[page].next = *head;
 	*head = page;
 }

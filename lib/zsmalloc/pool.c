@@ -215,8 +215,10 @@ static uint32_t head_of(const struct zs_pool *pool, uint32_t page)
 {
 	const struct zs_page *desc = &pool->arena.pages[page];
 
-	BUG_ON(desc->kind == ZS_PAGE_FREE);
-	return desc->kind == ZS_PAGE_HEAD ? page : desc->head;
+	if (desc->kind == ZS_PAGE_HEAD)
+		return page;
+	BUG_ON(desc->kind != ZS_PAGE_TAIL);
+	return desc->head;
 }
 
 void zs_free(struct zs_pool *pool, zs_handle handle)

@@ -231,7 +231,8 @@ static int verify_class(struct verifier *v)
 	return err;
 }
 
-static int verify_free_chain(struct verifier *v, uint32_t page, uint64_t n)
+static int verify_free_chain(struct verifier *v, enum zs_page_kind kind,
+			     uint32_t page, uint64_t n)
 {
 	const struct zs_page *pages = v->pool->arena.pages;
 	uint64_t found = 0;
@@ -239,9 +240,9 @@ static int verify_free_chain(struct verifier *v, uint32_t page, uint64_t n)
 	for (; page != ZS_PAGE_NONE; page = pages[page].next) {
 		if (!page_exists(v, page) || found++ == n)
 			return broken(v, "arena: chain of free pages astray");
-		if (pages[page].kind != ZS_PAGE_FREE)
-			return broken(v, "arena: page %u is free and in use",
-				      page);
+		if (pages[page].kind != kind)
+			return broken(v, "arena: page %u is free, but of kind"
+				      " %u", page, pages[page].kind);
 	}
 	if (found != n)
 		return broken(v, "arena: %llu free pages, %llu counted",
@@ -256,9 +257,11 @@ static int verify_arena(struct verifier *v)
 
 	v->class = NULL;
 	pthread_mutex_lock(&arena->lock);
-	err = verify_free_chain(v, arena->free_head, arena->nr_free);
+	err = verify_free_chain(v, ZS_PAGE_FREE, arena->free_head,
+				arena->nr_free);
 	if (!err)
-		err = verify_free_chain(v, arena->released_head,
+		err = verify_free_chain(v, ZS_PAGE_RELEASED,
+					arena->released_head,
 					arena->nr_released);
 	/* Pages on their way to or from the system are in no chain. */
 	if (!err && arena->nr_used + arena->nr_free + arena->nr_released +

@@ -46,9 +46,10 @@
 #define ZS_OBJ_NONE 2047u
 
 enum zs_page_kind {
-	ZS_PAGE_FREE, /* in the arena; all zero: never taken */
+	ZS_PAGE_FREE, /* in the reserve; all zero: never taken */
 	ZS_PAGE_HEAD, /* first page of a zspage, and its descriptor */
 	ZS_PAGE_TAIL, /* any other page of a zspage */
+	ZS_PAGE_RELEASED, /* its memory was given back to the system */
 };
 
 struct zs_page {
