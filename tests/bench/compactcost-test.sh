@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# compactcost trims and compacts what it says it does, and says what that comes
+# to.
+set -euo pipefail
+
+bench=${top_builddir:?set by make check}/tests/bench
+dir=$(mktemp -d "${TMPDIR:-/tmp}/compactcost-test-XXXXXXXX")
+trap 'rm -rf "$dir"' EXIT
+
+fail() {
+    echo "FAIL: $*" >&2
+    exit 1
+}
+
+cost() { # COMPACTCOST-OPTION...
+    "$bench/compactcost" --rounds 2 --size 4M --json "$@"
+}
+
+# expect JQ-CONDITION COMPACTCOST-OPTION...
+expect() {
+    local condition=$1
+    shift
+    cost "$@" >"$dir/output"
+    jq -e "$condition" "$dir/output" >"$dir/holds" ||
+        fail "'$*': not $condition: $(cat "$dir/output")"
+}
+
+command -v jq >"$dir/output" || fail "needs jq: apt-get install jq"
+
+# Objects that are moved, and pages that have none.
+yes "a line that repeats" | head -c 64K >"$dir/lines" || [ -s "$dir/lines" ]
+head -c 64K /dev/urandom >"$dir/random"
+head -c 64K /dev/zero >"$dir/zeros"
+
+expect '.objects_moved > 100 and .pages_freed > 0 and .cpu_ms > 0
+    and .objects_per_cpu_second > 0 and .trimmed_percent == 50' \
+    --alone --pages "$dir/lines"
+expect '.objects_moved == 0 and .pages_freed == 0' \
+    --alone --pages "$dir/random" --pages "$dir/zeros"
+expect '.pool_per_compressed_byte > 1 and .chain_size == 8
+    and .algorithm == "zstd:3" and .rounds == 2' \
+    --alone --chain-size 8 --algorithm zstd:3
+# How many writes a compaction meets is chance.
+expect '(.undisturbed, .compacting) | .writes >= 0 and .p999_us >= .p50_us
+    and .max_us >= .p999_us and (.writes > 0) == (.max_us > 0)' --rounds 5
+
+for wrong in --algorithm=rot13 --size=5000 --trim=100 --chain-size=17 word; do
+    status=0
+    cost "$wrong" >"$dir/output" 2>&1 || status=$?
+    [ "$status" -eq 2 ] || fail "'$wrong' exits $status: $(cat "$dir/output")"
+done
