@@ -79,10 +79,14 @@
  */
 #define ZS_HEADER_BYTES 4u
 
-/* Chain size: bounds and default, pages. Source: Linux mm/Kconfig. */
+/*
+ * Chain size: bounds and default, pages. The bounds are those of Linux
+ * mm/Kconfig. Its default is 8, for its zspages are whole; ours grow and are
+ * packed, so that a long chain costs a small class nothing.
+ */
 #define ZS_CHAIN_SIZE_MIN     4u
 #define ZS_CHAIN_SIZE_MAX     16u
-#define ZS_CHAIN_SIZE_DEFAULT 8u
+#define ZS_CHAIN_SIZE_DEFAULT 16u
 
 /* Size classes: 32, 48, … 4096 bytes. Source: ZS_SIZE_CLASSES in Linux. */
 #define ZS_NR_CLASSES 255u

@@ -65,7 +65,7 @@ static const struct argp_option argp_options[] = {
 	 7},
 	{"threads", 't', "N", 0, "Worker threads (default: one per core)", 8},
 	{"chain-size", KEY_CHAIN_SIZE, "N", 0,
-	 "Pages per zspage at most, 4 to 16 (default 8)", 9},
+	 "Pages per zspage at most, 4 to 16 (default 16)", 9},
 	{"export-name", 'n', "NAME", 0,
 	 "Name of the export (default: empty; that one is always accepted)",
 	 10},

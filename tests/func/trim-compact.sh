@@ -74,13 +74,13 @@ expect_equal "what compaction says it freed" "$freed" \
     $((used_between - used_after))
 expect_at_least "what compaction freed" "$freed" 1
 
-# Headers, rounding and the ends of zspages are a fifteenth, as when the pages
+# Headers, rounding and the ends of zspages are a fortieth, as when the pages
 # were written (see density.sh); and a page that is not full in each class.
 stored=$(get_stat mm_stat.compr_data_size)
 classes=$(jq '.result.classes | length' "$dir/after")
 echo "compressed: $stored, classes: $classes"
 expect_at_most "memory in use after compaction" "$used_after" \
-    $((stored + stored / 15 + classes * 4096))
+    $((stored + stored / 40 + classes * 4096))
 
 # The system has it all back, but for the reserve, which may not have been
 # touched before.

@@ -85,7 +85,7 @@ START_TEST(silence_means_the_defaults)
 	ck_assert_uint_eq(server->store.disk_bytes, 64 * MIB);
 	ck_assert_uint_eq(server->store.mem_limit_bytes, 0);
 	ck_assert_uint_eq(server->store.reserve_bytes, 4 * MIB);
-	ck_assert_uint_eq(server->store.chain_size, 8);
+	ck_assert_uint_eq(server->store.chain_size, 16);
 	ck_assert_str_eq(zcomp_format(&server->store.zcomp, name), "lz4:1");
 	ck_assert_str_eq(server->socket_path, "/run/s");
 	ck_assert_str_eq(server->control_path, "/run/s.ctl");
@@ -108,11 +108,11 @@ END_TEST
 static const char *const full_lines[] = {
 	"--size=1G --socket=/s --listen=[::1]:1 --control=/c "
 	"--algorithm=zstd:-7 --mem-limit=100M --reserve=1M --threads=3 "
-	"--chain-size=16 --export-name=e --description=d --read-only "
+	"--chain-size=11 --export-name=e --description=d --read-only "
 	"--max-connections=7 --handshake-timeout=2 --stop-timeout=90 "
 	"--pid-file=/p --verbose --poll=70",
 	"-s1024M -u/s -l[::1]:1 -c/c -azstd:-7 -m102400K -r1048576 -t3 "
-	"--chain-size=16 -ne --description=d --read-only --max-connections=7 "
+	"--chain-size=11 -ne --description=d --read-only --max-connections=7 "
 	"--handshake-timeout=2 --stop-timeout=90 -P/p -v --poll=70",
 };
 
@@ -125,7 +125,7 @@ START_TEST(each_option_has_its_effect)
 	ck_assert_uint_eq(server->store.disk_bytes, GIB);
 	ck_assert_uint_eq(server->store.mem_limit_bytes, 100 * MIB);
 	ck_assert_uint_eq(server->store.reserve_bytes, MIB);
-	ck_assert_uint_eq(server->store.chain_size, 16);
+	ck_assert_uint_eq(server->store.chain_size, 11);
 	ck_assert_str_eq(zcomp_format(&server->store.zcomp, name), "zstd:-7");
 	ck_assert_str_eq(server->socket_path, "/s");
 	ck_assert_str_eq(server->control_path, "/c");

@@ -393,7 +393,10 @@ START_TEST(slices_are_bounded_and_add_up)
 		quiet_assert(++nr_slices < 10000);
 	} while (more);
 	ck_assert_uint_gt(sum_moved, 100);
-	ck_assert_uint_eq(rig_stats(&rig).objs_moved, sum_moved);
+	/* In a large slice one may be moved again, to be packed. */
+	ck_assert_uint_ge(rig_stats(&rig).objs_moved, sum_moved);
+	if (max_objects == 1)
+		ck_assert_uint_eq(rig_stats(&rig).objs_moved, sum_moved);
 	ck_assert_uint_eq(sum_freed, promised);
 	ck_assert_uint_eq(rig_stats(&rig).pages_compacted, promised);
 	rig_assert_sound(&rig);
