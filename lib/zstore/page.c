@@ -35,9 +35,11 @@ static bool is_damaged(const struct zstore *store, uint64_t slot,
 static int unpack(struct zstore_ctx *ctx, uint64_t slot, const void *src,
 		  void *dst)
 {
+	const struct zcomp_dict *dict =
+		zstore_dict(ctx->store, slot_dict(slot));
 	uint64_t word;
 
-	if (is_damaged(ctx->store, slot, src))
+	if (is_damaged(ctx->store, slot, src) || (slot_dict(slot) && !dict))
 		return -EIO;
 	if (slot_is_word(slot)) {
 		memcpy(&word, src, sizeof(word));
@@ -48,8 +50,9 @@ static int unpack(struct zstore_ctx *ctx, uint64_t slot, const void *src,
 		memcpy(dst, src, ZSD_PAGE_BYTES);
 		return 0;
 	}
-	return zcomp_decompress(ctx->zcomp, src, slot_len_bytes(slot), dst,
-				ZSD_PAGE_BYTES);
+	return zcomp_decompress_using(ctx->zcomp, dict, src,
+				      slot_len_bytes(slot), dst,
+				      ZSD_PAGE_BYTES);
 }
 
 /*
@@ -207,6 +210,7 @@ static int pack_object(struct zstore_ctx *ctx, const void *src,
 static int pack(struct zstore_ctx *ctx, const void *src, uint64_t old,
 		uint64_t *out)
 {
+	unsigned number;
 	uint64_t word;
 	size_t len;
 
@@ -218,9 +222,12 @@ static int pack(struct zstore_ctx *ctx, const void *src, uint64_t old,
 		return pack_object(ctx, &word, sizeof(word), SLOT_WORD, old,
 				   out);
 	}
-	if (zcomp_compress(ctx->zcomp, src, ZSD_PAGE_BYTES, ctx->compressed,
-			   ctx->store->huge_class_bytes - 1, &len) == 0)
-		return pack_object(ctx, ctx->compressed, (uint32_t)len, 0, old,
+	number = zstore_ctx_dict(ctx);
+	if (zcomp_compress_using(ctx->zcomp, zstore_dict(ctx->store, number),
+				 src, ZSD_PAGE_BYTES, ctx->compressed,
+				 ctx->store->huge_class_bytes - 1, &len) == 0)
+		return pack_object(ctx, ctx->compressed, (uint32_t)len,
+				   (uint64_t)number << SLOT_DICT_SHIFT, old,
 				   out);
 	return pack_object(ctx, src, ZSD_PAGE_BYTES, 0, old, out);
 }
@@ -245,8 +252,11 @@ static void count_slot(struct zstore_ctx *ctx, uint64_t slot, int sign)
 static void release(struct zstore_ctx *ctx, uint64_t slot)
 {
 	count_slot(ctx, slot, -1);
-	if (slot_kind(slot) == SLOT_OBJECT)
-		zs_free(ctx->store->pool, slot_handle(slot));
+	if (slot_kind(slot) != SLOT_OBJECT)
+		return;
+	zs_free(ctx->store->pool, slot_handle(slot));
+	if (slot_dict(slot)) /* now nobody reads it any more */
+		count_dict(ctx, slot_dict(slot), -1);
 }
 
 /* Publish @new where @old is locked, and release that. */
@@ -255,6 +265,8 @@ static void replace(struct zstore_ctx *ctx, _Atomic uint64_t *home,
 {
 	slot_publish(home, new);
 	count_slot(ctx, new, 1);
+	if (slot_kind(new) == SLOT_OBJECT && slot_dict(new))
+		count_dict(ctx, slot_dict(new), 1);
 	if (slot_kind(new) == SLOT_OBJECT && slot_is_huge(new))
 		count(ctx, COUNT_huge_pages_since, 1);
 	release(ctx, old);

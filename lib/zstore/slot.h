@@ -7,7 +7,8 @@
  *   bit  3      OBJECT: it holds the word of a same-filled page
  *   bits 4-16   OBJECT: its length, bytes: 4096 is a huge page, raw; less is
  *               compressed
- *   bits 17-31  unused, zero
+ *   bits 17-20  OBJECT: the dictionary it is compressed with; 0 is none
+ *   bits 21-31  unused, zero
  *   bits 32-63  OBJECT: handle. FILLED: the 4 bytes that the page repeats
  *
  * All zero is a page that was never written or was trimmed.
@@ -36,6 +37,7 @@ enum slot_kind {
 #define SLOT_KIND_SHIFT 1
 #define SLOT_WORD	((uint64_t)1 << 3)
 #define SLOT_LEN_SHIFT	4
+#define SLOT_DICT_SHIFT 17
 #define SLOT_HIGH_SHIFT 32
 
 static inline enum slot_kind slot_kind(uint64_t slot)
@@ -51,6 +53,11 @@ static inline bool slot_is_word(uint64_t slot)
 static inline uint32_t slot_len_bytes(uint64_t slot)
 {
 	return (uint32_t)(slot >> SLOT_LEN_SHIFT) & 0x1fff;
+}
+
+static inline unsigned slot_dict(uint64_t slot)
+{
+	return (unsigned)(slot >> SLOT_DICT_SHIFT) & 0xf;
 }
 
 static inline bool slot_is_huge(uint64_t slot)

@@ -61,7 +61,7 @@ static struct zs_pool_params pool_params(const struct zstore *store)
 
 static void write_header(struct zstore *store,
 			 const struct zs_pool_params *pool,
-			 uint64_t pool_offset)
+			 uint64_t dicts_offset, uint64_t pool_offset)
 {
 	struct zstore_header *header = (void *)store->image.base;
 
@@ -71,6 +71,7 @@ static void write_header(struct zstore *store,
 		.disk_bytes = store->params.disk_bytes,
 		.image_bytes = store->image.bytes,
 		.slots_offset = store->slots_offset,
+		.dicts_offset = dicts_offset,
 		.pool_offset = pool_offset,
 		.nr_handles = pool->nr_handles,
 		.nr_pages = pool->nr_pages,
@@ -86,11 +87,12 @@ static int create_image(struct zstore *store)
 {
 	struct zs_pool_params pool = pool_params(store);
 	uint64_t slots_bytes = store->nr_groups * ZSD_PAGE_BYTES;
-	uint64_t pool_offset;
+	uint64_t dicts_offset, pool_offset;
 	int err;
 
 	store->slots_offset = ZSD_PAGE_BYTES;
-	pool_offset = store->slots_offset + slots_bytes;
+	dicts_offset = store->slots_offset + slots_bytes;
+	pool_offset = dicts_offset + zstore_dicts_bytes();
 	err = mapping_create("zsd", pool_offset + zs_pool_image_bytes(&pool),
 			     &store->image);
 	if (err)
@@ -103,7 +105,7 @@ static int create_image(struct zstore *store)
 	err = zs_pool_create(&pool, &store->image, pool_offset, &store->pool);
 	if (err)
 		goto err_image;
-	write_header(store, &pool, pool_offset);
+	write_header(store, &pool, dicts_offset, pool_offset);
 	/* The header is counted, limit or no limit. */
 	err = zs_pool_charge(store->pool, ZSD_PAGE_BYTES);
 	zs_pool_set_limit(store->pool, store->params.mem_limit_bytes);
@@ -140,6 +142,7 @@ int zstore_create(const struct zstore_params *params, struct zstore **out)
 		return err;
 	}
 	pthread_mutex_init(&store->groups_lock, NULL);
+	pthread_mutex_init(&store->dicts_lock, NULL);
 	pthread_mutex_init(&store->ctxs_lock, NULL);
 	list_init(&store->ctxs);
 	*out = store;
@@ -151,9 +154,11 @@ void zstore_destroy(struct zstore *store)
 	if (!store)
 		return;
 	BUG_ON(!list_is_empty(&store->ctxs));
+	zstore_dicts_fini(store);
 	zs_pool_destroy(store->pool);
 	mapping_destroy(&store->image);
 	pthread_mutex_destroy(&store->groups_lock);
+	pthread_mutex_destroy(&store->dicts_lock);
 	pthread_mutex_destroy(&store->ctxs_lock);
 	free(store->groups);
 	free(store);
@@ -192,6 +197,8 @@ void zstore_ctx_destroy(struct zstore_ctx *ctx)
 	list_del(&ctx->node);
 	for (unsigned i = 0; i < NR_COUNTERS; i++)
 		store->retired[i] += ctx->counters[i];
+	for (unsigned i = 1; i <= ZSTORE_MAX_DICTS; i++)
+		store->retired_dict_pages[i] += ctx->dict_pages[i];
 	pthread_mutex_unlock(&store->ctxs_lock);
 	zcomp_ctx_destroy(ctx->zcomp);
 	free(ctx);

@@ -14,6 +14,7 @@
 struct tally {
 	int64_t pages; /* slots that are not empty */
 	int64_t objects; /* slots that name an object */
+	int64_t dict_pages[ZSTORE_MAX_DICTS + 1]; /* those that name it */
 };
 
 /*
@@ -47,6 +48,8 @@ static int verify_slots(struct zstore_ctx *ctx, struct tally *tally,
 			continue;
 		tally->pages++;
 		tally->objects += slot_kind(slot) == SLOT_OBJECT;
+		if (slot_kind(slot) == SLOT_OBJECT)
+			tally->dict_pages[slot_dict(slot)]++;
 		if (page_load(ctx, index, ctx->page) == 0)
 			report->pages_checked++;
 		else if (report->pages_damaged++ == 0)
@@ -59,6 +62,36 @@ static int verify_slots(struct zstore_ctx *ctx, struct tally *tally,
 		 " of them, the first is page %" PRIu64 " of the disk",
 		 report->pages_damaged, first_damaged);
 	return -EUCLEAN;
+}
+
+static int verify_dicts(struct zstore *store,
+			struct zstore_verify_report *report)
+{
+	unsigned damaged = zstore_dict_damaged(store);
+
+	if (!damaged)
+		return 0;
+	snprintf(report->text, sizeof(report->text),
+		 "dictionary %u is damaged, and so is what was written with it",
+		 damaged);
+	return -EUCLEAN;
+}
+
+static int verify_dict_tally(struct zstore *store, const struct tally *tally,
+			     struct zstore_verify_report *report)
+{
+	for (unsigned i = 1; i <= ZSTORE_MAX_DICTS; i++) {
+		int64_t pages = zstore_dict_pages(store, i);
+
+		if (pages == tally->dict_pages[i])
+			continue;
+		snprintf(report->text, sizeof(report->text),
+			 "slots name dictionary %u %" PRId64
+			 " times, counted are %" PRId64,
+			 i, tally->dict_pages[i], pages);
+		return -EUCLEAN;
+	}
+	return 0;
 }
 
 static int verify_tally(struct zstore *store, const struct tally *tally,
@@ -74,7 +107,7 @@ static int verify_tally(struct zstore *store, const struct tally *tally,
 			objects += (int64_t)stats.obj_used;
 	}
 	if (tally->pages == pages && tally->objects == objects)
-		return 0;
+		return verify_dict_tally(store, tally, report);
 	snprintf(report->text, sizeof(report->text),
 		 "slots name %" PRId64 " pages and %" PRId64
 		 " objects, counted are %" PRId64 " and %" PRId64,
@@ -92,6 +125,9 @@ int zstore_verify(struct zstore_ctx *ctx, struct zstore_verify_report *report)
 
 	*report = (struct zstore_verify_report){0};
 	err = zs_pool_verify(store->pool, report->text);
+	if (err)
+		return err;
+	err = verify_dicts(store, report);
 	if (err)
 		return err;
 	changes = quiet_changes(store);

@@ -7,10 +7,11 @@
  *   header   struct zstore_header, one page
  *   slots    uint64_t[], 8 B a page of the disk, committed by the page of
  *            slots (SLOTS_PER_GROUP) when one of them is first written
+ *   dicts    room for ZSTORE_MAX_DICTS dictionaries, committed as they come
  *   pool     handles, descriptors, arena: see zs_internal.h
  *
- * Lock order (take only downwards): a slot's lock bit, store->groups_lock,
- * then the pool's. store->ctxs_lock is a leaf.
+ * Lock order (take only downwards): store->dicts_lock, a slot's lock bit,
+ * store->groups_lock, then the pool's. store->ctxs_lock is a leaf.
  */
 #ifndef ZSD_ZSTORE_ZSTORE_INTERNAL_H
 #define ZSD_ZSTORE_ZSTORE_INTERNAL_H
@@ -22,10 +23,11 @@
 #include "base/list.h"
 #include "zstore/slot.h"
 #include "zstore/zstore.h"
+#include "zstore/zstore_dict.h"
 
 /* "zsd disk" in the machine's byte order: the image is not for others. */
 #define ZSTORE_MAGIC   UINT64_C(0x6b73696420647a73)
-#define ZSTORE_VERSION 1u
+#define ZSTORE_VERSION 2u
 
 /* First page of the image: how to read the rest of it. */
 struct zstore_header {
@@ -35,12 +37,17 @@ struct zstore_header {
 	uint64_t disk_bytes;
 	uint64_t image_bytes;
 	uint64_t slots_offset; /* bytes from the start of the image */
+	uint64_t dicts_offset; /* bytes from the start of the image */
 	uint64_t pool_offset; /* bytes from the start of the image */
 	uint64_t nr_handles; /* as the pool was created with */
 	uint64_t nr_pages; /* as the pool was created with */
 	uint32_t chain_size;
 	uint32_t has_checksums; /* 0 or 1: the pool's tags are checksums */
 	char algorithm[ZCOMP_NAME_BYTES];
+	uint32_t dict_current; /* number, or 0 */
+	/* By number: length, bytes, 0 where there is none; sum_object() */
+	uint32_t dict_bytes[ZSTORE_MAX_DICTS + 1];
+	uint32_t dict_sums[ZSTORE_MAX_DICTS + 1];
 };
 
 /* Slots in one page of them: 2 MiB of disk. */
@@ -83,9 +90,15 @@ struct zstore {
 	_Atomic uint8_t *groups; /* 1 where committed */
 	uint64_t nr_groups;
 
-	pthread_mutex_t ctxs_lock; /* the two below */
+	/* Dictionaries by number; see zstore_dict.h. */
+	pthread_mutex_t dicts_lock; /* adding; the header's part of them */
+	_Atomic(struct zcomp_dict *) dicts[ZSTORE_MAX_DICTS + 1];
+	_Atomic uint32_t dict_current; /* number, or 0 */
+
+	pthread_mutex_t ctxs_lock; /* the three below */
 	struct list_node ctxs; /* struct zstore_ctx.node */
 	int64_t retired[NR_COUNTERS]; /* of destroyed contexts */
+	int64_t retired_dict_pages[ZSTORE_MAX_DICTS + 1]; /* the same */
 };
 
 struct zstore_ctx {
@@ -93,6 +106,9 @@ struct zstore_ctx {
 	struct zcomp_ctx *zcomp;
 	struct list_node node;
 	_Atomic int64_t counters[NR_COUNTERS]; /* written by the owner alone */
+	/* Gauges: objects by their dictionary. Written by the owner alone. */
+	_Atomic int64_t dict_pages[ZSTORE_MAX_DICTS + 1];
+	_Atomic uint32_t dict; /* that it stores with, or did last */
 	/* Scratch, each for one step and never across a call that uses it. */
 	unsigned char page[ZSD_PAGE_BYTES]; /* being patched */
 	unsigned char compressed[ZSD_PAGE_BYTES]; /* made by page_pack() */
@@ -110,6 +126,18 @@ static inline void count(struct zstore_ctx *ctx, enum zstore_counter counter,
 			      memory_order_relaxed);
 }
 
+/* Count a page that came (1) or whose object was freed (-1). The release is
+ * for is_needed() in dict.c: who sees the number sees what came before. */
+static inline void count_dict(struct zstore_ctx *ctx, unsigned number,
+			      int64_t n)
+{
+	_Atomic int64_t *c = &ctx->dict_pages[number];
+
+	atomic_store_explicit(c,
+			      atomic_load_explicit(c, memory_order_relaxed) + n,
+			      memory_order_release);
+}
+
 /* Sum one counter over all contexts, past ones too. */
 int64_t zstore_sum(struct zstore *store, enum zstore_counter counter);
 
@@ -119,6 +147,42 @@ static inline bool slot_exists(const struct zstore *store, uint64_t index)
 	return atomic_load_explicit(&store->groups[index / SLOTS_PER_GROUP],
 				    memory_order_acquire);
 }
+
+/* --- dict.c --------------------------------------------------------------- */
+
+/* Room for all of them in an image. */
+uint64_t zstore_dicts_bytes(void);
+
+void zstore_dicts_fini(struct zstore *store);
+
+/* Make the current dictionary the context's. Return: its number. */
+unsigned zstore_ctx_switch_dict(struct zstore_ctx *ctx);
+
+/* The number of the dictionary to store with. */
+static inline unsigned zstore_ctx_dict(struct zstore_ctx *ctx)
+{
+	uint32_t current = atomic_load_explicit(&ctx->store->dict_current,
+						memory_order_relaxed);
+
+	if (likely(current ==
+		   atomic_load_explicit(&ctx->dict, memory_order_relaxed)))
+		return current;
+	return zstore_ctx_switch_dict(ctx);
+}
+
+/* The dictionary of that number; NULL for 0, and where there is none. */
+static inline const struct zcomp_dict *zstore_dict(const struct zstore *store,
+						   unsigned number)
+{
+	return atomic_load_explicit(&store->dicts[number],
+				    memory_order_acquire);
+}
+
+/* Objects that are stored with it; exact where nothing changes. */
+int64_t zstore_dict_pages(struct zstore *store, unsigned number);
+
+/* Return: the number of one whose bytes have changed, or 0. */
+unsigned zstore_dict_damaged(struct zstore *store);
 
 /* --- page.c: one page, @index being inside the disk ----------------------- */
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "dict_rig.h"
 #include "model/model.h"
 #include "quiet.h"
 #include "suite.h"
@@ -43,37 +44,6 @@ static struct zcomp_ctx *ctx_of(const struct zcomp_params *params)
 
 	ck_assert_int_eq(zcomp_ctx_create(params, ZSD_PAGE_BYTES, &ctx), 0);
 	return ctx;
-}
-
-/* Pages with something in common, others for each @seed. */
-static unsigned char *sample_pages(uint64_t seed, unsigned nr)
-{
-	unsigned char *pages = malloc((size_t)nr * ZSD_PAGE_BYTES);
-	struct model_rng rng;
-
-	ck_assert_ptr_nonnull(pages);
-	model_rng_init(&rng, seed);
-	for (unsigned i = 0; i < nr; i++)
-		model_page_fill(&rng,
-				i % 4 ? MODEL_PAGE_TEXT : MODEL_PAGE_POINTERS,
-				pages + (size_t)i * ZSD_PAGE_BYTES);
-	return pages;
-}
-
-/* Train one of @bytes at most. Return: its length. */
-static size_t train(const struct zcomp_params *params, uint64_t seed, void *dst,
-		    size_t bytes)
-{
-	unsigned char *pages = sample_pages(seed, NR_SAMPLES);
-	size_t n = 0;
-
-	ck_assert_int_eq(zcomp_train(params, pages, NR_SAMPLES, ZSD_PAGE_BYTES,
-				     dst, bytes, &n),
-			 0);
-	ck_assert_uint_ge(n, ZCOMP_DICT_MIN_BYTES);
-	ck_assert_uint_le(n, bytes);
-	free(pages);
-	return n;
 }
 
 static struct zcomp_dict *dict_of(const struct zcomp_params *params,
@@ -115,7 +85,7 @@ START_TEST(every_level_takes_every_dictionary)
 
 	model_rng_init(&rng, (uint64_t)_i);
 	for (size_t i = 0; i < ARRAY_SIZE(dict_sizes); i++) {
-		size_t n = train(&params, 1, bytes, dict_sizes[i]);
+		size_t n = rig_train(&params, 1, bytes, dict_sizes[i]);
 		struct zcomp_dict *dict = dict_of(&params, bytes, n);
 
 		for (unsigned j = 0; j < 4 * MODEL_NR_PAGE_KINDS; j++) {
@@ -141,7 +111,7 @@ START_TEST(one_context_uses_several)
 
 	for (unsigned i = 0; i < 2; i++)
 		dicts[i] = dict_of(&params, bytes[i],
-				   train(&params, i, bytes[i], DICT_BYTES));
+				   rig_train(&params, i, bytes[i], DICT_BYTES));
 	model_rng_init(&rng, 3);
 	for (unsigned i = 0; i < 2000; i++) {
 		const struct zcomp_dict *dict = dicts[model_rng_below(&rng, 3)];
@@ -164,10 +134,10 @@ END_TEST
 START_TEST(pages_not_trained_on_become_shorter)
 {
 	const struct zcomp_params params = params_of("zstd");
-	unsigned char *pages = sample_pages(99, NR_SAMPLES);
+	unsigned char *pages = rig_sample_pages(99, NR_SAMPLES);
 	static unsigned char bytes[DICT_BYTES];
 	struct zcomp_dict *dict = dict_of(
-		&params, bytes, train(&params, 1, bytes, sizeof(bytes)));
+		&params, bytes, rig_train(&params, 1, bytes, sizeof(bytes)));
 	struct zcomp_ctx *ctx = ctx_of(&params);
 	size_t with = 0, without = 0;
 
@@ -189,9 +159,9 @@ START_TEST(training_twice_gives_the_same)
 {
 	const struct zcomp_params params = params_of("zstd");
 	static unsigned char a[DICT_BYTES], b[DICT_BYTES];
-	size_t n = train(&params, 1, a, sizeof(a));
+	size_t n = rig_train(&params, 1, a, sizeof(a));
 
-	ck_assert_uint_eq(train(&params, 1, b, sizeof(b)), n);
+	ck_assert_uint_eq(rig_train(&params, 1, b, sizeof(b)), n);
 	ck_assert_mem_eq(a, b, n);
 }
 END_TEST
@@ -269,7 +239,7 @@ START_TEST(other_bytes_are_einval)
 	ck_assert_int_eq(zcomp_dict_create(&params, ZSD_PAGE_BYTES, bytes,
 					   sizeof(bytes), &dict),
 			 -EINVAL);
-	train(&params, 1, good, sizeof(good));
+	rig_train(&params, 1, good, sizeof(good));
 	memcpy(bytes, good, 8); /* magic number and id; then noise */
 	ck_assert_int_eq(zcomp_dict_create(&params, ZSD_PAGE_BYTES, bytes,
 					   sizeof(bytes), &dict),
@@ -286,8 +256,8 @@ START_TEST(damaged_dictionaries_do_no_harm)
 {
 	const struct zcomp_params params = params_of("zstd");
 	static unsigned char good[DICT_BYTES], bytes[DICT_BYTES];
-	size_t n = train(&params, 1, good, sizeof(good));
-	unsigned char *pages = sample_pages(2, 8);
+	size_t n = rig_train(&params, 1, good, sizeof(good));
+	unsigned char *pages = rig_sample_pages(2, 8);
 	struct zcomp_ctx *ctx = ctx_of(&params);
 	unsigned nr_refused = 0;
 	struct model_rng rng;
@@ -321,14 +291,14 @@ START_TEST(damaged_pages_stay_inside)
 	const struct zcomp_params params = params_of("zstd");
 	static unsigned char bytes[2][DICT_BYTES];
 	struct zcomp_dict *dicts[3] = {NULL};
-	unsigned char *pages = sample_pages(7, 16);
+	unsigned char *pages = rig_sample_pages(7, 16);
 	struct zcomp_ctx *ctx = ctx_of(&params);
 	unsigned nr_eio = 0;
 	struct model_rng rng;
 
 	for (unsigned i = 0; i < 2; i++)
 		dicts[i] = dict_of(&params, bytes[i],
-				   train(&params, i, bytes[i], DICT_BYTES));
+				   rig_train(&params, i, bytes[i], DICT_BYTES));
 	model_rng_init(&rng, 11);
 	for (unsigned i = 0; i < 4000; i++) {
 		unsigned char *packed = malloc(ZSD_PAGE_BYTES), *exact;

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The store's dictionaries. zstore_dict.h has the rule by which a number is
+ * used again.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "zstore/sum.h"
+#include "zstore/zstore_internal.h"
+
+/* The image has this much for each. */
+#define DICT_ROOM_BYTES ((uint64_t)ZCOMP_DICT_MAX_BYTES)
+
+uint64_t zstore_dicts_bytes(void)
+{
+	return ZSTORE_MAX_DICTS * DICT_ROOM_BYTES;
+}
+
+static struct zstore_header *header_of(const struct zstore *store)
+{
+	return (struct zstore_header *)(void *)store->image.base;
+}
+
+static uint64_t dict_offset(const struct zstore *store, unsigned number)
+{
+	return header_of(store)->dicts_offset + (number - 1) * DICT_ROOM_BYTES;
+}
+
+static unsigned char *dict_home(const struct zstore *store, unsigned number)
+{
+	return store->image.base + dict_offset(store, number);
+}
+
+static uint64_t committed_bytes(uint64_t nr_bytes)
+{
+	return align_up(nr_bytes, ZSD_PAGE_BYTES);
+}
+
+/* What it takes in all. */
+static uint64_t memory_bytes(uint64_t nr_bytes, const struct zcomp_dict *dict)
+{
+	return committed_bytes(nr_bytes) + zcomp_dict_memory(dict);
+}
+
+/* --- who needs which ------------------------------------------------------ */
+
+/* Say with which this context stores, then see whether that is still right. */
+unsigned zstore_ctx_switch_dict(struct zstore_ctx *ctx)
+{
+	unsigned current;
+
+	do {
+		current = atomic_load(&ctx->store->dict_current);
+		atomic_store(&ctx->dict, current);
+	} while (atomic_load(&ctx->store->dict_current) != current);
+	return current;
+}
+
+/* How many pages are stored with it. Exact, or too many, where no context
+ * stores with it any more: then it can only fall. Under ctxs_lock. */
+static int64_t count_pages(struct zstore *store, unsigned number)
+{
+	int64_t sum = store->retired_dict_pages[number];
+	struct zstore_ctx *ctx, *next;
+
+	list_for_each_safe (ctx, next, &store->ctxs, struct zstore_ctx, node)
+		sum += atomic_load_explicit(&ctx->dict_pages[number],
+					    memory_order_acquire);
+	return sum;
+}
+
+/* Under ctxs_lock. */
+static bool is_stored_with(struct zstore *store, unsigned number)
+{
+	struct zstore_ctx *ctx, *next;
+
+	list_for_each_safe (ctx, next, &store->ctxs, struct zstore_ctx, node) {
+		if (atomic_load(&ctx->dict) == number)
+			return true;
+	}
+	return false;
+}
+
+static bool is_needed(struct zstore *store, unsigned number)
+{
+	bool is_needed;
+
+	if (atomic_load(&store->dict_current) == number)
+		return true;
+	pthread_mutex_lock(&store->ctxs_lock);
+	/* In this order: what a context stored is counted before it switches */
+	is_needed = is_stored_with(store, number) ||
+		    count_pages(store, number) != 0;
+	pthread_mutex_unlock(&store->ctxs_lock);
+	return is_needed;
+}
+
+/* --- coming and going ----------------------------------------------------- */
+
+static void give_back(struct zstore *store, unsigned number, uint64_t nr_bytes)
+{
+	int err = mapping_release(&store->image, dict_offset(store, number),
+				  committed_bytes(nr_bytes));
+
+	(void)err; /* then the memory is there for the next of this number */
+}
+
+static void let_go(struct zstore *store, unsigned number)
+{
+	struct zcomp_dict *dict = atomic_load(&store->dicts[number]);
+	uint32_t nr_bytes = header_of(store)->dict_bytes[number];
+
+	atomic_store(&store->dicts[number], NULL);
+	header_of(store)->dict_bytes[number] = 0;
+	zs_pool_uncharge(store->pool, memory_bytes(nr_bytes, dict));
+	zcomp_dict_destroy(dict);
+	give_back(store, number, nr_bytes);
+}
+
+/* Return: a number that is free now, or 0. */
+static unsigned find_number(struct zstore *store)
+{
+	unsigned found = 0;
+
+	for (unsigned i = ZSTORE_MAX_DICTS; i > 0; i--) {
+		if (atomic_load(&store->dicts[i]) && !is_needed(store, i))
+			let_go(store, i);
+		if (!atomic_load(&store->dicts[i]))
+			found = i;
+	}
+	return found;
+}
+
+/* Put the bytes where they are to stay, and digest them there. */
+static int settle(struct zstore *store, unsigned number, const void *bytes,
+		  size_t nr_bytes, struct zcomp_dict **out)
+{
+	struct zcomp_dict *dict;
+	int err;
+
+	err = mapping_commit(&store->image, dict_offset(store, number),
+			     committed_bytes(nr_bytes));
+	if (err)
+		return err;
+	memcpy(dict_home(store, number), bytes, nr_bytes);
+	err = zcomp_dict_create(&store->params.zcomp, ZSD_PAGE_BYTES,
+				dict_home(store, number), nr_bytes, &dict);
+	if (err)
+		goto err_release;
+	err = zs_pool_charge(store->pool, memory_bytes(nr_bytes, dict));
+	if (err)
+		goto err_dict;
+	*out = dict;
+	return 0;
+
+err_dict:
+	zcomp_dict_destroy(dict);
+err_release:
+	give_back(store, number, nr_bytes);
+	return err;
+}
+
+static int add(struct zstore *store, const void *bytes, size_t nr_bytes,
+	       unsigned *out)
+{
+	struct zstore_header *header = header_of(store);
+	unsigned number = find_number(store);
+	struct zcomp_dict *dict;
+	int err;
+
+	if (!number)
+		return -EBUSY;
+	err = settle(store, number, bytes, nr_bytes, &dict);
+	if (err)
+		return err;
+	header->dict_sums[number] = sum_object(bytes, nr_bytes);
+	header->dict_bytes[number] = (uint32_t)nr_bytes;
+	atomic_store(&store->dicts[number], dict);
+	/* All of it is there: new pages may name it. */
+	atomic_store(&store->dict_current, number);
+	header->dict_current = number;
+	*out = number;
+	return 0;
+}
+
+int zstore_dict_add(struct zstore *store, const void *bytes, size_t nr_bytes,
+		    unsigned *number)
+{
+	int err;
+
+	if (!zcomp_has_dicts(&store->params.zcomp))
+		return -EOPNOTSUPP;
+	if (nr_bytes < ZCOMP_DICT_MIN_BYTES || nr_bytes > ZCOMP_DICT_MAX_BYTES)
+		return -EMSGSIZE;
+	pthread_mutex_lock(&store->dicts_lock);
+	err = add(store, bytes, nr_bytes, number);
+	pthread_mutex_unlock(&store->dicts_lock);
+	return err;
+}
+
+void zstore_dicts_fini(struct zstore *store)
+{
+	for (unsigned i = 1; i <= ZSTORE_MAX_DICTS; i++)
+		zcomp_dict_destroy(atomic_load(&store->dicts[i]));
+}
+
+/* --- telling -------------------------------------------------------------- */
+
+unsigned zstore_dict_current(const struct zstore *store)
+{
+	return atomic_load(&store->dict_current);
+}
+
+int64_t zstore_dict_pages(struct zstore *store, unsigned number)
+{
+	int64_t pages;
+
+	pthread_mutex_lock(&store->ctxs_lock);
+	pages = count_pages(store, number);
+	pthread_mutex_unlock(&store->ctxs_lock);
+	return pages;
+}
+
+bool zstore_dict_info(struct zstore *store, unsigned number,
+		      struct zstore_dict_info *out)
+{
+	const struct zcomp_dict *dict;
+	int64_t pages;
+
+	pthread_mutex_lock(&store->dicts_lock);
+	dict = atomic_load(&store->dicts[number]);
+	if (dict) {
+		/* Read while a page moves between contexts it may be short. */
+		pages = zstore_dict_pages(store, number);
+		*out = (struct zstore_dict_info){
+			.bytes = header_of(store)->dict_bytes[number],
+			.memory_bytes = memory_bytes(
+				header_of(store)->dict_bytes[number], dict),
+			.pages = pages > 0 ? (uint64_t)pages : 0,
+			.is_current = zstore_dict_current(store) == number,
+		};
+	}
+	pthread_mutex_unlock(&store->dicts_lock);
+	return dict;
+}
+
+const void *zstore_dict_bytes(struct zstore *store, size_t *nr_bytes)
+{
+	unsigned number = zstore_dict_current(store);
+
+	if (!number)
+		return NULL;
+	*nr_bytes = header_of(store)->dict_bytes[number];
+	return dict_home(store, number);
+}
+
+unsigned zstore_dict_damaged(struct zstore *store)
+{
+	const struct zstore_header *header = header_of(store);
+	unsigned damaged = 0;
+
+	pthread_mutex_lock(&store->dicts_lock);
+	for (unsigned i = 1; i <= ZSTORE_MAX_DICTS && !damaged; i++) {
+		if (header->dict_bytes[i] &&
+		    sum_object(dict_home(store, i), header->dict_bytes[i]) !=
+			    header->dict_sums[i])
+			damaged = i;
+	}
+	pthread_mutex_unlock(&store->dicts_lock);
+	return damaged;
+}
+
+/* --- sampling ------------------------------------------------------------- */
+
+static bool is_compressed(uint64_t slot)
+{
+	return slot_kind(slot) == SLOT_OBJECT && !slot_is_word(slot) &&
+	       !slot_is_huge(slot);
+}
+
+/* The next page from *@index on that is stored compressed; false at the end. */
+static bool find_compressed(const struct zstore *store, uint64_t *index)
+{
+	while (*index < store->nr_slots) {
+		if (!slot_exists(store, *index))
+			*index |= SLOTS_PER_GROUP - 1;
+		else if (is_compressed(slot_load(&store->slots[*index])))
+			return true;
+		++*index;
+	}
+	return false;
+}
+
+uint64_t zstore_sample(struct zstore_ctx *ctx, uint64_t max_pages, void *dst)
+{
+	const struct zstore *store = ctx->store;
+	uint64_t total = 0, seen = 0, nr = 0;
+	unsigned char *to = dst;
+
+	for (uint64_t index = 0; find_compressed(store, &index); index++)
+		total++;
+	for (uint64_t index = 0;
+	     nr < max_pages && find_compressed(store, &index); index++) {
+		/* Of @total, @max_pages: those where the quotient grows. */
+		bool is_due =
+			total <= max_pages || (seen + 1) * max_pages / total >
+						      seen * max_pages / total;
+
+		seen++;
+		if (is_due &&
+		    page_load(ctx, index, to + nr * ZSD_PAGE_BYTES) == 0)
+			nr++;
+	}
+	return nr;
+}
