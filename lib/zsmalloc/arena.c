@@ -334,7 +334,7 @@ int zs_arena_take(struct zs_arena *arena, enum zs_alloc how, uint32_t *page)
 	int err = 0;
 
 	pthread_mutex_lock(&arena->lock);
-	if (!arena->nr_free)
+	if (!arena->nr_free && may_use_page(arena, how))
 		arena->direct_grows++;
 	/* Both conditions anew after each step, which drops the lock. */
 	while (!err) {

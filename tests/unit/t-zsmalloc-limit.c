@@ -321,6 +321,21 @@ START_TEST(the_reserve_serves_without_the_system)
 }
 END_TEST
 
+/* What the limit refuses is not for want of a free page. */
+START_TEST(refusals_do_not_count_as_growth)
+{
+	uint64_t before;
+
+	zs_pool_set_limit(rig.pool, 4 * MIB);
+	store_until_full(4096, ZS_SHRINKING);
+	ck_assert_uint_eq(rig_stats(&rig).pages_reserve, 0);
+	before = rig_stats(&rig).direct_grows;
+	for (int i = 0; i < 100; i++)
+		ck_assert_int_eq(store_one(4096, ZS_NORMAL), -ENOSPC);
+	ck_assert_uint_eq(rig_stats(&rig).direct_grows, before);
+}
+END_TEST
+
 START_TEST(housekeeping_is_asked_for_once)
 {
 	store_many(4096, (uint32_t)RESERVE);
@@ -604,6 +619,7 @@ static TCase *reserve_case(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, the_reserve_is_there_from_the_start);
 	tcase_add_test(tc, the_reserve_serves_without_the_system);
+	tcase_add_test(tc, refusals_do_not_count_as_growth);
 	tcase_add_test(tc, housekeeping_is_asked_for_once);
 	tcase_add_test(tc, with_the_reserve_kept_no_write_waits_for_the_system);
 	tcase_add_test(tc, surplus_goes_back_to_the_system);
