@@ -12,6 +12,12 @@
 /* Out of the reach of the OOM killer. Source: proc(5). */
 #define OOM_SCORE_ADJ_MIN (-1000)
 
+/*
+ * How many times larger than the limit a disk may be. What is swapped out takes
+ * a quarter to a third of what it was; some more is left for pages of one word.
+ */
+#define DISK_PER_LIMIT 6u
+
 /* --- zsd's own word -------------------------------------------------------- */
 
 static const char *swap_mode(const struct doctor *d)
@@ -116,6 +122,31 @@ static void check_reserve(struct doctor *d)
 		doctor_add(d, "reserve", DOCTOR_PASS,
 			   "no write had to wait for memory");
 	}
+}
+
+/* Where the disk is full the kernel knows it; of the limit it knows nothing. */
+static void check_limit(struct doctor *d)
+{
+	const json_t *mm_stat = json_object_get(d->stats, "mm_stat");
+	const uint64_t limit = (uint64_t)json_integer_value(
+		json_object_get(mm_stat, "mem_limit"));
+
+	if (!limit) {
+		doctor_add(d, "mem-limit", DOCTOR_PASS, "none");
+		return;
+	}
+	if (d->disk_bytes / DISK_PER_LIMIT <= limit) {
+		doctor_add(d, "mem-limit", DOCTOR_PASS,
+			   "the disk is %.1f times as large",
+			   (double)d->disk_bytes / (double)limit);
+		return;
+	}
+	doctor_add(d, "mem-limit", DOCTOR_WARN,
+		   "the disk is %.1f times as large: the kernel will go on "
+		   "trying when writes fail, and the machine crawls",
+		   (double)d->disk_bytes / (double)limit);
+	doctor_mend(d, "start zsd with a --size of 3 or 4 times the "
+		       "--mem-limit");
 }
 
 /* --- the kernel's word ------------------------------------------------------ */
@@ -283,4 +314,5 @@ void doctor_check_zsd(struct doctor *d)
 	check_oom_score(d);
 	check_cgroup(d);
 	check_reserve(d);
+	check_limit(d);
 }

@@ -142,6 +142,10 @@ change_reply '.result.safety.starved_requests = 3'
 diagnose warn reserve
 change_reply '.result.safety.failed_requests = 1'
 diagnose fail reserve
+change_reply '.result.mm_stat.mem_limit = 16777216'
+diagnose warn ''
+change_reply '.result.mm_stat.mem_limit = 8388608'
+diagnose warn mem-limit
 put "$process/status" 'VmLck:	0 kB' 'VmSwap:	0 kB'
 diagnose fail 'locked memory'
 put "$process/status" 'VmLck:	8 kB' 'VmSwap:	4 kB'
