@@ -38,6 +38,7 @@ void histogram_add(struct histogram *histogram, uint64_t ns)
 {
 	histogram->count[bucket_of(ns)]++;
 	histogram->total++;
+	histogram->sum_ns += ns;
 	histogram->max_ns = max_u64(histogram->max_ns, ns);
 }
 
@@ -46,6 +47,7 @@ void histogram_merge(struct histogram *into, const struct histogram *from)
 	for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
 		into->count[i] += from->count[i];
 	into->total += from->total;
+	into->sum_ns += from->sum_ns;
 	into->max_ns = max_u64(into->max_ns, from->max_ns);
 }
 

@@ -22,6 +22,7 @@
 struct histogram {
 	uint64_t total; /* values added */
 	uint64_t max_ns; /* exact */
+	uint64_t sum_ns; /* exact: sum_ns / total is the mean */
 	uint64_t count[HISTOGRAM_BUCKETS];
 };
 

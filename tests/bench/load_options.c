@@ -23,6 +23,7 @@ enum long_option {
 	OPT_REQUESTS,
 	OPT_SPAN,
 	OPT_PREFILL,
+	OPT_TRIM_SHARE,
 	OPT_VERIFY,
 	OPT_FRESH,
 	OPT_TRIM_UNDEFINED,
@@ -55,10 +56,12 @@ static const struct argp_option option_table[] = {
 	{0, 0, 0, 0, "How long:", 3},
 	{"prefill", OPT_PREFILL, 0, 0,
 	 "write every block first, in order (not measured)", 0},
+	{"trim-share", OPT_TRIM_SHARE, "PERCENT", 0,
+	 "then trim so many of all blocks, drawn at random (not measured)", 0},
 	{"seconds", OPT_SECONDS, "N", 0,
 	 "measure for N seconds, 0.001 to 1000000 (default 5)", 0},
 	{"requests", OPT_REQUESTS, "N", 0,
-	 "measure N requests instead (0: prefill alone)", 0},
+	 "measure N requests instead (0: none)", 0},
 	{"timeout", OPT_TIMEOUT, "N", 0,
 	 "seconds without a reply after which to give up (default 30)", 0},
 	{0, 0, 0, 0, "Checks:", 4},
@@ -208,6 +211,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_PREFILL:
 		options->prefill = true;
+		break;
+	case OPT_TRIM_SHARE:
+		options->trim_percent =
+			(unsigned)parse_number(arg, 0, 100, state);
 		break;
 	case OPT_SECONDS:
 		options->run_ns = parse_seconds(arg, state);

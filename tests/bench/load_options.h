@@ -34,6 +34,7 @@ struct load_options {
 	bool has_nr_requests;
 	uint64_t span_bytes; /* 0: the whole disk */
 	bool prefill;
+	unsigned trim_percent; /* of all blocks, after prefill */
 	bool verify;
 	bool fresh;
 	bool trim_is_undefined;

@@ -30,11 +30,28 @@ void load_plan_fini(struct load_plan *plan)
 {
 	free(plan->content);
 	free(plan->busy);
+	free(plan->order);
 }
 
 void load_plan_rewind(struct load_plan *plan)
 {
 	plan->cursor = 0;
+}
+
+int load_plan_shuffle(struct load_plan *plan)
+{
+	if (plan->nr_blocks > UINT32_MAX)
+		return -EFBIG;
+	plan->order = calloc(plan->nr_blocks, sizeof(*plan->order));
+	if (!plan->order)
+		return -ENOMEM;
+	for (uint64_t i = 0; i < plan->nr_blocks; i++) {
+		uint64_t other = rng_below(&plan->rng, i + 1);
+
+		plan->order[i] = plan->order[other];
+		plan->order[other] = (uint32_t)i;
+	}
+	return 0;
 }
 
 static uint64_t next_free_block(struct load_plan *plan, bool sequential)
@@ -80,7 +97,8 @@ static uint32_t next_content(struct load_plan *plan, const struct load_mix *mix,
 void load_plan_next(struct load_plan *plan, const struct load_mix *mix,
 		    struct load_request *request)
 {
-	uint64_t block = next_free_block(plan, mix->sequential);
+	uint64_t block = mix->shuffled ? plan->order[plan->cursor++]
+				       : next_free_block(plan, mix->sequential);
 
 	plan->busy[block] = true;
 	request->block = block;

@@ -50,6 +50,7 @@ struct load_params {
 struct load_mix {
 	unsigned percent[LOAD_NR_OPS]; /* sum 100 */
 	bool sequential; /* blocks in order; else random */
+	bool shuffled; /* each block once, at random: load_plan_shuffle() */
 	bool fill; /* block i gets the pool's pages from i blocks on */
 };
 
@@ -65,7 +66,8 @@ struct load_plan {
 	uint64_t nr_blocks;
 	uint32_t *content; /* of each block */
 	bool *busy; /* of each block: a request is under way */
-	uint64_t cursor; /* next block of a sequential mix */
+	uint64_t cursor; /* next block of a sequential mix, or in order */
+	uint32_t *order; /* of a shuffled mix: all blocks; or NULL */
 	struct rng rng;
 };
 
@@ -74,8 +76,14 @@ int load_plan_init(struct load_plan *plan,
 		   const struct load_params *params) ZSD_MUST_CHECK;
 void load_plan_fini(struct load_plan *plan);
 
-/* Starts a sequential mix at the first block again. */
+/* Starts a sequential or shuffled mix at the first block again. */
 void load_plan_rewind(struct load_plan *plan);
+
+/*
+ * Draws the order of shuffled mixes, which must not ask for more requests than
+ * there are blocks. Return: 0, -ENOMEM, or -EFBIG above 2^32 blocks.
+ */
+int load_plan_shuffle(struct load_plan *plan) ZSD_MUST_CHECK;
 
 /**
  * load_plan_next() - choose a request and mark its block busy

@@ -26,7 +26,7 @@ static double microseconds(uint64_t ns)
 	return (double)ns / 1e3;
 }
 
-/* @ns of processor time spread over @nr requests; 0 for none. */
+/* @ns spread over @nr requests; 0 for none. */
 static double us_each(uint64_t ns, uint64_t nr)
 {
 	return nr ? microseconds(ns) / (double)nr : 0;
@@ -54,7 +54,9 @@ static uint64_t others_ns(const struct load_result *result)
 
 static void json_latency(const char *name, const struct histogram *histogram)
 {
-	printf(",\"%s\":{\"requests\":%ju", name, (uintmax_t)histogram->total);
+	printf(",\"%s\":{\"requests\":%ju,\"mean_us\":%.3f", name,
+	       (uintmax_t)histogram->total,
+	       us_each(histogram->sum_ns, histogram->total));
 	for (size_t i = 0; i < ARRAY_SIZE(quantile_table); i++) {
 		uint64_t ns = histogram_quantile(histogram,
 						 quantile_table[i].quantile);
@@ -99,7 +101,8 @@ static void print_json(const struct load_result *result,
 
 static void print_latency(const char *name, const struct histogram *histogram)
 {
-	printf("%-6s %10ju", name, (uintmax_t)histogram->total);
+	printf("%-6s %10ju %10.1f", name, (uintmax_t)histogram->total,
+	       us_each(histogram->sum_ns, histogram->total));
 	for (size_t i = 0; i < ARRAY_SIZE(quantile_table); i++) {
 		uint64_t ns = histogram_quantile(histogram,
 						 quantile_table[i].quantile);
@@ -128,7 +131,7 @@ static void print_table(const struct load_result *result,
 	printf("client CPU %.3f us/request, %.0f %% of a core\n",
 	       us_each(result->cpu.client_ns, all->total),
 	       100 * share(result->cpu.client_ns, result));
-	printf("\n%-6s %10s", "us", "requests");
+	printf("\n%-6s %10s %10s", "us", "requests", "mean");
 	for (size_t i = 0; i < ARRAY_SIZE(quantile_table); i++)
 		printf(" %10s", quantile_table[i].name);
 	printf("\n");

@@ -60,7 +60,9 @@ expect() {
         fail "'$*' does not say '$words': $(cat "$dir/output")"
 }
 
-command -v nbdkit >/dev/null || fail "needs nbdkit: apt-get install nbdkit"
+for tool in nbdkit jq; do
+    command -v "$tool" >/dev/null || fail "needs $tool: apt-get install $tool"
+done
 
 start_server memory 64M
 expect 0 "wrong bytes: 0" --fresh --verify --mix 40:40:20 --depth 32 \
@@ -71,11 +73,15 @@ expect 0 "wrong bytes: 0" --prefill --verify --mix 50:50:0 --depth 7 \
     --sequential --block-bytes 1M --requests 200
 expect 0 '"errors":0' --json --mix 50:25:25 --requests 1000
 expect 1 "returned wrong bytes" --fresh --verify --mix 100:0:0 --requests 1000
+expect 0 "wrong bytes: 0" --prefill --trim-share 37 --verify --mix 100:0:0 \
+    --depth 32 --requests 40000
 expect 1 "smaller than --span" --span 65M
 expect 2 "three percentages" --mix 50:40:5
 expect 0 '"errors":0' --json --seconds 0.2
 expect 2 "not a time" --seconds 0
 expect 2 "not a time" --seconds nan
+
+expect 2 "not a number from 0 to 100" --trim-share 101
 
 start_server null 64M
 expect 1 "returned wrong bytes" --prefill --verify --mix 100:0:0 \
@@ -94,6 +100,28 @@ expect 1 "first with NBD error 5" --prefill --mix 100:0:0 --allow-enospc \
 start_server memory 64M
 kill -STOP "$server"
 expect 1 "timed out" --timeout 1 --requests 10
+
+# The mean is that of the latencies: at depth 1 they fill the time.
+start_server memory 64M
+expect 0 '"mean_us"' --json --requests 3000
+jq -e '.latency.mean_us * .requests / 1e6 / .seconds | . > 0.5 and . <= 1' \
+    "$dir/output" >"$dir/log" || fail "not the mean: $(cat "$dir/output")"
+
+# So many are trimmed as were asked for, whatever the seed.
+stop_server
+zsd --size 64M --socket "$socket" 2>"$dir/log" &
+server=$!
+for ((tries = 0; tries < 200; tries++)); do
+    "$nbdload" -u "$socket" --requests 0 2>"$dir/output" && break
+    sleep 0.05
+done
+for seed in 1 2; do
+    "$nbdload" -u "$socket" --prefill --trim-share 90 --requests 0 \
+        --seed "$seed"
+    zsctl --control "$socket.ctl" --json stats >"$dir/output"
+    jq -e '.result.mm_stat.orig_data_size == (16384 - 14745) * 4096' \
+        "$dir/output" >"$dir/log" || fail "trimmed: $(cat "$dir/output")"
+done
 
 # Every request asked for is made and counted.
 start_server memory 64M

@@ -71,7 +71,7 @@ static void open_connections(struct session *session)
 	if (options->nr_connections > 1 &&
 	    !(session->export.flags & WIRE_EXPORT_MULTI_CONN))
 		error(1, 0, "the export does not allow several connections");
-	if (options->percent[LOAD_TRIM] &&
+	if ((options->percent[LOAD_TRIM] || options->trim_percent) &&
 	    !(session->export.flags & WIRE_EXPORT_TRIM))
 		error(1, 0, "the export does not know trim");
 }
@@ -162,6 +162,22 @@ static bool prefill(struct session *session)
 	return run_was_good(session, "prefill");
 }
 
+/* Exactly the share of blocks that was asked for, each once. */
+static bool trim_share(struct session *session)
+{
+	static const struct load_mix mix = {
+		.percent = {[LOAD_TRIM] = 100},
+		.shuffled = true,
+	};
+	unsigned percent = session->options.trim_percent;
+	int err = load_plan_shuffle(&session->plan);
+
+	if (err)
+		error(1, -err, "the plan");
+	run(session, &mix, session->plan.nr_blocks * percent / 100, 0);
+	return run_was_good(session, "trim");
+}
+
 static void read_cpu(const struct session *session, struct load_cpu *out)
 {
 	int err = load_cpu_now(session->options.server_pid, out);
@@ -209,6 +225,8 @@ int main(int argc, char **argv)
 	make_plan(&session);
 	if (session.options.prefill)
 		good = prefill(&session);
+	if (good && session.options.trim_percent)
+		good = trim_share(&session);
 	if (good &&
 	    !(session.options.has_nr_requests && !session.options.nr_requests))
 		good = measure(&session);

@@ -51,17 +51,20 @@ START_TEST(quantiles_are_those_of_the_sorted_values)
 {
 	static const double quantile[] = {0.5, 0.9, 0.99, 0.999};
 	static uint64_t value[10000];
+	uint64_t sum = 0;
 	struct histogram half[2] = {0};
 	struct rng rng = {7};
 
 	for (size_t i = 0; i < 10000; i++) {
 		value[i] = rng_next(&rng) >> (30 + rng_below(&rng, 30));
 		histogram_add(&half[i % 2], value[i]);
+		sum += value[i];
 	}
 	qsort(value, 10000, sizeof(value[0]), compare_u64);
 	histogram_merge(&half[0], &half[1]);
 	ck_assert_uint_eq(half[0].total, 10000);
 	ck_assert_uint_eq(half[0].max_ns, value[9999]);
+	ck_assert_uint_eq(half[0].sum_ns, sum);
 	for (size_t i = 0; i < 4; i++)
 		expect_close(histogram_quantile(&half[0], quantile[i]),
 			     value[(size_t)(quantile[i] * 10000 + 0.5) - 1]);
