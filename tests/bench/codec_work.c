@@ -57,14 +57,14 @@ static int store_page(struct codec_work *work, uint64_t index, uint64_t *end)
 	*object = (struct codec_object){.offset = *end};
 	if (fill_detect(page, &word))
 		return 0;
-	if (zcomp_compress(work->zcomp, page, ZSD_PAGE_BYTES, to, work->room,
-			   &bytes)) {
+	if (zcomp_compress_using(work->zcomp, work->dict, page, ZSD_PAGE_BYTES,
+				 to, work->room, &bytes)) {
 		object->bytes = ZSD_PAGE_BYTES;
 		memcpy(to, page, ZSD_PAGE_BYTES);
 	} else {
 		object->bytes = (uint32_t)bytes;
-		if (zcomp_decompress(work->zcomp, to, bytes, work->wire,
-				     ZSD_PAGE_BYTES) ||
+		if (zcomp_decompress_using(work->zcomp, work->dict, to, bytes,
+					   work->wire, ZSD_PAGE_BYTES) ||
 		    memcmp(work->wire, page, ZSD_PAGE_BYTES) != 0)
 			return -EUCLEAN;
 	}
@@ -83,7 +83,8 @@ static int store_disk(struct codec_work *work)
 }
 
 int codec_work_init(struct codec_work *work, const struct load_pages *pages,
-		    const struct zcomp_params *params, uint64_t disk_bytes,
+		    const struct zcomp_params *params,
+		    const struct zcomp_dict *dict, uint64_t disk_bytes,
 		    uint64_t seed)
 {
 	int err = mapping_create("codec", disk_bytes, &work->store);
@@ -91,6 +92,7 @@ int codec_work_init(struct codec_work *work, const struct load_pages *pages,
 	if (err)
 		return err;
 	work->pages = pages;
+	work->dict = dict;
 	work->nr_objects = disk_bytes / ZSD_PAGE_BYTES;
 	work->rng.state = seed;
 	work->room = compressed_room();
@@ -150,9 +152,10 @@ uint64_t codec_work_compress(struct codec_work *work)
 
 		if (!object->bytes)
 			continue;
-		err = zcomp_compress(work->zcomp, work->wire + i * WIRE_STRIDE,
-				     ZSD_PAGE_BYTES, result, work->room,
-				     &bytes);
+		err = zcomp_compress_using(work->zcomp, work->dict,
+					   work->wire + i * WIRE_STRIDE,
+					   ZSD_PAGE_BYTES, result, work->room,
+					   &bytes);
 		CHECK(!err == (object->bytes < ZSD_PAGE_BYTES));
 	}
 	return cpu_now_ns() - start_ns;
@@ -171,11 +174,11 @@ uint64_t codec_work_decompress(struct codec_work *work)
 
 		if (!object->bytes || object->bytes == ZSD_PAGE_BYTES)
 			continue;
-		err = zcomp_decompress(work->zcomp,
-				       work->store.base + object->offset,
-				       object->bytes,
-				       work->wire + i * WIRE_STRIDE,
-				       ZSD_PAGE_BYTES);
+		err = zcomp_decompress_using(work->zcomp, work->dict,
+					     work->store.base + object->offset,
+					     object->bytes,
+					     work->wire + i * WIRE_STRIDE,
+					     ZSD_PAGE_BYTES);
 		CHECK(!err);
 	}
 	return cpu_now_ns() - start_ns;

@@ -43,6 +43,7 @@ struct codec_object {
 struct codec_work {
 	const struct load_pages *pages;
 	struct zcomp_ctx *zcomp;
+	const struct zcomp_dict *dict; /* or NULL */
 	struct codec_object *object; /* of each page of the disk */
 	uint64_t nr_objects;
 	struct mapping store; /* the objects' bytes */
@@ -63,13 +64,15 @@ struct codec_sizes {
  * codec_work_init() - compress a whole disk, and see that it comes back
  * @pages:      the caller's, as long as the work
  * @params:     which codec
+ * @dict:       the caller's, as long as the work; or NULL
  * @disk_bytes: a multiple of ZSD_PAGE_BYTES, not 0
  *
  * Return: 0, -ENOMEM, -EUCLEAN where a page did not come back as it was, or
  * the -errno of mapping_create() or mapping_commit().
  */
 int codec_work_init(struct codec_work *work, const struct load_pages *pages,
-		    const struct zcomp_params *params, uint64_t disk_bytes,
+		    const struct zcomp_params *params,
+		    const struct zcomp_dict *dict, uint64_t disk_bytes,
 		    uint64_t seed) ZSD_MUST_CHECK;
 void codec_work_fini(struct codec_work *work);
 

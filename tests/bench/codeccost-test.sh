@@ -25,7 +25,10 @@ expect() {
         fail "'$*': not $condition: $(cat "$dir/output")"
 }
 
-command -v jq >"$dir/output" || fail "needs jq: apt-get install jq"
+for tool in jq zstd; do
+    command -v "$tool" >"$dir/output" ||
+        fail "needs $tool: apt-get install $tool"
+done
 
 # Three kinds of pages, of which it must tell the size by counting alone.
 head -c 64K /dev/zero >"$dir/zeros"
@@ -47,6 +50,28 @@ jq -en --argjson lz4 "$lz4" --argjson zstd "$zstd" \
     '$zstd.ratio > $lz4.ratio and $zstd.compress_us > $lz4.compress_us
         and $lz4.decompress_us > 0 and $zstd.algorithm == "zstd:9"' \
     >"$dir/holds" || fail "lz4 says $lz4, zstd $zstd"
+
+# A dictionary of such pages makes them smaller, one of others does not break
+# them: each page is compared when it is stored.
+"$bench/pagegen" --size 9M "$dir/both"
+head -c 8M "$dir/both" >"$dir/seen"
+tail -c 1M "$dir/both" >"$dir/unseen"
+without=$(cost --algorithm zstd --pages "$dir/unseen")
+with=$(cost --algorithm zstd --pages "$dir/unseen" --train "$dir/seen")
+other=$(cost --algorithm zstd --pages "$dir/lines" --train "$dir/seen")
+jq -en --argjson without "$without" --argjson with "$with" \
+    --argjson other "$other" \
+    '$with.ratio > $without.ratio and $other.ratio > 1' >"$dir/holds" ||
+    fail "without $without, with $with, other $other"
+zstd --quiet --train -B4096 "$dir/seen" -o "$dir/dictionary"
+made=$(cost --algorithm zstd --pages "$dir/unseen" \
+    --dictionary "$dir/dictionary")
+jq -en --argjson without "$without" --argjson made "$made" \
+    '$made.ratio > $without.ratio' >"$dir/holds" ||
+    fail "without $without, with zstd's own $made"
+if cost --algorithm zstd --dictionary "$dir/random" >"$dir/output" 2>&1; then
+    fail "noise as a dictionary: $(cat "$dir/output")"
+fi
 
 for wrong in --algorithm=rot13 --size=5000 --seconds=0 word; do
     status=0

@@ -15,6 +15,7 @@
 
 #include "base/bits.h"
 #include "base/units.h"
+#include "codec_dict.h"
 #include "codec_work.h"
 #include "load_options.h"
 
@@ -25,6 +26,8 @@ const char *argp_program_version = "codeccost (" PACKAGE_STRING ")";
 
 enum long_option {
 	OPT_PAGES = 256,
+	OPT_DICTIONARY,
+	OPT_TRAIN,
 	OPT_SECONDS,
 	OPT_SEED,
 	OPT_JSON,
@@ -33,6 +36,8 @@ enum long_option {
 struct cost_options {
 	const char *page_files[LOAD_MAX_PAGE_FILES];
 	size_t nr_page_files;
+	const char *dictionary; /* or NULL */
+	const char *train; /* or NULL */
 	struct zcomp_params zcomp;
 	uint64_t disk_bytes;
 	uint64_t run_ns; /* of the codec, each direction */
@@ -50,6 +55,9 @@ static const struct argp_option option_table[] = {
 	{"pages", OPT_PAGES, "FILE", 0,
 	 "pages of this file; repeatable (default: 16 MiB made up)", 0},
 	{"algorithm", 'a', "ALG[:LEVEL]", 0, "codec (default lz4)", 0},
+	{"dictionary", OPT_DICTIONARY, "FILE", 0, "use this one", 0},
+	{"train", OPT_TRAIN, "FILE", 0,
+	 "use a dictionary that is trained on pages of this file", 0},
 	{"size", 's', "SIZE", 0,
 	 "pages to choose from: those of the files, repeated (default 256M)",
 	 0},
@@ -84,6 +92,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 				   LOAD_MAX_PAGE_FILES);
 		options->page_files[options->nr_page_files++] = arg;
 		break;
+	case OPT_DICTIONARY:
+		options->dictionary = arg;
+		break;
+	case OPT_TRAIN:
+		options->train = arg;
+		break;
 	case 'a':
 		if (zcomp_parse(arg, &options->zcomp))
 			argp_error(state, "'%s' is no algorithm", arg);
@@ -109,6 +123,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		break;
 	case ARGP_KEY_ARG:
 		argp_error(state, "what is '%s'?", arg);
+		break;
+	case ARGP_KEY_END:
+		if (options->dictionary && options->train)
+			argp_error(state, "--dictionary or --train, not both");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -154,6 +172,32 @@ static void open_pages(const struct cost_options *options,
 						options->seed, pages);
 	if (err)
 		error(1, -err, "%s", path);
+}
+
+/* The dictionary that was asked for, in @dict; NULL if none was. */
+static const struct zcomp_dict *open_dict(const struct cost_options *options,
+					  struct codec_dict *dict)
+{
+	struct load_pages pages;
+	const char *path = options->train;
+	int err;
+
+	dict->digested = NULL;
+	if (options->dictionary) {
+		path = options->dictionary;
+		err = codec_dict_load(path, &options->zcomp, dict);
+	} else if (options->train) {
+		err = load_pages_init_files(&options->train, 1, &pages, &path);
+		if (!err) {
+			err = codec_dict_train(&pages, &options->zcomp, dict);
+			load_pages_fini(&pages);
+		}
+	} else {
+		return NULL;
+	}
+	if (err)
+		error(1, -err, "a dictionary of %s", path);
+	return dict->digested;
 }
 
 /* The first batch, which finds cold caches, is not counted. */
@@ -209,6 +253,7 @@ static void report(const struct cost_options *options,
 
 int main(int argc, char **argv)
 {
+	static struct codec_dict dict; /* too large for the stack */
 	struct cost_options options;
 	struct load_pages pages;
 	struct codec_work work;
@@ -218,7 +263,8 @@ int main(int argc, char **argv)
 
 	parse_options(argc, argv, &options);
 	open_pages(&options, &pages);
-	err = codec_work_init(&work, &pages, &options.zcomp, options.disk_bytes,
+	err = codec_work_init(&work, &pages, &options.zcomp,
+			      open_dict(&options, &dict), options.disk_bytes,
 			      options.seed);
 	if (err)
 		error(1, -err, "the pages");
@@ -227,6 +273,7 @@ int main(int argc, char **argv)
 	decompress = measure(&work, codec_work_decompress, options.run_ns);
 	report(&options, &sizes, &compress, &decompress);
 	codec_work_fini(&work);
+	codec_dict_fini(&dict);
 	load_pages_fini(&pages);
 	return fflush(stdout) ? 1 : 0;
 }
