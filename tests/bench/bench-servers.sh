@@ -2,25 +2,47 @@
 # shellcheck shell=bash
 # The servers that bench.sh measures; sourced. Uses load() of bench-clients.sh.
 #
-# A server runs in one of two set-ups:
+# Names: zsd-ALGORITHM[:LEVEL][-poll][@THREADS], nbdkit-ALLOCATOR, qemu-nbd (a
+# file in /dev/shm), and zram (the kernel's own, bench-zram.sh), which is no
+# server but stands beside them.
+#
+# A server runs in one of three set-ups:
 #   pinned   one thread on a core of its own, the client on another
+#   single   one thread, wherever the kernel puts it
 #   default  as it comes: zsd with one worker a core, nbdkit with 16 threads,
-#            wherever the kernel puts them
-: "${build:?}" "${work:?}" "${server_core:?}"
+#            qemu-nbd with its pool, wherever the kernel puts them
+: "${build:?}" "${work:?}" "${server_core:?}" "${ram_file:?}"
 
 declare -A pid_of=() # by name
 
-server_command() { # SETUP NAME BYTES SOCKET
-    local -a on_core=() threads=()
-    if [ "$1" = pinned ]; then
-        on_core=(taskset -c "$server_core")
-        threads=(-t 1)
+zsd_command() { # NAME BYTES SOCKET
+    local algorithm=${1#zsd-}
+    local -a poll=()
+    if [[ $algorithm == *@* ]]; then
+        threads=(-t "${algorithm#*@}")
+        algorithm=${algorithm%@*}
     fi
+    if [[ $algorithm == *-poll ]]; then
+        algorithm=${algorithm%-poll}
+        poll=(--poll) # for as long as it does by default
+    fi
+    command=("$build/zsd" -s "$2" -u "$3" -a "$algorithm" "${poll[@]}")
+}
+
+server_command() { # SETUP NAME BYTES SOCKET
+    local -a on_core=() threads=(-t 1)
+    [ "$1" != pinned ] || on_core=(taskset -c "$server_core")
+    [ "$1" != default ] || threads=()
     case $2 in
-    zsd-lz4) command=("$build/zsd" -s "$3" -u "$4" -a lz4) ;;
-    zsd-zstd) command=("$build/zsd" -s "$3" -u "$4" -a zstd:1) ;;
+    zsd-*) zsd_command "$2" "$3" "$4" ;;
     nbdkit-*)
         command=(nbdkit -f -U "$4" memory "$3" "allocator=${2#nbdkit-}")
+        ;;
+    qemu-nbd)
+        threads=()
+        truncate -s "$3" "$ram_file"
+        command=(qemu-nbd --format raw --socket "$4" --shared 16 --persistent
+            --discard unmap "$ram_file")
         ;;
     *) die "no such server: $2" ;;
     esac
@@ -30,6 +52,10 @@ server_command() { # SETUP NAME BYTES SOCKET
 start_server() { # SETUP NAME BYTES
     local socket=$work/$2.sock log=$work/$2.log tries
     local -a command
+    if [ "$2" = zram ]; then
+        start_zram "$3"
+        return
+    fi
     server_command "$1" "$2" "$3" "$socket"
     rm -f "$socket"
     "${command[@]}" 2>"$log" &
@@ -53,4 +79,6 @@ stop_servers() {
         wait "${pid_of[$name]}" 2>/dev/null || true
         unset "pid_of[$name]"
     done
+    stop_zram
+    rm -f "$ram_file"
 }

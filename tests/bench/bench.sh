@@ -1,64 +1,84 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# make bench - zsd next to nbdkit's memory disks: speed, processor time, density
+# make bench - zsd next to what one would use instead, and next to its targets
 #
 # usage: bench.sh --build DIR [--quick] [--rounds N] [--seconds N]
-#                 [--parts "nbdload fio density"] [--servers "NAME..."]
+#                 [--parts "NAME..."] [--servers "NAME..."]
 #                 [--pages FILE]... [--json FILE]
 #
-# docs/benchmarks.md tells what is measured and why; here is how:
-#   Servers   zsd with lz4 and with zstd:1, nbdkit's memory plugin with the
-#             allocators malloc (no compression: what the protocol costs) and
-#             zstd. bench-servers.sh
-#   Clients   4 KiB requests at random places over one Unix socket connection,
-#             1 and 32 of them under way, by nbdload and by fio.
-#             bench-clients.sh
-#   Pages     recorded memory of programs where ../shared/corpus has it next to
-#             the source tree, otherwise made-up pages (pagegen). nbdload
-#             writes them, and density is measured with them.
-#   Rounds    for each client all servers run from start to end, their disks
-#             full, and are idle while another is measured. Every round runs
-#             every load on every server in turn, so that a change of the
-#             machine's mood hits all alike. Figures are medians over the
-#             rounds, with the lowest and the highest.
-#   Noise     a run during which other processes took more than a tenth of a
-#             core is repeated, three times at most and six times a round, and
-#             the quietest is kept (--quick: not repeated). What they took is
-#             printed too: where it is more, requests per second mean little,
-#             and processor time per request is to be preferred.
-#   Processor time per request is the server's alone, user and system, all
-#             threads, dead ones too, to the nanosecond (load_cpu.h).
-#   Density   bench-density.sh
+# Parts, all of them unless some are named; each is a file beside this one:
+#   cpu          what a request costs beyond its codec         bench-cpu.sh
+#   speed        the three next ones                           bench-speed.sh
+#   nbdload      requests a second and latency, one thread a server
+#   connections  the same over several connections, several threads
+#   fio          the same as a user sees it, the kernel's zram beside it
+#   density      memory for the same pages, before and after trims and
+#                compaction                                    bench-density.sh
+#   compaction   its speed, and what other requests notice     bench-compaction.sh
+#   scaling      two threads next to one, and their locks      bench-scaling.sh
+#   dictionary   zstd with one and without                     bench-dictionary.sh
+#   startup      until zsd is ready                            bench-startup.sh
+# bench-servers.sh and bench-clients.sh start what is measured and what measures
+# it; the .jq files make figures, targets and text of it. docs/benchmarks.md
+# tells the method, and shows results.
+#
+# Pages     recorded memory of programs where ../shared/corpus has it next to
+#           the source tree, otherwise made-up pages (pagegen).
+# Figures   medians over rounds, with the lowest and the highest. A round runs
+#           every load on every server in turn.
+# Noise     a run during which other processes took more than a tenth of a core
+#           is repeated, three times at most and six times a round, and the
+#           quietest is kept (--quick: not repeated). What they took is printed:
+#           where it is more, requests per second mean little, and processor
+#           time per request is to be preferred.
+# Processor time per request is the server's alone, user and system, all
+# threads, dead ones too, to the nanosecond (load_cpu.h).
 # Nothing is asserted: a slow run is not an error.
 set -euo pipefail
 
 # --- what to do --------------------------------------------------------------
+all_parts="cpu nbdload connections fio density compaction scaling dictionary
+    startup"
+parts=$all_parts
 rounds=5
-seconds=1  # of each run
-tries=4    # to find the machine quiet, each time
-repeats=6  # of disturbed runs in a round, so that the whole has an end
-quiet=0.1  # what others may take of a core
+wide_rounds=2 # of loads that no target is about
+compactions=3 # timed
+startups=10
+seconds=1 # of each run
+tries=4   # to find the machine quiet, each time
+repeats=6 # of disturbed runs in a round, so that the whole has an end
+quiet=0.1 # what others may take of a core
 disk_bytes=$((256 << 20))
-weigh_each=yes # page file, and not only all of them together
+large_bytes=$((256 << 20))    # of pages whose density is measured
+compaction_bytes=$((1 << 30)) # of a disk that is compacted for speed
+weigh_each=yes                # page file, and not only all of them together
 build=
 json=
-parts="nbdload fio density"
-servers="zsd-lz4 zsd-zstd nbdkit-malloc nbdkit-zstd"
+servers="zsd-lz4 zsd-lz4-poll zsd-zstd:-1 zsd-zstd:1 zsd-zstd:3
+    nbdkit-malloc nbdkit-sparse nbdkit-zstd qemu-nbd zram"
+cpu_servers="zsd-lz4 zsd-zstd:1"
+trim_servers="zsd-lz4 zsd-zstd:1 zram"
 pages=()
-
-# operation, depth
-workloads=("write 1" "write 32" "read 1" "read 32")
 
 usage() {
     sed -n '/^# usage:/,/^#$/s/^# //p' "$0" >&2
     exit 2
 }
 
+# Within two minutes: what the targets are about, and one of each kind.
+be_quick() {
+    rounds=2 wide_rounds=0 compactions=2 seconds=0.5 tries=1
+    disk_bytes=$((128 << 20)) compaction_bytes=$((256 << 20)) weigh_each=
+    servers="zsd-lz4 zsd-lz4-poll zsd-zstd:1 nbdkit-malloc nbdkit-zstd zram"
+    cpu_servers="zsd-lz4"
+    trim_servers="zsd-lz4 zram"
+}
+
 while [ $# -gt 0 ]; do
     case $1 in
     --quick)
-        rounds=2 seconds=0.5 tries=1 disk_bytes=$((128 << 20)) weigh_each=
+        be_quick
         shift
         continue
         ;;
@@ -71,7 +91,7 @@ while [ $# -gt 0 ]; do
     --build) build=$2 ;;
     --rounds) rounds=$2 ;;
     --seconds) seconds=$2 ;;
-    --parts) parts=$2 ;;
+    --parts) parts=${2/speed/nbdload connections fio} ;;
     --servers) servers=$2 ;;
     --pages) pages+=("$2") ;;
     --json) json=$2 ;;
@@ -79,6 +99,10 @@ while [ $# -gt 0 ]; do
     shift 2
 done
 [ -n "$build" ] || usage
+((wide_rounds <= rounds)) || wide_rounds=$rounds
+for part in $parts; do
+    [[ " ${all_parts//$'\n'/ } " == *" $part "* ]] || usage
+done
 
 die() {
     echo "bench: $*" >&2
@@ -90,23 +114,12 @@ require() { # TOOL PACKAGE
         die "$1 is missing; it comes with: apt-get install $2"
 }
 
-has_part() { # PART
-    [[ " $parts " == *" $1 "* ]]
-}
-
 require_tools() {
-    local part
-    for part in $parts; do
-        case $part in
-        nbdload | fio | density) ;;
-        *) usage ;;
-        esac
-    done
     require nbdkit nbdkit
+    require qemu-nbd qemu-utils
+    require fio fio
     require jq jq
     require taskset util-linux
-    has_part fio || return 0
-    require fio fio
     [[ $(fio --enghelp) == *nbd* ]] ||
         die "this fio was built without libnbd, it knows no --ioengine=nbd"
 }
@@ -148,47 +161,6 @@ choose_cores() {
     server_core=${cores[1]:-${cores[0]}}
 }
 
-# --- speed -------------------------------------------------------------------
-
-is_quiet() { # FILE of runs
-    jq -es "min_by(.other_cpu_share).other_cpu_share < $quiet" "$1" \
-        >"$work/quiet.log"
-}
-
-# Measure until others leave the machine alone, $tries times at most, or until
-# the round is out of repeats; keep the quietest.
-measure() { # CLIENT ROUND OPERATION DEPTH NAME
-    local try runs=$work/runs.jsonl
-    : >"$runs"
-    for ((try = 0; try < tries; try++)); do
-        "run_$1" "$2" "$3" "$4" "$5" >>"$runs"
-        is_quiet "$runs" && break
-        ((repeats_left-- > 0)) || break
-    done
-    jq -cs --arg client "$1" --argjson round "$2" --arg workload "$3-d$4" \
-        --arg server "$5" '{$client, $server, $workload, $round}
-            + min_by(.other_cpu_share)' "$runs" >>"$results"
-}
-
-measure_all() { # CLIENT
-    local name round workload repeats_left
-    for name in $servers; do
-        start_server "$("setup_$1")" "$name" "$disk_bytes"
-        "fill_$1" "$name"
-    done
-    for ((round = 1; round <= rounds; round++)); do
-        echo "bench: $1, round $round of $rounds" >&2
-        repeats_left=$repeats
-        for workload in "${workloads[@]}"; do
-            for name in $servers; do
-                # shellcheck disable=SC2086 # two words
-                measure "$1" "$round" $workload "$name"
-            done
-        done
-    done
-    stop_servers
-}
-
 # --- report ------------------------------------------------------------------
 
 about() {
@@ -200,23 +172,28 @@ about() {
             head -n 1)" \
         --arg kernel "$(uname -r)" \
         --arg nbdkit "$(nbdkit --version)" \
-        --arg fio "$(! has_part fio || fio --version)" \
+        --arg qemu "$(qemu-nbd --version | head -n 1)" \
+        --arg fio "$(fio --version)" \
         --arg pages "$(basename -a -s .pages "${pages[@]}" | xargs)" \
+        --arg no_zram "$(why_no_zram)" \
+        --arg servers "$servers" \
+        --arg parts "$parts" \
         --argjson cores "$(nproc)" \
         --argjson client_core "$client_core" \
         --argjson server_core "$server_core" \
-        --arg servers "$servers" \
-        --argjson rounds "$rounds" --argjson seconds "$seconds" \
-        --argjson disk_bytes "$disk_bytes" --argjson quiet "$quiet" \
+        --argjson rounds "$rounds" --argjson wide_rounds "$wide_rounds" \
+        --argjson seconds "$seconds" --argjson quiet "$quiet" \
+        --argjson disk_bytes "$disk_bytes" \
+        --argjson large_bytes "$large_bytes" \
+        --argjson elapsed_s "$SECONDS" \
         '$ARGS.named'
 }
 
 report() {
-    jq -s --argjson about "$(about)" --slurpfile density "$density" \
-        -L "$here" 'import "bench-summary" as s; s::summary($about; $density)' \
+    jq -s --argjson about "$(about)" -L "$here" \
+        'import "bench-figures" as f; f::summary($about)' \
         "$results" >"$work/summary.json"
-    jq -r -L "$here" 'import "bench-summary" as s; s::text' \
-        "$work/summary.json"
+    jq -r -L "$here" 'import "bench-text" as t; t::all' "$work/summary.json"
     if [ -n "$json" ]; then
         cp "$work/summary.json" "$json"
     fi
@@ -231,21 +208,29 @@ choose_pages
 choose_cores
 
 work=$(mktemp -d)
+ram_file=/dev/shm/$(basename "$work").img
 results=$work/results.jsonl
-density=$work/density.jsonl
-touch "$results" "$density"
+touch "$results"
+. "$here/bench-zram.sh"
 . "$here/bench-servers.sh"
 . "$here/bench-clients.sh"
+. "$here/bench-speed.sh"
+. "$here/bench-cpu.sh"
 . "$here/bench-density.sh"
+. "$here/bench-compaction.sh"
+. "$here/bench-scaling.sh"
+. "$here/bench-dictionary.sh"
+. "$here/bench-startup.sh"
 
+# The lines that the report is made of stay, for whoever wants more of them.
 clean_up() {
     stop_servers
+    cp "$results" "$build/tests/bench/bench-results.jsonl"
     rm -rf "$work"
 }
 trap clean_up EXIT
 
-for client in nbdload fio; do
-    if has_part "$client"; then measure_all "$client"; fi
+for part in $parts; do
+    "part_$part"
 done
-if has_part density; then weigh_all; fi
 report
