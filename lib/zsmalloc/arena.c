@@ -16,6 +16,7 @@
 #include <sched.h>
 
 #include "base/bits.h"
+#include "base/lock.h"
 #include "zsmalloc/zs_internal.h"
 
 /*
@@ -55,7 +56,7 @@ void zs_arena_init(struct zs_arena *arena, const struct zs_pool_params *params,
 		.starve = params->starve,
 		.wake_arg = params->wake_arg,
 	};
-	pthread_mutex_init(&arena->lock, NULL);
+	lock_init(&arena->lock, params->inherit_priority);
 }
 
 void zs_arena_fini(struct zs_arena *arena)

@@ -11,6 +11,7 @@
 #include <errno.h>
 
 #include "base/bits.h"
+#include "base/lock.h"
 #include "base/spin.h"
 #include "zsmalloc/zs_internal.h"
 
@@ -54,7 +55,7 @@ void zs_handles_init(struct zs_handles *handles,
 	if (params->has_tags)
 		handles->tags =
 			(_Atomic uint32_t *)(void *)(map->base + tags_offset);
-	pthread_mutex_init(&handles->lock, NULL);
+	lock_init(&handles->lock, params->inherit_priority);
 }
 
 void zs_handles_fini(struct zs_handles *handles)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/bits.h"
+#include "base/lock.h"
 #include "zsmalloc/zs_internal.h"
 
 /* --- Create and destroy ----------------------------------------------------- */
@@ -28,16 +29,10 @@ static bool params_are_valid(const struct zs_pool_params *params)
 	       params->reserve_pages <= params->nr_pages;
 }
 
-static void init_class(struct zs_class *class, struct zs_geometry geometry)
+static void init_class(struct zs_class *class, struct zs_geometry geometry,
+		       bool inherit_priority)
 {
-	pthread_mutexattr_t attr;
-
-	/* Held for well under a microsecond: spinning beats sleeping. */
-	pthread_mutexattr_init(&attr);
-	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ADAPTIVE_NP);
-	pthread_mutex_init(&class->lock, &attr);
-	pthread_mutexattr_destroy(&attr);
-
+	lock_init(&class->lock, inherit_priority);
 	class->geometry = geometry;
 	class->is_huge = geometry.size_bytes == ZS_MAX_OBJ_BYTES;
 	class->growing = ZS_PAGE_NONE;
@@ -45,16 +40,18 @@ static void init_class(struct zs_class *class, struct zs_geometry geometry)
 		class->first_zspage[g] = ZS_PAGE_NONE;
 }
 
-static void init_classes(struct zs_pool *pool, unsigned chain_size)
+static void init_classes(struct zs_pool *pool,
+			 const struct zs_pool_params *params)
 {
 	unsigned largest = 0;
 
-	zs_geometry_table(chain_size, pool->table);
+	zs_geometry_table(params->chain_size, pool->table);
 	for (unsigned i = 0; i < ZS_NR_CLASSES; i++) {
 		struct zs_geometry geometry = pool->table[i];
 
 		pool->class_of[i] = (uint8_t)geometry.class_idx;
-		init_class(&pool->classes[i], geometry);
+		init_class(&pool->classes[i], geometry,
+			   params->inherit_priority);
 		if (geometry.size_bytes < ZS_MAX_OBJ_BYTES)
 			largest = geometry.size_bytes;
 	}
@@ -73,7 +70,7 @@ int zs_pool_create(const struct zs_pool_params *params, struct mapping *map,
 	if (!pool)
 		return -ENOMEM;
 	memset(pool, 0, sizeof(*pool));
-	init_classes(pool, params->chain_size);
+	init_classes(pool, params);
 	zs_handles_init(&pool->handles, params, map, offset);
 	zs_arena_init(&pool->arena, params, map,
 		      offset + zs_handles_bytes(params));

@@ -132,6 +132,8 @@ struct zs_pool_params {
 	uint64_t nr_pages; /* arena size, pages, <= ZS_MAX_PAGES */
 	uint64_t reserve_pages; /* free pages to keep touched and ready */
 	bool has_tags; /* keep a tag for each object: 4 B a handle */
+	bool inherit_priority; /* threads of different priority use it: see
+				* lock_init() */
 	/*
 	 * Called when zs_pool_housekeep() has something to do, at most once
 	 * until it ran; from any thread that uses the pool, under its locks:

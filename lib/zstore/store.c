@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/lock.h"
 #include "zstore/zstore_internal.h"
 
 /*
@@ -53,6 +54,7 @@ static struct zs_pool_params pool_params(const struct zstore *store)
 		.nr_pages = nr_pages,
 		.reserve_pages = min_u64(reserve / ZSD_PAGE_BYTES, nr_pages),
 		.has_tags = params->checksum,
+		.inherit_priority = params->inherit_priority,
 		.wake = params->wake,
 		.starve = params->starve,
 		.wake_arg = params->wake_arg,
@@ -141,7 +143,7 @@ int zstore_create(const struct zstore_params *params, struct zstore **out)
 		free(store);
 		return err;
 	}
-	pthread_mutex_init(&store->groups_lock, NULL);
+	lock_init(&store->groups_lock, params->inherit_priority);
 	pthread_mutex_init(&store->dicts_lock, NULL);
 	pthread_mutex_init(&store->ctxs_lock, NULL);
 	list_init(&store->ctxs);

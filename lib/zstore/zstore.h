@@ -67,6 +67,7 @@ struct zstore_params {
 	unsigned chain_size; /* see ZS_CHAIN_SIZE_* */
 	struct zcomp_params zcomp; /* how pages are compressed */
 	bool checksum; /* keep one of each object, and compare it at reads */
+	bool inherit_priority; /* see struct zs_pool_params */
 	void (*wake)(void *arg); /* see struct zs_pool_params */
 	int (*starve)(void *arg); /* the same */
 	void *wake_arg;

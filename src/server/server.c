@@ -186,8 +186,10 @@ static int start_store(struct server *s)
 	params.wake_arg = s->keeper;
 	params.damaged = note_damage;
 	params.damaged_arg = s;
-	if (s->params->swap != SWAP_OFF)
+	if (s->params->swap != SWAP_OFF) {
 		params.starve = housekeeper_starve;
+		params.inherit_priority = true; /* compaction's is lower */
+	}
 	err = zstore_create(&params, &s->store);
 	if (err)
 		return complain("cannot make the store", err);

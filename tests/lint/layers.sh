@@ -43,7 +43,7 @@ stdlib.h          lib src
 string.h          lib src
 strings.h         lib src
 unistd.h          lib src
-pthread.h         lib/zsmalloc lib/zstore src/server
+pthread.h         lib/base/lock.c lib/base/lock.h lib/zsmalloc lib/zstore src/server
 dirent.h          src/zsctl
 fcntl.h           lib/base src/server src/zsctl
 sys/mman.h        lib/base/mapping.c src/server

@@ -558,6 +558,7 @@ static void open_store(struct model *m, size_t round)
 		.reserve_bytes = 128 * KIB,
 		.chain_size = ZS_CHAIN_SIZE_DEFAULT,
 		.checksum = round % 2,
+		.inherit_priority = round % 3 == 1,
 	};
 	err = zcomp_parse(rounds[round].algorithm, &m->params.zcomp);
 	CHECK_MODEL(m, !err, "zcomp_parse: %d", err);
