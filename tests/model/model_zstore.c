@@ -457,6 +457,20 @@ static void op_refuse(void *arg)
 	refuse_one_in(chances[model_rng_below(&m->rng, ARRAY_SIZE(chances))]);
 }
 
+/* Write until the memory that is ready is used up and there is no more: left
+ * to itself, a run may never come that far. */
+static void op_run_dry(void *arg)
+{
+	struct model *m = arg;
+	uint64_t before = m->nr_without_memory;
+
+	refuse_one_in(1);
+	for (uint64_t i = 0; i < DISK_PAGES && m->nr_without_memory == before;
+	     i++)
+		op_write_page(m);
+	refuse_one_in(0);
+}
+
 static void op_verify(void *arg)
 {
 	struct model *m = arg;
@@ -541,6 +555,7 @@ static const struct model_op ops[] = {
 	{"compare all", {1, 1, 1}, op_compare_all},
 	{"count all", {1, 1, 1}, op_count},
 	{"make memory scarce", {4, 4, 4}, op_refuse},
+	{"write until memory ends", {1, 0, 1}, op_run_dry},
 	{"verify", {2, 2, 2}, op_verify},
 };
 
