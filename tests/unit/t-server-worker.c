@@ -16,6 +16,7 @@
 #include "base/compiler.h"
 #include "flat_store.h"
 #include "nbd/nbd_proto.h"
+#include "server/busy_poll.h"
 #include "server/conn.h"
 #include "server/worker.h"
 #include "suite.h"
@@ -46,12 +47,16 @@ static void count_left(void *arg)
 	atomic_fetch_add(&nr_left, 1);
 }
 
+/* Of the worker that is started next. */
+static unsigned poll_us;
+
 static void start_worker(unsigned handshake_timeout_s)
 {
 	struct worker_params params = {
 		.store = flat_store(),
 		.export = &export,
 		.handshake_timeout_s = handshake_timeout_s,
+		.poll_us = poll_us,
 		.left = count_left,
 		.left_arg = &nr_left,
 	};
@@ -59,6 +64,12 @@ static void start_worker(unsigned handshake_timeout_s)
 	ck_assert_int_eq(residence_begin(SWAP_OFF, 1, &residence), 0);
 	params.residence = residence;
 	ck_assert_int_eq(worker_create(&params, &worker), 0);
+}
+
+/* Tests that follow are of a worker that polls. */
+static void setup_polling(void)
+{
+	poll_us = BUSY_POLL_MAX_US;
 }
 
 static void setup(void)
@@ -650,12 +661,42 @@ START_TEST(stop_closes_who_is_idle_or_shaking_hands)
 }
 END_TEST
 
-int main(void)
+/* --- polling ------------------------------------------------------------- */
+
+static struct server_polling polled(void)
 {
-	Suite *suite = suite_create("server-worker");
-	TCase *tc = tcase_create("worker");
+	struct server_counts counts = {0};
+
+	worker_count(worker, &counts);
+	return counts.polling;
+}
+
+/* Ask and be answered, again and again: sooner or later within the window. */
+START_TEST(polling_finds_requests_that_come_at_once)
+{
+	const time_t end = time(NULL) + DEADLINE_S;
+	int fd = connect_served();
+
+	while (polled().hits == 0) {
+		ck_assert_int_lt(time(NULL), end);
+		send_request(fd, NBD_CMD_FLUSH, 1, 0, 0);
+		receive_reply(fd, 1, 0);
+	}
+	while (polled().misses == 0) /* and then none comes */
+		ck_assert_int_lt(time(NULL), end);
+	ck_assert_uint_ge(polled().spun_us, BUSY_POLL_MAX_US);
+	close(fd);
+}
+END_TEST
+
+/* @mode: what comes before setup(), or NULL */
+static TCase *make_tcase(const char *name, SFun mode)
+{
+	TCase *tc = tcase_create(name);
 
 	tcase_set_timeout(tc, 2 * DEADLINE_S);
+	if (mode)
+		tcase_add_checked_fixture(tc, mode, NULL);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, a_client_is_served);
 	tcase_add_test(tc, all_may_be_sent_at_once_and_the_end_too);
@@ -678,6 +719,16 @@ int main(void)
 	tcase_add_test(tc, stop_answers_what_was_sent);
 	tcase_add_test(tc, stop_lets_a_write_finish);
 	tcase_add_test(tc, stop_closes_who_is_idle_or_shaking_hands);
-	suite_add_tcase(suite, tc);
+	return tc;
+}
+
+int main(void)
+{
+	Suite *suite = suite_create("server-worker");
+	TCase *polling = make_tcase("polling", setup_polling);
+
+	tcase_add_test(polling, polling_finds_requests_that_come_at_once);
+	suite_add_tcase(suite, make_tcase("worker", NULL));
+	suite_add_tcase(suite, polling);
 	return suite_run(suite);
 }
