@@ -10,8 +10,10 @@
 
 /* The linker's names for the library's functions and for ours. */
 int __real_pthread_mutex_lock(pthread_mutex_t *mutex);
+int __real_pthread_mutex_trylock(pthread_mutex_t *mutex);
 int __real_pthread_mutex_unlock(pthread_mutex_t *mutex);
 int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex);
+int __wrap_pthread_mutex_trylock(pthread_mutex_t *mutex);
 int __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex);
 
 struct watched_lock {
@@ -69,7 +71,7 @@ int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex)
 	if (!lock)
 		return __real_pthread_mutex_lock(mutex);
 	lock->tally.nr_taken++;
-	if (pthread_mutex_trylock(mutex) == 0) {
+	if (__real_pthread_mutex_trylock(mutex) == 0) {
 		lock->since_ns = now_ns();
 		return 0;
 	}
@@ -78,6 +80,22 @@ int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex)
 	err = __real_pthread_mutex_lock(mutex);
 	lock->since_ns = now_ns();
 	lock->tally.wait_ns += lock->since_ns - start_ns;
+	return err;
+}
+
+/* Whoever does not get it comes back to wait for it: that counts it. */
+int __wrap_pthread_mutex_trylock(pthread_mutex_t *mutex)
+{
+	struct watched_lock *lock;
+	int err = __real_pthread_mutex_trylock(mutex);
+
+	if (unlikely(watch_naming) && !err) {
+		lock = find(mutex);
+		if (lock) {
+			lock->tally.nr_taken++;
+			lock->since_ns = now_ns();
+		}
+	}
 	return err;
 }
 

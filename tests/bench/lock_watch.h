@@ -2,9 +2,9 @@
 /*
  * lock_watch - how often a program's mutexes are taken, waited for and held
  *
- * The program is linked with --wrap=pthread_mutex_lock and
- * --wrap=pthread_mutex_unlock, so that every such call in it comes here. Off,
- * as at first, that costs a branch; on, two looks at the clock each.
+ * The program is linked with --wrap=pthread_mutex_lock, _trylock and _unlock, so
+ * that every such call in it comes here. Off, as at first, that costs a branch;
+ * on, two looks at the clock each.
  *
  * Locks are told apart by what the program says they are (lock_watch_naming).
  *
