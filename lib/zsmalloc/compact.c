@@ -16,13 +16,21 @@
 
 #include <sched.h>
 
+#include "base/spin.h"
 #include "zsmalloc/zs_internal.h"
 
 /*
- * Work under one hold of a class's lock, bytes copied or looked through: about
- * 10 us, which is what a request may have to wait.
+ * Work under one hold of a class's lock, bytes copied or looked through, if
+ * nobody waits for it: about 10 us. If somebody does, it ends with the object
+ * that is being moved.
  */
 #define HOLD_BYTES 32768u
+
+/*
+ * Objects between two times that zs_compact() offers its core to others: it
+ * has no lock then, so that nobody waits for one while it does not run.
+ */
+#define YIELD_OBJECTS 32u
 
 /* What it costs to look at an object: its header's cache line. */
 #define LOOK_BYTES 64u
@@ -33,6 +41,7 @@ struct migration {
 	struct zs_class *class;
 	unsigned budget; /* objects that may still be moved */
 	unsigned done_bytes; /* see HOLD_BYTES */
+	bool has_moved; /* an object at least: the next hold gets further */
 	uint32_t stuck; /* zspage that pins kept from being emptied, or NONE */
 	uint32_t freed; /* pages no more in use, chained by next */
 	uint32_t nr_freed;
@@ -40,7 +49,8 @@ struct migration {
 
 static bool is_spent(const struct migration *m)
 {
-	return !m->budget || m->done_bytes >= HOLD_BYTES;
+	return !m->budget || m->done_bytes >= HOLD_BYTES ||
+	       (m->has_moved && zs_class_is_wanted(m->class));
 }
 
 /* The first zspage of a list that is none of two, or NONE. */
@@ -146,6 +156,7 @@ static bool move_obj(struct migration *m, struct zs_place from,
 	copy_obj(m->pool, to, from, class->geometry.size_bytes);
 	zs_handle_unpin(m->pool, handle, entry);
 	m->budget--;
+	m->has_moved = true;
 	m->done_bytes += class->geometry.size_bytes;
 	return true;
 }
@@ -279,7 +290,7 @@ static bool compact_class(struct migration *m)
 	unsigned budget = m->budget;
 	bool is_done;
 
-	pthread_mutex_lock(&m->class->lock);
+	zs_class_lock(m->class);
 	while (!is_spent(m) && empty_one(m))
 		;
 	is_done = pick_src(m) == ZS_PAGE_NONE;
@@ -299,6 +310,19 @@ static bool compact_class(struct migration *m)
 	atomic_fetch_add_explicit(&m->pool->pages_compacted, m->nr_freed,
 				  memory_order_relaxed);
 	return is_spent(m) && !is_done;
+}
+
+/*
+ * Let those in who wait for a class: woken up, they would find it locked again.
+ * They may need our core; but they may not get one soon, so that there is an
+ * end to it.
+ */
+static void give_way(const struct zs_class *class)
+{
+	unsigned spins = 0;
+
+	while (zs_class_is_wanted(class) && spins < SPIN_BEFORE_SLEEP)
+		spin_wait(&spins);
 }
 
 /* Whether there can be something to free, and something to move for it. */
@@ -338,7 +362,7 @@ bool zs_compact_slice(struct zs_pool *pool, struct zs_compact_cursor *cursor,
 		cursor->stuck =
 			m.stuck == ZS_PAGE_NONE ? 0 : (uint64_t)m.stuck + 1;
 		if (more) {
-			sched_yield(); /* let those in who wait for the class */
+			give_way(&pool->classes[i]);
 			continue;
 		}
 		cursor->next_class++;
@@ -351,10 +375,13 @@ void zs_compact(struct zs_pool *pool, struct zs_compacted *out)
 {
 	struct zs_compact_cursor cursor = {0};
 	uint64_t freed;
+	bool more;
 
 	*out = (struct zs_compacted){0};
-	while (zs_compact_slice(pool, &cursor, UINT32_MAX, &freed))
+	do {
+		more = zs_compact_slice(pool, &cursor, YIELD_OBJECTS, &freed);
 		out->freed_pages += freed;
-	out->freed_pages += freed;
+		sched_yield();
+	} while (more);
 	out->moved_objs = cursor.moved_objs;
 }

@@ -150,7 +150,7 @@ static int add_room(struct zs_pool *pool, struct zs_class *class,
 	zs_transit_begin(pool);
 	pthread_mutex_unlock(&class->lock);
 	err = zs_arena_take(&pool->arena, how, &page);
-	pthread_mutex_lock(&class->lock);
+	zs_class_lock(class);
 	*head = zs_class_find_room(pool, class);
 	if (!err && *head != ZS_PAGE_NONE) {
 		put_pages(pool, page, 1);
@@ -187,7 +187,7 @@ int zs_malloc(struct zs_pool *pool, size_t bytes, enum zs_alloc how,
 	if (bytes > ZS_MAX_OBJ_BYTES)
 		return -E2BIG;
 	class = &pool->classes[zs_lookup_class_index(pool, bytes)];
-	pthread_mutex_lock(&class->lock);
+	zs_class_lock(class);
 	err = zs_handle_get(pool, class, &handle);
 	if (err)
 		goto out;
@@ -231,7 +231,7 @@ void zs_free(struct zs_pool *pool, zs_handle handle)
 	uint32_t head, nr_pages = 0;
 
 	BUG_ON(!entry);
-	pthread_mutex_lock(&class->lock);
+	zs_class_lock(class);
 	head = head_of(pool, place.page);
 	BUG_ON(zs_obj_header_load(pool, class, place) !=
 	       zs_header_allocated(handle));

@@ -11,7 +11,7 @@ bool zs_class_stats(struct zs_pool *pool, unsigned class_idx,
 
 	if (pool->class_of[class_idx] != class_idx)
 		return false;
-	pthread_mutex_lock(&class->lock);
+	zs_class_lock(class);
 	for (unsigned g = 0; g < ZS_NR_PARTIAL_GROUPS; g++) {
 		if (g < ZS_NR_ALMOST_EMPTY)
 			stats.almost_empty += class->nr_zspages[g];

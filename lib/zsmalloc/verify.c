@@ -222,7 +222,7 @@ static int verify_class(struct verifier *v)
 	int err = 0;
 
 	memset(&v->totals, 0, sizeof(v->totals));
-	pthread_mutex_lock(&v->class->lock);
+	zs_class_lock(v->class);
 	for (unsigned g = 0; g < ZS_NR_GROUPS && !err; g++)
 		err = verify_group(v, g);
 	if (!err)
@@ -335,7 +335,7 @@ static int verify_pages(struct verifier *v)
 	struct zs_pool_stats stats;
 
 	for (unsigned i = 0; i < ZS_NR_CLASSES; i++) {
-		pthread_mutex_lock(&pool->classes[i].lock);
+		zs_class_lock(&pool->classes[i]);
 		nr_in_classes += pool->classes[i].nr_pages;
 		pthread_mutex_unlock(&pool->classes[i].lock);
 	}

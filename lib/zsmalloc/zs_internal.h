@@ -136,7 +136,8 @@ static inline uint32_t zs_header_free(unsigned next_obj)
 #define ZS_STASH_BATCH 32u
 
 struct zs_class {
-	pthread_mutex_t lock;
+	pthread_mutex_t lock; /* by zs_class_lock() */
+	_Atomic unsigned nr_waiting; /* threads, for the lock */
 	struct zs_geometry geometry;
 	bool is_huge; /* an object fills a page and has no header */
 	/*
@@ -158,6 +159,24 @@ struct zs_class {
 	zs_handle stash; /* chain of free handles */
 	unsigned nr_stashed;
 } ZSD_CACHE_ALIGNED;
+
+/*
+ * Take the class's lock, and let it be known while that takes: a thread that
+ * holds it for long looks whether somebody waits.
+ */
+static inline void zs_class_lock(struct zs_class *class)
+{
+	if (likely(!pthread_mutex_trylock(&class->lock)))
+		return;
+	atomic_fetch_add_explicit(&class->nr_waiting, 1, memory_order_relaxed);
+	pthread_mutex_lock(&class->lock);
+	atomic_fetch_sub_explicit(&class->nr_waiting, 1, memory_order_relaxed);
+}
+
+static inline bool zs_class_is_wanted(const struct zs_class *class)
+{
+	return atomic_load_explicit(&class->nr_waiting, memory_order_relaxed);
+}
 
 /* --- Arena and handle table --------------------------------------------- */
 

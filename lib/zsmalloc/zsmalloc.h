@@ -318,8 +318,8 @@ struct zs_compacted {
  * zs_compact() - compact every class
  * @out: receives what was done
  *
- * Beside running reads, writes and frees: it holds one class's lock for some
- * 10 us at a time, and passes over what is pinned. Where nothing is, each class
+ * Beside running reads, writes and frees: who needs a class waits until one
+ * object is moved, about a microsecond; what is pinned is passed over. Where nothing is, each class
  * is left with no more pages than its objects need.
  */
 void zs_compact(struct zs_pool *pool, struct zs_compacted *out);

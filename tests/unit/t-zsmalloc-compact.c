@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Compaction: it frees what was promised, loses nothing, keeps to its bounds,
- * and lets alone what is being read.
+ * and lets alone what is being read. zs_internal.h is there to feign a thread
+ * that waits.
  */
 #include "config.h"
 
@@ -14,6 +15,7 @@
 #include "pool_rig.h"
 #include "quiet.h"
 #include "suite.h"
+#include "zsmalloc/zs_internal.h"
 
 #define NR_ZSPAGES 6u
 #define MAX_OBJS   (NR_ZSPAGES * UINT64_C(512))
@@ -442,6 +444,38 @@ START_TEST(a_slice_of_an_empty_pool_is_the_last)
 }
 END_TEST
 
+/* --- who waits ------------------------------------------------------------ */
+
+/*
+ * The class is let go of after each object where somebody waits for it, and
+ * compaction comes to its end even if nobody ever takes it.
+ */
+START_TEST(who_waits_for_a_class_has_it_soon)
+{
+	const bool is_wanted = _i;
+	struct zs_class *class;
+	struct zs_compacted done;
+	uint64_t searched;
+
+	fill(300, 3000);
+	thin_out(3, 1);
+	class = &rig.pool->classes[objects.geometry.class_idx];
+	atomic_store(&class->nr_waiting, is_wanted);
+	searched = rig_stats(&rig).classes_searched;
+	zs_compact(rig.pool, &done);
+	searched = rig_stats(&rig).classes_searched - searched;
+	atomic_store(&class->nr_waiting, 0);
+	ck_assert_uint_gt(done.moved_objs, 100);
+	if (is_wanted)
+		ck_assert_uint_ge(searched, done.moved_objs);
+	else
+		ck_assert_uint_lt(searched, done.moved_objs);
+	ck_assert_uint_eq(rig_freeable(&rig), 0);
+	rig_assert_sound(&rig);
+	assert_all_there();
+}
+END_TEST
+
 /* --- pins ---------------------------------------------------------------- */
 
 static void *compact_thread(void *arg)
@@ -642,6 +676,7 @@ int main(void)
 			    (int)ARRAY_SIZE(slice_sizes));
 	tcase_add_test(tc, objects_come_and_go_between_slices);
 	tcase_add_test(tc, a_slice_of_an_empty_pool_is_the_last);
+	tcase_add_loop_test(tc, who_waits_for_a_class_has_it_soon, 0, 2);
 	tcase_add_loop_test(tc, a_reader_notices_nothing, 0,
 			    (int)ARRAY_SIZE(pinned_sizes));
 	tcase_add_loop_test(tc, what_is_pinned_is_packed_around, 0,
