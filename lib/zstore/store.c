@@ -226,6 +226,10 @@ bool zstore_range_is_valid(const struct zstore *store, uint64_t offset,
 void zstore_compact(struct zstore *store, struct zs_compacted *out)
 {
 	zs_compact(store->pool, out);
+}
+
+void zstore_shrink(struct zstore *store)
+{
 	zs_pool_shrink(store->pool);
 }
 

@@ -247,12 +247,15 @@ void zstore_stats(struct zstore *store, struct zstore_stats *out);
 struct zs_pool *zstore_pool(struct zstore *store);
 
 /**
- * zstore_compact() - compact the pool and hand free pages to the system
- * @out: receives what compaction did
+ * zstore_compact() - compact the pool
+ * @out: receives what was done
  *
- * Beside running I/O; see zs_compact() and zs_pool_shrink().
+ * Beside running I/O; see zs_compact().
  */
 void zstore_compact(struct zstore *store, struct zs_compacted *out);
+
+/* zstore_shrink() - hand free pages to the system; see zs_pool_shrink() */
+void zstore_shrink(struct zstore *store);
 
 /* zstore_housekeep() - see zs_pool_housekeep() */
 bool zstore_housekeep(struct zstore *store);

@@ -206,15 +206,19 @@ static int run_compact(const struct control_env *env, const json_t *arguments,
 {
 	const uint64_t start_ns = uv_hrtime();
 	struct zs_compacted done;
+	json_int_t duration_us;
 	json_t *document;
 
 	(void)arguments;
 	zstore_compact(env->params.store, &done);
-	document = json_pack("{sI sI sI sI}", "pages_compacted",
+	duration_us = us_since(start_ns);
+	zstore_shrink(env->params.store);
+	document = json_pack("{sI sI sI sI sI}", "pages_compacted",
 			     (json_int_t)done.freed_pages, "bytes_freed",
 			     (json_int_t)done.freed_pages * ZSD_PAGE_BYTES,
 			     "objects_moved", (json_int_t)done.moved_objs,
-			     "duration_us", us_since(start_ns));
+			     "duration_us", duration_us, "release_us",
+			     us_since(start_ns) - duration_us);
 	if (!document)
 		return -ENOMEM;
 	*result = document;

@@ -109,18 +109,20 @@ enum zsctl_exit report_compact(json_t *result)
 {
 	static const char *const needed[] = {"bytes_freed", NULL};
 	char size[TEXT_BYTES], pages[TEXT_BYTES], objects[TEXT_BYTES];
-	char duration[TEXT_BYTES];
+	char duration[TEXT_BYTES], release[TEXT_BYTES];
 
 	if (lacks(result, needed))
 		return ZSCTL_UNREACHABLE;
-	printf("freed %s (%s pages), moved %s objects in %s\n",
+	printf("freed %s (%s pages), moved %s objects in %s; "
+	       "giving memory back took %s\n",
 	       text_value(json_object_get(result, "bytes_freed"), TEXT_SIZE,
 			  size),
 	       text_value(json_object_get(result, "pages_compacted"),
 			  TEXT_PLAIN, pages),
 	       text_value(json_object_get(result, "objects_moved"), TEXT_PLAIN,
 			  objects),
-	       duration_text(json_object_get(result, "duration_us"), duration));
+	       duration_text(json_object_get(result, "duration_us"), duration),
+	       duration_text(json_object_get(result, "release_us"), release));
 	return ZSCTL_OK;
 }
 

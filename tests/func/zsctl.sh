@@ -79,7 +79,7 @@ expect_equal "objects, in the total" \
 echo "compact and verify"
 expect_status 0 ctl compact
 expect_status 0 ctl --json compact
-expect_names .result pages_compacted bytes_freed objects_moved duration_us
+expect_names .result pages_compacted bytes_freed objects_moved duration_us release_us
 expect_status 0 ctl verify
 expect_said ok
 expect_status 0 ctl --json verify

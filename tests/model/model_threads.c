@@ -484,6 +484,7 @@ static void *run_keeper(void *arg)
 	do {
 		if (model_rng_one_in(&rng, 20)) {
 			zstore_compact(m->store, &done);
+			zstore_shrink(m->store);
 			m->nr_compactions++;
 		} else if (model_rng_one_in(&rng, 3)) {
 			zstore_housekeep(m->store);

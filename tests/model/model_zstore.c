@@ -417,6 +417,8 @@ static void op_compact(void *arg)
 
 	zstore_stats(m->store, &before);
 	zstore_compact(m->store, &done);
+	if (model_rng_one_in(&m->rng, 2))
+		zstore_shrink(m->store);
 	freed = done.freed_pages;
 	zstore_stats(m->store, &after);
 	CHECK_MODEL(m,

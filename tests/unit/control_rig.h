@@ -22,6 +22,7 @@ struct rig_store {
 	atomic_bool empty; /* all counters are 0 */
 	atomic_bool broken; /* verify finds RIG_PROBLEM */
 	atomic_uint nr_compacts; /* compactions ended so far */
+	atomic_uint nr_shrinks; /* times that free pages were handed back */
 };
 
 #define RIG_PROBLEM	"slot 7 leads nowhere"

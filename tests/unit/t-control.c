@@ -211,6 +211,8 @@ START_TEST(compact_tells_what_it_did)
 			 (json_int_t)RIG_FREED_PAGES * 4096);
 	ck_assert_int_eq(integer(result, "objects_moved"), RIG_MOVED_OBJS);
 	ck_assert_int_ge(integer(result, "duration_us"), 0);
+	ck_assert_int_ge(integer(result, "release_us"), 0);
+	ck_assert_uint_eq(rig_store()->nr_shrinks, 1);
 	json_decref(reply);
 	close(fd);
 }
