@@ -2,8 +2,10 @@
 # shellcheck shell=bash
 # How fast zsd compacts, and what others notice of it; sourced by bench.sh.
 #
-# Speed: a disk full of pages, half of them trimmed at random, compacted while
-# nothing else happens. Objects moved and the time that took are zsctl's.
+# Speed: a store full of pages, half of them trimmed at random, compacted while
+# nothing else happens, over and over: by itself (compactcost), and in a server,
+# where zsctl says how many objects were moved and how long it took, handing the
+# memory back to the system included.
 # Delay: one worker thread, nothing pinned, a load that makes holes all the
 # while (random pages overwrite random others), once by itself and once with
 # `zsctl compact` over and over, in turn:
@@ -11,14 +13,19 @@
 #   d1    reads, writes and trims in equal parts, one under way: the delay of a
 #         request that meets compaction
 : "${build:?}" "${work:?}" "${results:?}" "${rounds:?}" "${seconds:?}"
+: "${server_core:?}"
 : "${large_bytes:?}" "${compaction_bytes:?}" "${pages:?}" "${compactions:?}"
 
 measure_compaction() { # ROUND
+    local store
+    store=$(taskset -c "$server_core" "$build/tests/bench/compactcost" \
+        "${pages[@]/#/--pages=}" --size "$large_bytes" --rounds 3 --alone \
+        --seed "$1" --json)
     load zsd-lz4 "${pages[@]/#/--pages=}" --prefill --block-bytes 64K \
         --depth 4 --requests 0
     load zsd-lz4 --trim-share 50 --requests 0 --seed "$1"
-    compact zsd-lz4 | jq -c --argjson round "$1" \
-        '{part: "compaction", $round} + .' >>"$results"
+    compact zsd-lz4 | jq -c --argjson round "$1" --argjson store "$store" \
+        '{part: "compaction", $round, $store} + .' >>"$results"
 }
 
 # Until it is killed, between two compactions.

@@ -17,8 +17,7 @@
 # after trims of 50, 75 and 90 % of a full disk at random; after compaction.
 : "${build:?}" "${work:?}" "${results:?}" "${servers:?}" "${pages:?}"
 : "${large_bytes:?}" "${weigh_each?}" "${ram_file:?}" "${trim_servers:?}"
-
-trim_percents=(50 75 90)
+: "${trim_percents:?}"
 
 resident_bytes() { # PID
     awk '/^VmRSS:/ { print $2 * 1024 }' "/proc/$1/status"
@@ -146,7 +145,7 @@ part_density() {
         fi
         weigh "$name" "all" "$large_bytes" "${pages[@]}"
         [[ " $trim_servers " == *" $name "* ]] || continue
-        for percent in "${trim_percents[@]}"; do
+        for percent in $trim_percents; do
             weigh_trimmed "$name" "$percent"
         done
     done

@@ -9,7 +9,7 @@
 # part between a line "<!-- bench: NAME -->" and the line "<!-- bench end -->"
 # becomes the table NAME of bench-text.jq. Beside it, in a folder of its name,
 # results.json becomes FILE, and the charts are drawn again. A part that FILE
-# does not have keeps its old text, and its old chart.
+# does not have keeps its old text, and its old chart. Charts need gnuplot.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -26,10 +26,12 @@ die() {
 json=$1
 document=${2:-$here/../../docs/benchmarks.md}
 folder=${document%.md}
-for tool in jq gnuplot; do
-    command -v "$tool" >/dev/null ||
-        die "$tool is missing; it comes with: apt-get install $tool"
-done
+require() { # TOOL PACKAGE
+    command -v "$1" >/dev/null ||
+        die "$1 is missing; it comes with: apt-get install $2"
+}
+
+require jq jq
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -67,6 +69,7 @@ draw() { # CHART KIND HEADING LABEL [ACROSS [SCALE]]
     jq -e -L "$here" --arg chart "$1" \
         'import "bench-charts" as c; c::has_data($chart)' "$json" \
         >"$work/answer" || return 0
+    require gnuplot gnuplot-nox
     jq -r -L "$here" --arg chart "$1" \
         'import "bench-charts" as c; c::table($chart)' "$json" >"$data"
     gnuplot -e "kind='$2'; heading='$3'; label='$4'; across='${5:-}';

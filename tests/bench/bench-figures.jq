@@ -155,7 +155,8 @@ def compaction:
     if length == 0 then null else {
         objects_moved: spread_of(.objects_moved),
         duration_us: spread_of(.duration_us),
-        objects_per_second: spread_of(.objects_moved * 1e6 / .duration_us)
+        server_per_second: spread_of(.objects_moved * 1e6 / .duration_us),
+        objects_per_second: spread_of(.store.objects_per_second)
     } end;
 
 def delay:
@@ -270,6 +271,7 @@ def summary($about):
         compaction: (part("compaction") | compaction),
         delays: (part("delay") | delay),
         scaling: (part("scaling") | scaling),
+        profile: (part("profile") | map({workload, rows})),
         dictionary: (part("dictionary") | dictionary),
         startup: (part("startup") | startup)
     }

@@ -82,7 +82,7 @@ lines() {
 about='{servers: "zsd-lz4\n  nbdkit-malloc nbdkit-zstd", commit: "c",
     date: "d", cpu: "cpu", cores: 2, kernel: "k", nbdkit: "n", qemu: "q",
     fio: "f", seconds: 1, rounds: 2, disk_bytes: 1048576, pages: "p",
-    large_bytes: 1048576, elapsed_s: 60, no_zram: "needs root", quiet: 0.1,
+    large_bytes: 1048576, elapsed_s: 60, no_zram: "needs root", no_perf: "", quiet: 0.1,
     client_core: 0, server_core: 1}'
 summary=$(lines | jq -s -L "$bench" \
     'import "bench-figures" as f; f::summary('"$about"')')
@@ -104,4 +104,15 @@ for words in "== Targets" "== Processor time" "zsd-lz4 / nbdkit-malloc" \
     "no, by 25 %" "needs root" "x1.50"; do
     grep -qF -- "$words" <<<"$text" || fail "no '$words' in: $text"
 done
+chart() { # NAME
+    jq -r -L "$bench" --arg name "$1" \
+        'import "bench-charts" as c; if c::has_data($name)
+            then c::table($name) else "nothing" end' <<<"$summary"
+}
+[ "$(chart speed)" = $'server\twrite-d32\tread-d32
+zsd-lz4\t3\t-\nnbdkit-malloc\t2\t-\nnbdkit-zstd\t0.1\t-' ] ||
+    fail "the chart of speed: $(chart speed)"
+[ "$(chart density)" = nothing ] || fail "a chart of nothing"
+[ "$(chart connections)" = nothing ] || fail "a chart of nothing"
+
 ! grep -qF "== Density" <<<"$text" || fail "density out of nothing: $text"

@@ -173,6 +173,14 @@ def connections_text:
               | .iops | with_spread(0) | lpad(27)) | add))
       end;
 
+def profile_text:
+    if .profile == [] then .about.no_perf // "" | select(. != "") else
+        "% of zsd's processor time, lz4, real pages, one thread",
+        (.profile[] | "", (.workload | workload_title),
+        (.rows[] | (.share | fixed(2) | lpad(7)) + "  "
+        + (.symbol | rpad(44)) + .object))
+    end;
+
 # --- memory ------------------------------------------------------------------
 
 # A row of one measure of one server, over all sets of pages.
@@ -227,8 +235,11 @@ def trims_text:
 
 def compaction_text:
     (.compaction | if . == null then empty else
-        "alone: \(.objects_per_second | with_spread(0)) objects a second; "
-        + "\(.objects_moved | with_spread(0)) objects "
+        "moving alone: \(.objects_per_second | with_spread(0)) "
+        + "objects a second",
+        "zsctl compact, memory handed back: "
+        + "\(.server_per_second | with_spread(0)) objects a second; "
+        + "\(.objects_moved | with_spread(0)) "
         + "in \(.duration_us | map_values(. / 1000) | with_spread(1)) ms"
     end),
     (.delays | if length == 0 then empty else
@@ -340,6 +351,7 @@ def targets_text:
 
 def titles: [
     ["cpu", "Processor time beyond the codec"],
+    ["profile", "Where the time goes"],
     ["nbdload", "Speed, one thread each"],
     ["connections", "Speed, several connections"],
     ["fio", "Speed, as fio sees it"],
@@ -357,6 +369,7 @@ def titles: [
 def section($name):
     [if $name == "head" then head_text
     elif $name == "cpu" then cpu_text
+    elif $name == "profile" then profile_text
     elif $name == "nbdload" then speed_text("nbdload")
     elif $name == "connections" then connections_text
     elif $name == "fio" then speed_text("fio")

@@ -17,6 +17,7 @@
 #                compaction                                    bench-density.sh
 #   compaction   its speed, and what other requests notice     bench-compaction.sh
 #   scaling      two threads next to one, and their locks      bench-scaling.sh
+#   profile      where zsd's time goes, by perf                bench-profile.sh
 #   dictionary   zstd with one and without                     bench-dictionary.sh
 #   startup      until zsd is ready                            bench-startup.sh
 # bench-servers.sh and bench-clients.sh start what is measured and what measures
@@ -38,8 +39,8 @@
 set -euo pipefail
 
 # --- what to do --------------------------------------------------------------
-all_parts="cpu nbdload connections fio density compaction scaling dictionary
-    startup"
+all_parts="cpu profile nbdload connections fio density compaction scaling
+    dictionary startup"
 parts=$all_parts
 rounds=5
 wide_rounds=2 # of loads that no target is about
@@ -59,6 +60,7 @@ servers="zsd-lz4 zsd-lz4-poll zsd-zstd:-1 zsd-zstd:1 zsd-zstd:3
     nbdkit-malloc nbdkit-sparse nbdkit-zstd qemu-nbd zram"
 cpu_servers="zsd-lz4 zsd-zstd:1"
 trim_servers="zsd-lz4 zsd-zstd:1 zram"
+trim_percents="50 75 90"
 pages=()
 
 usage() {
@@ -68,11 +70,12 @@ usage() {
 
 # Within two minutes: what the targets are about, and one of each kind.
 be_quick() {
-    rounds=2 wide_rounds=0 compactions=2 seconds=0.5 tries=1
+    rounds=2 wide_rounds=0 compactions=2 startups=5 seconds=0.5 tries=1
     disk_bytes=$((128 << 20)) compaction_bytes=$((256 << 20)) weigh_each=
     servers="zsd-lz4 zsd-lz4-poll zsd-zstd:1 nbdkit-malloc nbdkit-zstd zram"
     cpu_servers="zsd-lz4"
     trim_servers="zsd-lz4 zram"
+    trim_percents=90
 }
 
 while [ $# -gt 0 ]; do
@@ -175,7 +178,7 @@ about() {
         --arg qemu "$(qemu-nbd --version | head -n 1)" \
         --arg fio "$(fio --version)" \
         --arg pages "$(basename -a -s .pages "${pages[@]}" | xargs)" \
-        --arg no_zram "$(why_no_zram)" \
+        --arg no_zram "$(why_no_zram)" --arg no_perf "$(why_no_perf)" \
         --arg servers "$servers" \
         --arg parts "$parts" \
         --argjson cores "$(nproc)" \
@@ -219,6 +222,7 @@ touch "$results"
 . "$here/bench-density.sh"
 . "$here/bench-compaction.sh"
 . "$here/bench-scaling.sh"
+. "$here/bench-profile.sh"
 . "$here/bench-dictionary.sh"
 . "$here/bench-startup.sh"
 
