@@ -17,7 +17,7 @@
 # after trims of 50, 75 and 90 % of a full disk at random; after compaction.
 : "${build:?}" "${work:?}" "${results:?}" "${servers:?}" "${pages:?}"
 : "${large_bytes:?}" "${weigh_each?}" "${ram_file:?}" "${trim_servers:?}"
-: "${trim_percents:?}"
+: "${trim_percents:?}" "${no_zram?}"
 
 resident_bytes() { # PID
     awk '/^VmRSS:/ { print $2 * 1024 }' "/proc/$1/status"
@@ -136,7 +136,7 @@ part_density() {
     echo "bench: density" >&2
     for name in $servers; do
         [[ $name != *-poll ]] || continue
-        [ "$name" != zram ] || [ -z "$(why_no_zram)" ] || continue
+        [ "$name" != zram ] || [ -z "$no_zram" ] || continue
         if [ -n "$weigh_each" ]; then
             for file in "${pages[@]}"; do
                 weigh "$name" "$(basename "$file" .pages)" \

@@ -8,7 +8,7 @@
 # turn, so that a change of the machine's mood hits all alike. Loads that no
 # target is about get fewer rounds.
 : "${work:?}" "${results:?}" "${rounds:?}" "${wide_rounds:?}" "${quiet:?}"
-: "${tries:?}" "${repeats:?}" "${servers:?}" "${disk_bytes:?}"
+: "${tries:?}" "${repeats:?}" "${servers:?}" "${disk_bytes:?}" "${no_zram?}"
 
 # operation, shape: see bench-clients.sh
 declare -A loads=(
@@ -48,7 +48,7 @@ takes_part() { # CLIENT SHAPE NAME
     case $1/$2/$3 in
     nbdload/any/zsd-*-poll | nbdload/d1/zsd-*-poll) return 0 ;;
     */zsd-*-poll) return 1 ;; # one that polls saves latency, not work
-    fio/*/zram) [ -z "$(why_no_zram)" ] ;;
+    fio/*/zram) [ -z "$no_zram" ] ;;
     */zram) return 1 ;; # no NBD
     fio/*/zsd-zstd:-1 | fio/*/zsd-zstd:3 | fio/*/nbdkit-sparse) return 1 ;;
     *) return 0 ;;

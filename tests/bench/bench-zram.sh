@@ -3,19 +3,28 @@
 # The kernel's zram, as the mark to close in on; sourced by bench.sh.
 #
 # A device of our own, added for the purpose and removed afterwards; the others
-# are left alone. Needs root and a kernel with zram and LZ4 in it; where that is
-# missing, why_no_zram says what.
+# are left alone. Needs root and a kernel with zram that knows LZ4; what of that
+# is missing stands in no_zram.
 : "${work:?}"
 
 zram_control=/sys/class/zram-control
 zram_id= # of our device, while there is one
 
-why_no_zram() {
-    if [ "$(id -u)" -ne 0 ]; then
-        echo "needs root"
-    elif [ ! -w "$zram_control/hot_remove" ] ||
-        [ ! -r "$zram_control/hot_add" ]; then
-        echo "not on this machine"
+no_zram= # why there is none
+
+# shellcheck disable=SC2034 # no_zram is used by the parts
+look_for_zram() {
+    if [ ! -e "$zram_control/hot_add" ]; then
+        no_zram="not on this machine"
+    elif [ "$(id -u)" -ne 0 ]; then
+        no_zram="only root may have it"
+    elif ! zram_id=$(cat "$zram_control/hot_add"); then
+        zram_id=
+        no_zram="no device to be had"
+    else
+        grep -qw lz4 "/sys/block/zram$zram_id/comp_algorithm" ||
+            no_zram="not with lz4 on this machine"
+        stop_zram
     fi
 }
 
@@ -23,7 +32,7 @@ start_zram() { # BYTES
     local dir
     zram_id=$(cat "$zram_control/hot_add")
     dir=/sys/block/zram$zram_id
-    echo lz4 >"$dir/comp_algorithm" || die "the kernel's zram has no lz4"
+    echo lz4 >"$dir/comp_algorithm"
     echo "$1" >"$dir/disksize"
 }
 

@@ -178,7 +178,7 @@ about() {
         --arg qemu "$(qemu-nbd --version | head -n 1)" \
         --arg fio "$(fio --version)" \
         --arg pages "$(basename -a -s .pages "${pages[@]}" | xargs)" \
-        --arg no_zram "$(why_no_zram)" --arg no_perf "$(why_no_perf)" \
+        --arg no_zram "$no_zram" --arg no_perf "$(why_no_perf)" \
         --arg servers "$servers" \
         --arg parts "$parts" \
         --argjson cores "$(nproc)" \
@@ -234,6 +234,7 @@ clean_up() {
 }
 trap clean_up EXIT
 
+look_for_zram
 for part in $parts; do
     "part_$part"
 done
