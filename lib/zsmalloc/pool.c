@@ -112,12 +112,7 @@ void zs_pool_uncharge(struct zs_pool *pool, uint64_t bytes)
 	zs_arena_uncharge(&pool->arena, bytes, false);
 }
 
-bool zs_pool_housekeep(struct zs_pool *pool)
-{
-	return zs_arena_housekeep(&pool->arena, UINT64_MAX);
-}
-
-bool zs_pool_housekeep_within(struct zs_pool *pool, uint64_t max_pages)
+bool zs_pool_housekeep(struct zs_pool *pool, uint64_t max_pages)
 {
 	return zs_arena_housekeep(&pool->arena, max_pages);
 }

@@ -348,20 +348,15 @@ bool zs_compact_slice(struct zs_pool *pool, struct zs_compact_cursor *cursor,
 
 /**
  * zs_pool_housekeep() - a bounded piece of refilling or shrinking the reserve
+ * @max_pages: commit no more than these; with 0 it only shrinks
  *
  * Below the reserve it commits pages; above twice the reserve it hands pages
  * back to the system. For a thread of its own: it makes system calls.
- * Return: true while there is more to do, false when done or when the system
- * or the limit gives no more (the next allocation wakes it again).
+ * Return: true while there is more to do (with 0 also where it would have
+ * refilled), false when done or when the system or the limit gives no more (the
+ * next allocation wakes it again).
  */
-bool zs_pool_housekeep(struct zs_pool *pool);
-
-/**
- * zs_pool_housekeep_within() - the same, committing no more than @max_pages
- *
- * With 0 it only shrinks; it returns true then where it would have refilled.
- */
-bool zs_pool_housekeep_within(struct zs_pool *pool, uint64_t max_pages);
+bool zs_pool_housekeep(struct zs_pool *pool, uint64_t max_pages);
 
 /**
  * zs_pool_shrink() - hand all free pages beyond the reserve back at once

@@ -233,14 +233,9 @@ void zstore_shrink(struct zstore *store)
 	zs_pool_shrink(store->pool);
 }
 
-bool zstore_housekeep(struct zstore *store)
+bool zstore_housekeep(struct zstore *store, uint64_t max_pages)
 {
-	return zs_pool_housekeep(store->pool);
-}
-
-bool zstore_housekeep_within(struct zstore *store, uint64_t max_pages)
-{
-	return zs_pool_housekeep_within(store->pool, max_pages);
+	return zs_pool_housekeep(store->pool, max_pages);
 }
 
 uint64_t zstore_reserve_pages(struct zstore *store)
@@ -249,4 +244,9 @@ uint64_t zstore_reserve_pages(struct zstore *store)
 
 	zs_pool_stats(store->pool, &stats);
 	return stats.pages_reserve;
+}
+
+uint64_t zstore_reserve_target_pages(const struct zstore *store)
+{
+	return pool_params(store).reserve_pages;
 }

@@ -258,13 +258,14 @@ void zstore_compact(struct zstore *store, struct zs_compacted *out);
 void zstore_shrink(struct zstore *store);
 
 /* zstore_housekeep() - see zs_pool_housekeep() */
-bool zstore_housekeep(struct zstore *store);
-
-/* zstore_housekeep_within() - see zs_pool_housekeep_within() */
-bool zstore_housekeep_within(struct zstore *store, uint64_t max_pages);
+bool zstore_housekeep(struct zstore *store, uint64_t max_pages);
 
 /* Free pages that the next writes find ready. Cost: a lock. */
 uint64_t zstore_reserve_pages(struct zstore *store);
+
+/* How many there should be: reserve_bytes, or less where that is much of
+ * mem_limit_bytes. */
+uint64_t zstore_reserve_target_pages(const struct zstore *store);
 
 struct zstore_verify_report {
 	uint64_t pages_checked; /* stored pages that read as they should */

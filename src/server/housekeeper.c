@@ -77,7 +77,7 @@ static void tell(struct housekeeper *keeper, bool is_dry)
 static bool step(struct housekeeper *keeper)
 {
 	uint64_t max_pages = may_take(keeper);
-	bool more = zstore_housekeep_within(keeper->store, max_pages);
+	bool more = zstore_housekeep(keeper->store, max_pages);
 
 	if (zstore_reserve_pages(keeper->store))
 		tell(keeper, false);

@@ -295,7 +295,7 @@ static void fill(struct bench *b, bool all)
 		if (all || b->trimmed[i])
 			write_page(b, b->ctx, i, i);
 		if (i % 64 == 0)
-			(void)zstore_housekeep(b->store);
+			(void)zstore_housekeep(b->store, UINT64_MAX);
 	}
 }
 

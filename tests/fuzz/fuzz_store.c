@@ -139,7 +139,7 @@ static void op_compact_slice(struct fuzz *f)
 
 static void op_housekeep(struct fuzz *f)
 {
-	zstore_housekeep(f->s.store);
+	zstore_housekeep(f->s.store, UINT64_MAX);
 }
 
 static void op_check_all(struct fuzz *f)

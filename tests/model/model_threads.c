@@ -487,7 +487,7 @@ static void *run_keeper(void *arg)
 			zstore_shrink(m->store);
 			m->nr_compactions++;
 		} else if (model_rng_one_in(&rng, 3)) {
-			zstore_housekeep(m->store);
+			zstore_housekeep(m->store, UINT64_MAX);
 			m->nr_housekeepings++;
 		} else {
 			unsigned max = (unsigned)model_rng_range(&rng, 1, 64);

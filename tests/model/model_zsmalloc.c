@@ -472,7 +472,7 @@ static void op_housekeep(void *arg)
 	struct model *m = arg;
 	struct zs_pool_stats before = stats_of(m);
 
-	zs_pool_housekeep(m->pool);
+	zs_pool_housekeep(m->pool, UINT64_MAX);
 	check_limit(m, &before);
 }
 

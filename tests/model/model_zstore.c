@@ -447,7 +447,7 @@ static void op_housekeep(void *arg)
 {
 	struct model *m = arg;
 
-	zstore_housekeep(m->store);
+	zstore_housekeep(m->store, UINT64_MAX);
 }
 
 /* How much memory the system has: mostly enough. */

@@ -140,7 +140,8 @@ START_TEST(stats_tell_of_safety)
 			 "off");
 	ck_assert_int_eq(integer(safety, "reserve_bytes"),
 			 rig_counter("reserve_pages") * ZSD_PAGE_BYTES);
-	ck_assert_int_eq(integer(safety, "reserve_target_bytes"), 5 * MIB);
+	ck_assert_int_eq(integer(safety, "reserve_target_bytes"),
+			 rig_counter("reserve_target_pages") * ZSD_PAGE_BYTES);
 	ck_assert_int_eq(integer(safety, "starved_requests"),
 			 rig_counter("starved"));
 	ck_assert_int_eq(integer(safety, "failed_requests"),

@@ -46,7 +46,7 @@ uint64_t watermark_room_pages(struct watermark *w)
 	return fake.room_pages;
 }
 
-bool zstore_housekeep_within(struct zstore *store, uint64_t max_pages)
+bool zstore_housekeep(struct zstore *store, uint64_t max_pages)
 {
 	uint64_t missing = TARGET_PAGES - fake.reserve_pages;
 	uint64_t pages = missing < max_pages ? missing : max_pages;

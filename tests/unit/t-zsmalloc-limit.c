@@ -105,7 +105,7 @@ static void housekeep(void)
 {
 	unsigned nr = 0;
 
-	while (zs_pool_housekeep(rig.pool))
+	while (zs_pool_housekeep(rig.pool, UINT64_MAX))
 		quiet_assert(++nr < 10000);
 }
 
@@ -169,7 +169,7 @@ START_TEST(the_reserve_never_passes_the_limit)
 		if (store_one(3000, ZS_NORMAL))
 			free_many(stored.nr / 2);
 		if (i % 3 == 0)
-			zs_pool_housekeep(rig.pool);
+			zs_pool_housekeep(rig.pool, UINT64_MAX);
 		quiet_assert(rig_accounted_bytes(&rig) <= limit);
 	}
 	rig_assert_sound(&rig);
@@ -400,7 +400,7 @@ START_TEST(a_step_of_housekeeping_is_bounded)
 	do {
 		free_before = rig_stats(&rig).pages_reserve;
 		resident = rig_resident_bytes(&rig);
-		if (!zs_pool_housekeep(rig.pool))
+		if (!zs_pool_housekeep(rig.pool, UINT64_MAX))
 			break;
 		ck_assert_uint_lt(rig_stats(&rig).pages_reserve, free_before);
 		/* 1 MiB a step: far below what a request would notice. */
@@ -434,7 +434,7 @@ START_TEST(housekeeping_of_a_full_pool_ends)
 	store_until_full(4096, ZS_NORMAL);
 	store_until_full(4096, ZS_SHRINKING);
 	housekeep();
-	ck_assert(!zs_pool_housekeep(rig.pool));
+	ck_assert(!zs_pool_housekeep(rig.pool, UINT64_MAX));
 	rig_assert_sound(&rig);
 }
 END_TEST
@@ -469,7 +469,7 @@ static int starve(void *arg)
 	starving.nr_calls++;
 	if (!starving.brings_pages)
 		return -ENOSPC;
-	zs_pool_housekeep_within(rig.pool, starving.brings_pages);
+	zs_pool_housekeep(rig.pool, starving.brings_pages);
 	return 0;
 }
 
@@ -493,7 +493,7 @@ START_TEST(who_may_not_grow_asks_and_is_refused)
 	ck_assert_uint_eq(starving.nr_calls, 1);
 	rig_assert_sound(&rig);
 
-	zs_pool_housekeep(rig.pool);
+	zs_pool_housekeep(rig.pool, UINT64_MAX);
 	ck_assert_int_eq(store_one(ZSD_PAGE_BYTES, ZS_NORMAL), 0);
 	ck_assert_uint_eq(starving.nr_calls, 1);
 }
@@ -522,11 +522,11 @@ END_TEST
 START_TEST(housekeeping_keeps_within_what_it_is_given)
 {
 	store_many(ZSD_PAGE_BYTES, 20);
-	ck_assert(zs_pool_housekeep_within(rig.pool, 7));
+	ck_assert(zs_pool_housekeep(rig.pool, 7));
 	ck_assert_uint_eq(rig_stats(&rig).pages_reserve, RESERVE - 13);
-	ck_assert(zs_pool_housekeep_within(rig.pool, 0));
+	ck_assert(zs_pool_housekeep(rig.pool, 0));
 	ck_assert_uint_eq(rig_stats(&rig).pages_reserve, RESERVE - 13);
-	ck_assert(!zs_pool_housekeep_within(rig.pool, 100));
+	ck_assert(!zs_pool_housekeep(rig.pool, 100));
 	ck_assert_uint_eq(rig_stats(&rig).pages_reserve, RESERVE);
 }
 END_TEST
@@ -536,7 +536,7 @@ START_TEST(with_nothing_to_give_it_still_shrinks)
 	starving.brings_pages = 64;
 	store_many(ZSD_PAGE_BYTES, 4 * RESERVE);
 	free_many(4 * RESERVE);
-	while (zs_pool_housekeep_within(rig.pool, 0))
+	while (zs_pool_housekeep(rig.pool, 0))
 		;
 	ck_assert_uint_le(rig_stats(&rig).pages_reserve, 2 * RESERVE);
 	rig_assert_sound(&rig);

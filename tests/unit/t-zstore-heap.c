@@ -88,7 +88,7 @@ static void do_one_of_each(void)
 	rig_trim(&rig, at, n / 2);
 	rig_write_zeroes(&rig, at + n, n / 2);
 	zs_compact_slice(zstore_pool(rig.store), &cursor, 4, &freed);
-	zstore_housekeep(rig.store);
+	zstore_housekeep(rig.store, UINT64_MAX);
 	zstore_stats(rig.store, &stats);
 }
 

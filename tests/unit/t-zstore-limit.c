@@ -216,6 +216,22 @@ END_TEST
 
 static const char *const algorithms[] = {"lz4", "zstd"};
 
+START_TEST(the_reserve_is_a_small_part_of_the_limit)
+{
+	struct zstore_params params = rig_params("lz4");
+	struct store_rig other;
+	uint64_t pages;
+
+	params.reserve_bytes = LIMIT_BYTES;
+	params.mem_limit_bytes = LIMIT_BYTES;
+	rig_open(&other, &params);
+	pages = zstore_reserve_target_pages(other.store);
+	ck_assert_uint_eq(pages * ZSD_PAGE_BYTES, LIMIT_BYTES / 8);
+	ck_assert_uint_eq(zstore_reserve_pages(other.store), pages);
+	rig_close(&other);
+}
+END_TEST
+
 /*
  * What zsd accepts as the least limit is of use in the worst case: the longest
  * chains, checksums, and pages of all lengths.
@@ -358,7 +374,7 @@ START_TEST(a_store_at_its_limit_keeps_order)
 						   model_page_kind(&rig.rng)) !=
 				0;
 		if (i % 8 == 0)
-			zstore_housekeep(rig.store);
+			zstore_housekeep(rig.store, UINT64_MAX);
 		assert_within_limit();
 	}
 	ck_assert_uint_gt(nr_full, 20);
@@ -434,6 +450,7 @@ int main(void)
 	suite_add_tcase(suite, full);
 
 	tcase_set_timeout(alone, 60);
+	tcase_add_test(alone, the_reserve_is_a_small_part_of_the_limit);
 	tcase_add_loop_test(alone, the_least_limit_is_of_use, 0,
 			    (int)ARRAY_SIZE(algorithms));
 	tcase_add_loop_test(alone, overwrites_that_shrink_still_fit, 0,

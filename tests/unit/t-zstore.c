@@ -212,7 +212,7 @@ START_TEST(memory_is_what_the_numbers_say)
 				  stats.mem_used_total + stats.metadata_bytes +
 					  stats.reserve_bytes);
 		rig_trim(&rig, 0, rig.params.disk_bytes);
-		while (zstore_housekeep(rig.store))
+		while (zstore_housekeep(rig.store, UINT64_MAX))
 			;
 		stats = rig_stats(&rig);
 		ck_assert_uint_eq(stats.mem_used_total, 0);
