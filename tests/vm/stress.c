@@ -8,6 +8,7 @@
  * on standard output:
  *
  *   fill          write every page
+ *   grow COUNT    write the next COUNT pages, beginning with the first
  *   touch COUNT   look at COUNT pages drawn at random, rewrite every other one
  *   free PERCENT  give that share of the pages back to the kernel (MADV_
  *                 DONTNEED) in runs of 1 to 2,048 pages at random places
@@ -51,6 +52,7 @@ struct stress {
 	struct page *expected; /* scratch: what a page should hold */
 	uint64_t seed;
 	uint64_t random; /* which pages to touch next */
+	uint64_t grown; /* pages that "grow" wrote so far */
 	uint64_t longest_us; /* that a page took since the last answer */
 	unsigned described;
 };
@@ -187,6 +189,13 @@ static void cmd_fill(struct stress *s, uint64_t arg)
 	answer(s, 0, 0);
 }
 
+static void cmd_grow(struct stress *s, uint64_t count)
+{
+	for (; count && s->grown < s->nr_pages; count--)
+		write_page(s, s->grown++);
+	answer(s, 0, 0);
+}
+
 static void cmd_touch(struct stress *s, uint64_t count)
 {
 	uint64_t wrong = 0;
@@ -272,9 +281,10 @@ static const struct command {
 	bool has_arg;
 	void (*run)(struct stress *s, uint64_t arg);
 } commands[] = {
-	{"fill", false, cmd_fill},   {"touch", true, cmd_touch},
-	{"free", true, cmd_free},    {"verify", false, cmd_verify},
-	{"pass", false, cmd_pass},   {"spoil", false, cmd_spoil},
+	{"fill", false, cmd_fill},     {"grow", true, cmd_grow},
+	{"touch", true, cmd_touch},    {"free", true, cmd_free},
+	{"verify", false, cmd_verify}, {"pass", false, cmd_pass},
+	{"spoil", false, cmd_spoil},
 };
 
 /* Returns false where the line is no command. */

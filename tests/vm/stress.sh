@@ -21,6 +21,8 @@ expect() {
 
 expect "ok $pages 0" verify
 expect "ok 0 0,ok $pages 0" fill verify
+expect "ok 0 0,ok 0 0,ok $pages 0" "grow 500" "grow 9999" verify
+expect "ok 0 0,ok 0 0,corrupt $pages 1" "grow 500" spoil verify
 expect "ok 0 0,ok 5000 0,ok $pages 0" fill "touch 5000" verify
 expect "ok 0 0,ok 0 0,ok $pages 0" fill "free 50" verify
 expect "ok 0 0,ok 0 0,ok 900 0,ok $pages 0" fill "free 90" "touch 900" verify
@@ -30,7 +32,7 @@ expect "ok 0 0,ok 0 0,corrupt $pages 1" fill spoil pass
 expect "ok 0 0,ok 0 0,ok 0 0,corrupt $pages 1" fill "free 100" spoil verify
 expect "ok 0 0,ok 0 0,ok 0 0,corrupt $pages 2" fill spoil spoil verify
 
-for command in "fill 5" touch "free it" erase; do
+for command in "fill 5" grow touch "free it" erase; do
     if echo "$command" | "$stress" 8 42; then
         echo "'$command' was taken for a command"
         exit 1

@@ -28,6 +28,7 @@ export ZSD_CONTROL=$socket.ctl
 
 zsd_pid=
 stress_pid=
+hog_pid= # of another program that must not outlive the script
 checked=0
 stall_us=0
 attached=
@@ -61,6 +62,13 @@ stop_stress() {
     stress_pid=
 }
 
+stop_hog() {
+    [[ -n $hog_pid ]] || return 0
+    kill -KILL "$hog_pid" 2>> "$work/cleanup" || true
+    wait "$hog_pid" 2>> "$work/cleanup" || true
+    hog_pid=
+}
+
 show_why() {
     echo "--- $what: it failed; zsd's messages:"
     cat "$work/zsd.log" || true
@@ -84,6 +92,7 @@ clean_up() {
     set +e
     ((status == 0)) || show_why
     stop_stress
+    stop_hog
     [[ -z $swapping ]] || swapoff "$device"
     [[ -z $attached ]] || nbd-client -d "$device" > "$work/cleanup" 2>&1
     if [[ -n $zsd_pid ]]; then
@@ -111,9 +120,14 @@ swap_used_kib() {
     awk -v device="$device" '$1 == device { print $4 }' /proc/swaps
 }
 
-# The kernel's messages since this run began.
+# The kernel's messages since this run began, or all that it still has where
+# they are too many.
 kernel_messages() {
-    dmesg | sed "1,/$mark/d"
+    dmesg > "$work/dmesg"
+    if grep -q "$mark" "$work/dmesg"; then
+        sed -i "1,/$mark/d" "$work/dmesg"
+    fi
+    cat "$work/dmesg"
 }
 
 # What it says when something is wrong with itself or with zsd, and when there
