@@ -437,6 +437,10 @@ uint64_t zs_arena_shrink(struct zs_arena *arena)
 	while (step && arena->nr_free > arena->reserve_pages) {
 		step = release(arena, arena->nr_free - arena->reserve_pages);
 		released += step;
+		/* Thousands of system calls: others may need the core. */
+		pthread_mutex_unlock(&arena->lock);
+		sched_yield();
+		pthread_mutex_lock(&arena->lock);
 	}
 	pthread_mutex_unlock(&arena->lock);
 	return released;
