@@ -68,14 +68,14 @@ part_compaction() {
     local round
     start_server single zsd-lz4 "$compaction_bytes"
     for ((round = 1; round <= compactions; round++)); do
-        echo "bench: compaction, round $round of $compactions" >&2
+        progress "compaction, round $round of $compactions"
         measure_compaction "$round"
     done
     stop_servers
     start_server single zsd-lz4 "$large_bytes"
     fill_nbdload zsd-lz4
     for ((round = 1; round <= rounds; round++)); do
-        echo "bench: delay by compaction, round $round of $rounds" >&2
+        progress "delay by compaction, round $round of $rounds"
         measure_delay "$round" d32
         measure_delay "$round" d1
     done

@@ -30,7 +30,7 @@ part_cpu() {
         fill_nbdload "$name"
     done
     for ((round = 1; round <= rounds; round++)); do
-        echo "bench: cpu, round $round of $rounds" >&2
+        progress "cpu, round $round of $rounds"
         for name in $cpu_servers; do
             measure_cpu "$round" "$name"
         done

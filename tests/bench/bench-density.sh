@@ -133,7 +133,7 @@ weigh_trimmed() { # NAME PERCENT
 
 part_density() {
     local name file percent
-    echo "bench: density" >&2
+    progress "density"
     for name in $servers; do
         [[ $name != *-poll ]] || continue
         [ "$name" != zram ] || [ -z "$no_zram" ] || continue

@@ -38,7 +38,7 @@ part_dictionary() {
     local round
     split_pages
     for ((round = 1; round <= rounds; round++)); do
-        echo "bench: dictionary, round $round of $rounds" >&2
+        progress "dictionary, round $round of $rounds"
         jq -nc --argjson round "$round" --argjson without \
             "$(dictionary_cost "$round")" --argjson with \
             "$(dictionary_cost "$round" --train "$work/seen")" \

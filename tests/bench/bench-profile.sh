@@ -44,10 +44,10 @@ profile_load() { # OPERATION SHAPE
 part_profile() {
     local load
     [ -z "$(why_no_perf)" ] || {
-        echo "bench: no profile: $(why_no_perf)" >&2
+        progress "no profile: $(why_no_perf)"
         return 0
     }
-    echo "bench: profile" >&2
+    progress "profile"
     start_server pinned zsd-lz4 "$disk_bytes"
     fill_nbdload zsd-lz4
     for load in "${profile_loads[@]}"; do

@@ -37,7 +37,7 @@ measure_scaling() { # ROUND
 part_scaling() {
     local round threads
     [ "$client_core" != "$server_core" ] || {
-        echo "bench: scaling needs two cores" >&2
+        progress "scaling needs two cores"
         return
     }
     for threads in 1 2; do
@@ -45,7 +45,7 @@ part_scaling() {
         fill_nbdload "zsd-lz4@$threads"
     done
     for ((round = 1; round <= rounds; round++)); do
-        echo "bench: scaling, round $round of $rounds" >&2
+        progress "scaling, round $round of $rounds"
         measure_scaling "$round"
     done
     stop_servers

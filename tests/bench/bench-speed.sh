@@ -77,7 +77,7 @@ measure_all() { # CLIENT
     done
     [ -n "${loads[$1]}" ] || most=$wide_rounds
     for ((round = 1; round <= most; round++)); do
-        echo "bench: $1, round $round of $most" >&2
+        progress "$1, round $round of $most"
         repeats_left=$repeats
         measure_round "$1" "$round" "${loads[$1]}"
         if [ "$round" -le "$wide_rounds" ]; then

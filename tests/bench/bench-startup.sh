@@ -31,7 +31,7 @@ measure_startup() { # ROUND SIZE
 
 part_startup() {
     local round
-    echo "bench: startup" >&2
+    progress "startup"
     for ((round = 1; round <= startups; round++)); do
         measure_startup "$round" 64G
         measure_startup "$round" 1G

@@ -72,7 +72,7 @@ usage() {
 be_quick() {
     rounds=2 wide_rounds=0 compactions=2 startups=5 seconds=0.5 tries=1
     disk_bytes=$((128 << 20)) compaction_bytes=$((256 << 20)) weigh_each=
-    servers="zsd-lz4 zsd-lz4-poll zsd-zstd:1 nbdkit-malloc nbdkit-zstd zram"
+    servers="zsd-lz4 zsd-lz4-poll nbdkit-malloc nbdkit-zstd zram"
     cpu_servers="zsd-lz4"
     trim_servers="zsd-lz4 zram"
     trim_percents=90
@@ -110,6 +110,10 @@ done
 die() {
     echo "bench: $*" >&2
     exit 1
+}
+
+progress() { # TEXT
+    echo "bench: $SECONDS s: $*" >&2
 }
 
 require() { # TOOL PACKAGE
@@ -238,4 +242,5 @@ look_for_zram
 for part in $parts; do
     "part_$part"
 done
+progress "done"
 report
