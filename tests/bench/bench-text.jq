@@ -174,9 +174,10 @@ def connections_text:
       end;
 
 def profile_text:
-    if .profile == [] then .about.no_perf // "" | select(. != "") else
+    (.profile // []) as $profile
+    | if $profile == [] then .about.no_perf // "" | select(. != "") else
         "% of zsd's processor time, lz4, real pages, one thread",
-        (.profile[] | "", (.workload | workload_title),
+        ($profile[] | "", (.workload | workload_title),
         (.rows[] | (.share | fixed(2) | lpad(7)) + "  "
         + (.symbol | rpad(44)) + .object))
     end;
