@@ -17,7 +17,7 @@
 #include <errno.h>
 #include <error.h>
 #include <fcntl.h>
-#include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,6 +187,20 @@ static bool is_of_kernel(const char *line)
 	       strstr(line, "[vsyscall]");
 }
 
+/* "START-END FLAGS ...", both in hexadecimal, four flags. */
+static bool parse_mapping(const char *line, uint64_t *start, uint64_t *end,
+			  const char **flags)
+{
+	char *at;
+
+	*start = strtoull(line, &at, 16);
+	if (at == line || *at != '-')
+		return false;
+	*end = strtoull(at + 1, &at, 16);
+	*flags = at + 1;
+	return *at == ' ' && strnlen(*flags, 4) == 4;
+}
+
 static void visit_all(struct grab *grab, visit_fn *visit)
 {
 	char *line = NULL;
@@ -197,10 +211,9 @@ static void visit_all(struct grab *grab, visit_fn *visit)
 	rewind(grab->maps);
 	while (getline(&line, &room, grab->maps) > 0) {
 		uint64_t start, end;
-		char flags[5];
+		const char *flags;
 
-		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s", &start, &end,
-			   flags) != 3)
+		if (!parse_mapping(line, &start, &end, &flags))
 			error(1, 0, "maps: not understood: %s", line);
 		if (flags[3] == 'p' && !is_of_kernel(line))
 			visit_mapping(grab, start, end, visit);
