@@ -4,8 +4,8 @@
 #
 # Speed: a store full of pages, half of them trimmed at random, compacted while
 # nothing else happens, over and over: by itself (compactcost), and in a server,
-# where zsctl says how many objects were moved and how long it took, handing the
-# memory back to the system included.
+# where zsctl says how many objects were moved, how long that took, and how long
+# it took then to hand the memory back to the system.
 # Delay: one worker thread, nothing pinned, a load that makes holes all the
 # while (random pages overwrite random others), once by itself and once with
 # `zsctl compact` over and over, in turn:

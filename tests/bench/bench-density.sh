@@ -93,7 +93,8 @@ weigh() { # NAME LABEL BYTES FILE...
     stop_servers
 }
 
-# What compaction says of itself; the kernel's says nothing, and is timed.
+# What compaction says of itself; the kernel's says nothing, and is timed, which
+# includes handing the memory back.
 compact() { # NAME
     local start_us
     if [ "$1" = zram ]; then

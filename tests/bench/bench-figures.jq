@@ -155,6 +155,7 @@ def compaction:
     if length == 0 then null else {
         objects_moved: spread_of(.objects_moved),
         duration_us: spread_of(.duration_us),
+        release_us: spread_of(.release_us),
         server_per_second: spread_of(.objects_moved * 1e6 / .duration_us),
         objects_per_second: spread_of(.store.objects_per_second)
     } end;

@@ -35,6 +35,8 @@ def with_spread($digits):
         + "(\(.min | fixed($digits))..\(.max | fixed($digits)))"
     end;
 
+def scaled($factor): if . == null then null else map_values(. * $factor) end;
+
 # The median right-aligned, the rest left-aligned.
 def spread_cell($digits; $width):
     if . == null then ("-" | lpad(8)) + " " * ($width - 8) else
@@ -238,10 +240,11 @@ def compaction_text:
     (.compaction | if . == null then empty else
         "moving alone: \(.objects_per_second | with_spread(0)) "
         + "objects a second",
-        "zsctl compact, memory handed back: "
-        + "\(.server_per_second | with_spread(0)) objects a second; "
-        + "\(.objects_moved | with_spread(0)) "
-        + "in \(.duration_us | map_values(. / 1000) | with_spread(1)) ms"
+        "zsctl compact: \(.server_per_second | with_spread(0)) objects a "
+        + "second; \(.objects_moved | with_spread(0)) "
+        + "in \(.duration_us | scaled(0.001) | with_spread(1)) ms, "
+        + "and \(.release_us | scaled(0.001) | with_spread(1)) ms "
+        + "to hand memory back"
     end),
     (.delays | if length == 0 then empty else
         "", ("us" | rpad(33)) + (["p50", "p99.9", "p50 beside", "p99.9 beside"]
