@@ -48,13 +48,15 @@
 #define CTL_NO_ID  ((json_int_t)-1) /* null: the request's could not be read */
 
 /* Error codes, X(name): of errno(3), and sent by name. */
-#define CTL_ERRORS(X)                                               \
-	X(EPROTO) /* the line is no request */                      \
-	X(EMSGSIZE) /* the line is too long */                      \
-	X(EOPNOTSUPP) /* there is no such command */                \
-	X(EINVAL) /* an argument is unknown or of the wrong type */ \
-	X(EBUSY) /* there are too many control clients */           \
-	X(ENOMEM) /* the server is out of memory */                 \
+#define CTL_ERRORS(X)                                                  \
+	X(EPROTO) /* the line is no request */                         \
+	X(EMSGSIZE) /* the line is too long */                         \
+	X(EOPNOTSUPP) /* no such command, or not with this codec */    \
+	X(EINVAL) /* an argument is unknown, or not what it must be */ \
+	X(EBUSY) /* too many control clients, or dictionaries */       \
+	X(EAGAIN) /* not now, but at another time */                   \
+	X(ENOSPC) /* mem_limit has no room for it */                   \
+	X(ENOMEM) /* the server is out of memory */                    \
 	X(EIO) /* anything else */
 
 /* Room for an error's message, bytes with the final NUL. */
@@ -119,6 +121,7 @@ struct ctl_type {
 };
 
 extern const struct ctl_type ctl_boolean;
+extern const struct ctl_type ctl_count;
 
 /* One argument that a command takes; all are optional. */
 struct ctl_argument {

@@ -13,6 +13,13 @@ static bool is_boolean(const json_t *value)
 
 const struct ctl_type ctl_boolean = {"true or false", is_boolean};
 
+static bool is_count(const json_t *value)
+{
+	return json_is_integer(value) && json_integer_value(value) >= 0;
+}
+
+const struct ctl_type ctl_count = {"an integer that is not negative", is_count};
+
 /* A request is small and of our own making: what we do not know is wrong. */
 static int check_members(json_t *root, struct ctl_error *error)
 {

@@ -90,16 +90,26 @@ static void reply(struct control_client *client, json_t *result,
 		on_written(&client->write, err);
 }
 
-/* Answer with what a command gave; takes the reference to @result over. */
-static void reply_with_outcome(struct control_client *client, int err,
-			       json_t *result)
+/* Run the client's command; what comes of it is in the client. */
+static void run(struct control_client *client)
 {
-	struct ctl_error error;
+	client->error.text[0] = '\0';
+	client->err = client->command->run(&client->control->env,
+					   client->request.arguments,
+					   &client->result, &client->error);
+}
 
-	if (err)
-		ctl_error_set(&error, err, "command '%s' failed: %s",
-			      client->command->name, uv_strerror(err));
-	reply(client, result, &error);
+/* Answer with what its command gave. */
+static void reply_with_outcome(struct control_client *client)
+{
+	json_t *result = client->result;
+
+	client->result = NULL;
+	if (client->err && !client->error.text[0])
+		ctl_error_set(&client->error, client->err,
+			      "command '%s' failed: %s", client->command->name,
+			      uv_strerror(client->err));
+	reply(client, result, &client->error);
 	json_decref(result);
 }
 
@@ -108,24 +118,20 @@ static void run_next_long(struct control *control);
 /* On the runner. */
 void control_run_long(struct control *control)
 {
-	struct control_client *client = control->running;
-
-	client->err = client->command->run(
-		&control->env, client->request.arguments, &client->result);
+	run(control->running);
 }
 
 void control_long_done(struct control *control)
 {
 	struct control_client *client = control->running;
-	json_t *result = client->result;
 
-	client->result = NULL;
 	control->running = NULL;
 	if (client->closing) {
-		json_decref(result);
+		json_decref(client->result);
+		client->result = NULL;
 		release_slot(client);
 	} else {
-		reply_with_outcome(client, client->err, result);
+		reply_with_outcome(client);
 	}
 	run_next_long(control);
 }
@@ -146,16 +152,14 @@ static void run_command(struct control_client *client)
 {
 	const struct control_command *command = client->command;
 	struct control *control = client->control;
-	json_t *result = NULL;
-	int err;
 
 	if (command->is_long) {
 		list_add_tail(&control->waiting, &client->waiting);
 		run_next_long(control);
 		return;
 	}
-	err = command->run(&control->env, client->request.arguments, &result);
-	reply_with_outcome(client, err, result);
+	run(client);
+	reply_with_outcome(client);
 }
 
 static void take_line(struct control_client *client, const char *line,

@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "server/control_commands.h"
+#include "server/control_dicts.h"
 #include "server/safety.h"
 
 /*
@@ -97,13 +98,14 @@ static json_t *disk_document(const struct control_env *env)
 }
 
 static int run_version(const struct control_env *env, const json_t *arguments,
-		       json_t **result)
+		       json_t **result, struct ctl_error *error)
 {
 	json_t *document = json_pack("{ss si}", "version", PACKAGE_VERSION,
 				     "protocol", CTL_PROTOCOL);
 
 	(void)env;
 	(void)arguments;
+	(void)error;
 	if (!document)
 		return -ENOMEM;
 	*result = document;
@@ -119,12 +121,13 @@ static json_t *whole_stats(const struct control_env *env)
 	zstore_stats(env->params.store, &stats);
 	env->params.count(env->params.count_arg, &counts);
 	return json_pack(
-		"{ss si si sI so so so so so so so so}", "version",
+		"{ss si si sI so so so so so so so so so}", "version",
 		PACKAGE_VERSION, "protocol", CTL_PROTOCOL, "pid", (int)getpid(),
 		"uptime_seconds", (json_int_t)(uptime_ns / 1000000000), "disk",
 		disk_document(env), "mm_stat", mm_stat_document(&stats),
 		"io_stat", io_stat_document(&stats), "memory",
-		memory_document(&stats), "connections",
+		memory_document(&stats), "dictionary",
+		control_dicts_document(env->params.store), "connections",
 		connections_document(&counts.connections), "requests",
 		requests_document(&counts.requests), "polling",
 		polling_document(&counts.polling), "safety",
@@ -182,10 +185,11 @@ static json_t *class_stats(struct zs_pool *pool)
 }
 
 static int run_stats(const struct control_env *env, const json_t *arguments,
-		     json_t **result)
+		     json_t **result, struct ctl_error *error)
 {
 	json_t *document;
 
+	(void)error;
 	if (json_is_true(json_object_get(arguments, "classes")))
 		document = class_stats(zstore_pool(env->params.store));
 	else
@@ -202,7 +206,7 @@ static json_int_t us_since(uint64_t start_ns)
 }
 
 static int run_compact(const struct control_env *env, const json_t *arguments,
-		       json_t **result)
+		       json_t **result, struct ctl_error *error)
 {
 	const uint64_t start_ns = uv_hrtime();
 	struct zs_compacted done;
@@ -210,6 +214,7 @@ static int run_compact(const struct control_env *env, const json_t *arguments,
 	json_t *document;
 
 	(void)arguments;
+	(void)error;
 	zstore_compact(env->params.store, &done);
 	duration_us = us_since(start_ns);
 	zstore_shrink(env->params.store);
@@ -226,7 +231,7 @@ static int run_compact(const struct control_env *env, const json_t *arguments,
 }
 
 static int run_verify(const struct control_env *env, const json_t *arguments,
-		      json_t **result)
+		      json_t **result, struct ctl_error *error)
 {
 	const uint64_t start_ns = uv_hrtime();
 	struct zstore_verify_report report;
@@ -234,6 +239,7 @@ static int run_verify(const struct control_env *env, const json_t *arguments,
 	bool ok;
 
 	(void)arguments;
+	(void)error;
 	ok = zstore_verify(env->ctx, &report) == 0;
 	document = json_pack("{sb sI sI ss sI}", "ok", ok, "pages_checked",
 			     (json_int_t)report.pages_checked, "pages_damaged",
@@ -255,6 +261,7 @@ static const struct control_command commands[] = {
 	{"stats", stats_arguments, false, run_stats},
 	{"compact", NULL, true, run_compact},
 	{"verify", NULL, true, run_verify},
+	{"train", control_train_arguments, true, control_train},
 };
 
 const struct control_command *control_command_find(const char *name)

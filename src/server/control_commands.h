@@ -31,12 +31,14 @@ struct control_command {
 	/**
 	 * run() - do it
 	 * @arguments: checked; NULL for none
-	 * @result:    receives an object, a reference; untouched on error
+	 * @result:    receives an object, a reference
+	 * @error:     may be filled in on error, where there is more to say
+	 *             than the error's number does; empty before
 	 *
-	 * Return: 0 or -ENOMEM.
+	 * Return: 0 or -errno.
 	 */
 	int (*run)(const struct control_env *env, const json_t *arguments,
-		   json_t **result);
+		   json_t **result, struct ctl_error *error);
 };
 
 /* control_command_find() - the command of that name, or NULL */

@@ -42,6 +42,7 @@ struct control_client {
 	struct list_node waiting; /* in control->waiting, if a long one */
 	json_t *result; /* of a long one: an object, or NULL */
 	int err; /* then why not */
+	struct ctl_error error; /* and more about it, if its text is not empty */
 
 	uv_write_t write;
 	char *reply; /* what is being written, or NULL */

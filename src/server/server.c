@@ -19,6 +19,7 @@
 #include "server/acceptor.h"
 #include "server/control.h"
 #include "server/damage_log.h"
+#include "server/dictionary.h"
 #include "server/drain.h"
 #include "server/housekeeper.h"
 #include "server/listener.h"
@@ -193,6 +194,11 @@ static int start_store(struct server *s)
 	err = zstore_create(&params, &s->store);
 	if (err)
 		return complain("cannot make the store", err);
+	if (s->params->dictionary) {
+		err = dictionary_load(s->store, s->params->dictionary);
+		if (err)
+			return err;
+	}
 	if (s->params->swap != SWAP_OFF) {
 		err = zstore_populate(s->store);
 		if (err)

@@ -35,6 +35,7 @@ struct server_params {
 	const char *control_path; /* control socket, or NULL */
 	const char *export_name; /* at most MAX_NAME_BYTES; "": default */
 	const char *description; /* of it, for people; same bound */
+	const char *dictionary; /* file with one to begin with, or NULL */
 	const char *pid_file; /* written when ready, or NULL */
 	unsigned nr_threads; /* worker threads, 1 .. MAX_THREADS */
 	unsigned max_connections; /* 1 .. MAX_CONNECTIONS */

@@ -12,10 +12,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/units.h"
 #include "ctl/ctl.h"
 #include "zsctl/zsctl_client.h"
 #include "zsctl/zsctl_doctor.h"
 #include "zsctl/zsctl_report.h"
+#include "zsctl/zsctl_train.h"
 
 #define DEFAULT_CONTROL_PATH "/run/zsd/control.sock"
 
@@ -26,6 +28,8 @@ struct options {
 	const struct command *command;
 	const char *control_path;
 	const char *root;
+	const char *output; /* file for a dictionary, or NULL */
+	uint64_t dictionary_bytes; /* 0: as zsd likes */
 	bool classes;
 	bool json;
 };
@@ -37,6 +41,7 @@ struct command {
 	const char *request; /* what zsd is asked for */
 	bool takes_classes;
 	bool takes_root;
+	bool takes_training;
 	const char *progress; /* shown until the reply comes, or NULL */
 	enum zsctl_exit (*report)(json_t *result);
 	/* Instead, where there is more to it than zsd's reply. */
@@ -63,6 +68,13 @@ static const struct command commands[] = {
 	 .request = "verify",
 	 .progress = "verifying...",
 	 .report = report_verify},
+	{.name = "train",
+	 .usage = "train [--output=FILE]",
+	 .summary = "Make a dictionary of what is stored, and use it",
+	 .request = "train",
+	 .takes_training = true,
+	 .progress = "training...",
+	 .report = report_train},
 	{.name = "doctor",
 	 .usage = "doctor [--root=DIR]",
 	 .summary = "Find what is wrong for swapping on the disk",
@@ -87,6 +99,8 @@ enum {
 	KEY_CLASSES = 0x100, /* above all characters: no short form */
 	KEY_JSON,
 	KEY_ROOT,
+	KEY_DICTIONARY_BYTES,
+	KEY_OUTPUT,
 };
 
 static const struct argp_option argp_options[] = {
@@ -100,6 +114,10 @@ static const struct argp_option argp_options[] = {
 	 "For programs: print the reply as it came, or what doctor found", 0},
 	{"root", KEY_ROOT, "DIR", 0,
 	 "With doctor: look into DIR/proc, DIR/sys and DIR/dev", 0},
+	{"dictionary-bytes", KEY_DICTIONARY_BYTES, "SIZE", 0,
+	 "With train: how large it may be, 1K to 112K (default 32K)", 0},
+	{"output", KEY_OUTPUT, "FILE", 0,
+	 "With train: write it to FILE, for zsd's --dictionary", 0},
 	{0},
 };
 
@@ -114,6 +132,11 @@ static void check_options(struct argp_state *state,
 	else if (*options->root && !options->command->takes_root)
 		argp_error(state, "'%s' does not take --root",
 			   options->command->name);
+	else if ((options->output || options->dictionary_bytes) &&
+		 !options->command->takes_training)
+		argp_error(state, "'%s' does not take %s",
+			   options->command->name,
+			   options->output ? "--output" : "--dictionary-bytes");
 	else if (!*options->control_path)
 		argp_error(state, "the path of the control socket is empty");
 }
@@ -134,6 +157,15 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_ROOT:
 		options->root = arg;
+		return 0;
+	case KEY_DICTIONARY_BYTES:
+		if (units_parse(arg, &options->dictionary_bytes) ||
+		    !options->dictionary_bytes)
+			argp_error(state, "'%s' is no size of a dictionary",
+				   arg);
+		return 0;
+	case KEY_OUTPUT:
+		options->output = arg;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (options->command)
@@ -207,17 +239,36 @@ static void clear_progress(const struct command *command)
 		(void)fprintf(stderr, "\033[K");
 }
 
+static int make_arguments(const struct options *options, json_t **out)
+{
+	json_t *arguments = json_object();
+	int failed = !arguments;
+
+	if (options->classes)
+		failed |=
+			json_object_set_new(arguments, "classes", json_true());
+	if (options->output)
+		failed |=
+			json_object_set_new(arguments, "contents", json_true());
+	if (options->dictionary_bytes)
+		failed |= json_object_set_new(
+			arguments, "bytes",
+			json_integer((json_int_t)options->dictionary_bytes));
+	*out = arguments;
+	return failed ? -ENOMEM : 0;
+}
+
 static int ask(const struct options *options, char **line)
 {
-	json_t *arguments = NULL;
+	json_t *arguments;
 	char *request;
 	size_t bytes;
 	int err;
 
-	if (options->classes)
-		arguments = json_pack("{sb}", "classes", true);
-	err = ctl_request_format(REQUEST_ID, options->command->request,
-				 arguments, &request, &bytes);
+	err = make_arguments(options, &arguments);
+	if (!err)
+		err = ctl_request_format(REQUEST_ID, options->command->request,
+					 arguments, &request, &bytes);
 	json_decref(arguments);
 	if (err) {
 		(void)fprintf(stderr, "zsctl: %s\n", strerror(-err));
@@ -230,10 +281,18 @@ static int ask(const struct options *options, char **line)
 	return err;
 }
 
+/* verify found something wrong, or train nothing better. */
+static bool is_bad(const json_t *result)
+{
+	return json_is_false(json_object_get(result, "ok")) ||
+	       json_is_false(json_object_get(result, "used"));
+}
+
 static enum zsctl_exit report(const struct options *options,
 			      const struct ctl_reply *reply, const char *line)
 {
 	const struct command *command = options->command;
+	enum zsctl_exit code;
 
 	if (options->json && !(reply->result && command->examine))
 		printf("%s\n", line);
@@ -244,10 +303,13 @@ static enum zsctl_exit report(const struct options *options,
 	if (command->examine)
 		return command->examine(reply->result, options->root,
 					options->json);
-	if (options->json) /* the outcome of verify is an exit code too */
-		return json_is_false(json_object_get(reply->result, "ok"))
-			       ? ZSCTL_REFUSED
-			       : ZSCTL_OK;
+	if (options->output) {
+		code = train_save(reply->result, options->output);
+		if (code != ZSCTL_OK)
+			return code;
+	}
+	if (options->json) /* some outcomes are exit codes too */
+		return is_bad(reply->result) ? ZSCTL_REFUSED : ZSCTL_OK;
 	if (options->classes)
 		return report_classes(reply->result);
 	return command->report(reply->result);

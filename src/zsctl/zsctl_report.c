@@ -10,11 +10,7 @@
 #include "zsctl/zsctl_report.h"
 #include "zsctl/zsctl_text.h"
 
-/*
- * Whether a result that is to be summed up lacks a member, which has been said
- * then. @names ends with NULL.
- */
-static bool lacks(const json_t *result, const char *const *names)
+bool report_lacks(const json_t *result, const char *const *names)
 {
 	for (; *names; names++) {
 		if (json_object_get(result, *names))
@@ -71,7 +67,7 @@ enum zsctl_exit report_classes(json_t *result)
 	const json_t *row;
 	size_t r, i;
 
-	if (lacks(result, needed))
+	if (report_lacks(result, needed))
 		return ZSCTL_UNREACHABLE;
 	for (i = 0; i < ARRAY_SIZE(columns); i++) {
 		widen(&widths[i], columns[i]);
@@ -111,7 +107,7 @@ enum zsctl_exit report_compact(json_t *result)
 	char size[TEXT_BYTES], pages[TEXT_BYTES], objects[TEXT_BYTES];
 	char duration[TEXT_BYTES], release[TEXT_BYTES];
 
-	if (lacks(result, needed))
+	if (report_lacks(result, needed))
 		return ZSCTL_UNREACHABLE;
 	printf("freed %s (%s pages), moved %s objects in %s; "
 	       "giving memory back took %s\n",
@@ -135,7 +131,7 @@ enum zsctl_exit report_verify(json_t *result)
 	static const char *const needed[] = {"ok", NULL};
 	char problem_text[CTL_ERROR_TEXT_BYTES];
 
-	if (lacks(result, needed))
+	if (report_lacks(result, needed))
 		return ZSCTL_UNREACHABLE;
 	printf("%s: %s stored pages checked in %s\n", ok ? "ok" : "BROKEN",
 	       text_value(json_object_get(result, "pages_checked"), TEXT_PLAIN,

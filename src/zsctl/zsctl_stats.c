@@ -57,6 +57,8 @@ static const struct fact facts[] = {
 	 "bytes of memory per compressed byte"},
 	{"memory", "resident_bytes", TEXT_SIZE, "of the whole process"},
 	{"connections", "open", TEXT_PLAIN, "now"},
+	{"dictionary", "current", TEXT_PLAIN, "of new pages; 0: none"},
+	{"dictionary", "memory_bytes", TEXT_SIZE, "of all"},
 	{"connections", "max", TEXT_PLAIN, "most there may be"},
 	{"connections", "accepted", TEXT_PLAIN, "so far"},
 	{"connections", "refused", TEXT_PLAIN, "beyond max"},

@@ -21,6 +21,7 @@ enum {
 	KEY_HANDSHAKE_TIMEOUT,
 	KEY_STOP_TIMEOUT,
 	KEY_CHECKSUM,
+	KEY_DICTIONARY,
 	KEY_SWAP,
 	KEY_DESCRIPTION,
 	KEY_READ_ONLY,
@@ -55,6 +56,10 @@ static const struct argp_option argp_options[] = {
 	 5},
 	{"checksum", KEY_CHECKSUM, NULL, 0,
 	 "Keep a checksum of what is stored and compare it at each read", 5},
+	{"dictionary", KEY_DICTIONARY, "FILE", 0,
+	 "With zstd: compress with this dictionary, which zsctl train or "
+	 "zstd --train made",
+	 5},
 	{"mem-limit", 'm', "SIZE", 0,
 	 "Bound on the memory really used, arena and metadata, at least 1M; "
 	 "0 for none (default)",
@@ -255,6 +260,7 @@ static const struct value values[] = {
 	{'c', "control", take_text, FIELD(control_path), 0, 0},
 	{'a', "algorithm", take_algorithm, FIELD(store.zcomp), 0, 0},
 	{KEY_CHECKSUM, "checksum", take_flag, FIELD(store.checksum), 0, 0},
+	{KEY_DICTIONARY, "dictionary", take_text, FIELD(dictionary), 0, 0},
 	{'m', "mem-limit", take_limit, FIELD(store.mem_limit_bytes), 0, 0},
 	{'r', "reserve", take_size, FIELD(store.reserve_bytes), 0, 0},
 	{'t', "threads", take_number, FIELD(nr_threads), 1, SERVER_MAX_THREADS},
@@ -293,6 +299,12 @@ static error_t check_all(struct options *options, struct argp_state *state)
 
 	if (server->store.disk_bytes == 0) {
 		argp_error(state, "--size is required");
+		return EINVAL;
+	}
+	if (server->dictionary && !zcomp_has_dicts(&server->store.zcomp)) {
+		argp_error(state,
+			   "--dictionary: only zstd has dictionaries: give "
+			   "--algorithm zstd with it");
 		return EINVAL;
 	}
 	/* Whether LISTEN_FDS is meant for us the server finds out. */

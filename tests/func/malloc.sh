@@ -37,6 +37,13 @@ expect_word() { # WORD
     expect_equal "what the client says" "$word" "$1"
 }
 
+# What is stored by then is trained on; its pages go on to be read.
+train() {
+    ctl train --dictionary-bytes 8K >"$dir/train" ||
+        fail "zsctl train: $(cat "$dir/train")"
+    expect_equal "the current dictionary" "$(get_stat dictionary.current)" 1
+}
+
 run_steady_requests() { # ALGORITHM [OPTION...]
     local at_start client_pid warm i sum
 
@@ -51,6 +58,7 @@ run_steady_requests() { # ALGORITHM [OPTION...]
     # shellcheck disable=SC2154 # coproc sets it, and unsets it at the end
     client_pid=$client_PID
     expect_word warm
+    [ "$1" = lz4 ] || train
     read_counts
     warm=("${counts[@]}")
     expect_at_least "the calls for four connections" \

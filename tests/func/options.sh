@@ -42,13 +42,15 @@ expect_refused '1.0 MiB' --size 1M --socket "$socket" --mem-limit 4096
 expect_refused --description --size 1M --socket "$socket" \
     --description "$(printf '%4097s' x)"
 expect_refused --read-only --size 1M --socket "$socket" --read-only=yes
+expect_refused '--algorithm zstd' --size 1M --socket "$socket" \
+    --dictionary "$0"
 expect_refused arguments --size 1M --socket "$socket" stray
 
 echo "shown"
 expect_status 0 "$zsd" --version
 grep -q '^zsd [0-9]' "$dir/output" || fail "no version"
 expect_status 0 "$zsd" --help
-for option in size socket listen control algorithm checksum mem-limit reserve \
+for option in size socket listen control algorithm checksum dictionary mem-limit reserve \
     threads chain-size export-name description read-only max-connections \
     handshake-timeout stop-timeout pid-file verbose swap poll; do
     grep -q -- "--$option" "$dir/output" || fail "--help lacks --$option"

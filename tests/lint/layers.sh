@@ -56,6 +56,7 @@ malloc.h          src/server
 sys/ioctl.h       src/server
 signal.h          src/server
 sys/time.h        src/zsctl
+time.h            src/server/train.c
 sys/socket.h      src/server src/zsctl
 sys/un.h          src/server src/zsctl
 netdb.h           src/server

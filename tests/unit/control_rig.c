@@ -14,6 +14,7 @@
 
 #include "control_rig.h"
 #include "server/control.h"
+#include "server/train.h"
 
 /* Most bytes that a reply can have, by docs/control-protocol.md. */
 #define MAX_REPLY_BYTES ((size_t)256 << 10)
@@ -202,6 +203,49 @@ int zstore_verify(struct zstore_ctx *ctx, struct zstore_verify_report *report)
 	(void)snprintf(report->text, sizeof(report->text), "%s",
 		       rig.store.broken ? RIG_PROBLEM : "");
 	return rig.store.broken ? -EUCLEAN : 0;
+}
+
+bool zstore_dict_info(struct zstore *store, unsigned number,
+		      struct zstore_dict_info *out)
+{
+	(void)store;
+	if (number != RIG_DICT_NUMBER)
+		return false;
+	*out = (struct zstore_dict_info){
+		.bytes = rig_counter("dict_bytes"),
+		.memory_bytes = rig_counter("dict_memory"),
+		.pages = rig_counter("dict_pages"),
+		.is_current = true,
+	};
+	return true;
+}
+
+unsigned zstore_dict_current(const struct zstore *store)
+{
+	(void)store;
+	return RIG_DICT_NUMBER;
+}
+
+int train_run(struct zstore *store, struct zstore_ctx *ctx, bool is_swapped,
+	      size_t dict_bytes, struct train_report *out,
+	      struct ctl_error *error)
+{
+	(void)store;
+	(void)ctx;
+	ck_assert(!is_swapped);
+	rig.store.trained_bytes = dict_bytes;
+	if (rig.store.untrainable)
+		return ctl_error_set(error, -EAGAIN, RIG_UNTRAINABLE);
+	*out = (struct train_report){
+		.number = rig.store.useless ? 0 : RIG_DICT_NUMBER,
+		.nr_trained = 40,
+		.nr_tested = 10,
+		.without = {20000, 300000, 70000},
+		.trained = {15000, 200000, 60000},
+		.nr_bytes = strlen(RIG_DICT),
+	};
+	memcpy(out->bytes, RIG_DICT, out->nr_bytes);
+	return 0;
 }
 
 /* --- the control thread --------------------------------------------------- */

@@ -23,12 +23,19 @@ struct rig_store {
 	atomic_bool broken; /* verify finds RIG_PROBLEM */
 	atomic_uint nr_compacts; /* compactions ended so far */
 	atomic_uint nr_shrinks; /* times that free pages were handed back */
+	atomic_bool untrainable; /* train ends with RIG_UNTRAINABLE */
+	atomic_bool useless; /* what train made is not used */
+	atomic_size_t trained_bytes; /* that train was asked for last */
 };
 
 #define RIG_PROBLEM	"slot 7 leads nowhere"
 #define RIG_VERIFIED	123
 #define RIG_FREED_PAGES 5
 #define RIG_MOVED_OBJS	7
+#define RIG_UNTRAINABLE "too few pages"
+#define RIG_DICT_NUMBER 2u /* of the only dictionary */
+#define RIG_DICT	"what it learned"
+#define RIG_DICT_BASE64 "d2hhdCBpdCBsZWFybmVk"
 
 /* The value of the counter @name, the same wherever it is asked for. */
 unsigned rig_counter(const char *name);

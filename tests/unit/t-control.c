@@ -257,6 +257,14 @@ static const struct {
 	 "EINVAL", "'classes' must be true or false"},
 	{"{\"id\":9,\"command\":\"compact\",\"arguments\":{\"x\":true}}", 9,
 	 "EINVAL", "'x'"},
+	{"{\"id\":9,\"command\":\"train\",\"arguments\":{\"bytes\":true}}", 9,
+	 "EINVAL", "'bytes' must be an integer"},
+	{"{\"id\":9,\"command\":\"train\",\"arguments\":{\"bytes\":-1}}", 9,
+	 "EINVAL", "'bytes' must be an integer"},
+	{"{\"id\":9,\"command\":\"train\",\"arguments\":{\"bytes\":1023}}", 9,
+	 "EINVAL", "1024 to 114688 bytes"},
+	{"{\"id\":9,\"command\":\"train\",\"arguments\":{\"bytes\":114689}}", 9,
+	 "EINVAL", "1024 to 114688 bytes"},
 	{"{\"id\":9,\"verb\":\"stats\"}", 9, "EPROTO", "'verb'"},
 };
 

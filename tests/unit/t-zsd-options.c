@@ -93,6 +93,7 @@ START_TEST(silence_means_the_defaults)
 	ck_assert_str_eq(server->export_name, "");
 	ck_assert_str_eq(server->description, OPTIONS_DESCRIPTION);
 	ck_assert(!server->read_only);
+	ck_assert_ptr_null(server->dictionary);
 	ck_assert_ptr_null(server->pid_file);
 	ck_assert_uint_eq(server->nr_threads, (unsigned)CPU_COUNT(&cores));
 	ck_assert_uint_eq(server->max_connections, 64);
@@ -110,10 +111,11 @@ static const char *const full_lines[] = {
 	"--algorithm=zstd:-7 --mem-limit=100M --reserve=1M --threads=3 "
 	"--chain-size=11 --export-name=e --description=d --read-only "
 	"--max-connections=7 --handshake-timeout=2 --stop-timeout=90 "
-	"--pid-file=/p --verbose --poll=70",
+	"--pid-file=/p --verbose --poll=70 --dictionary=/d",
 	"-s1024M -u/s -l[::1]:1 -c/c -azstd:-7 -m102400K -r1048576 -t3 "
 	"--chain-size=11 -ne --description=d --read-only --max-connections=7 "
-	"--handshake-timeout=2 --stop-timeout=90 -P/p -v --poll=70",
+	"--handshake-timeout=2 --stop-timeout=90 -P/p -v --poll=70 "
+	"--dictionary=/d",
 };
 
 START_TEST(each_option_has_its_effect)
@@ -134,6 +136,7 @@ START_TEST(each_option_has_its_effect)
 	ck_assert_str_eq(server->description, "d");
 	ck_assert(server->read_only);
 	ck_assert_str_eq(server->pid_file, "/p");
+	ck_assert_str_eq(server->dictionary, "/d");
 	ck_assert_uint_eq(server->nr_threads, 3);
 	ck_assert_uint_eq(server->max_connections, 7);
 	ck_assert_uint_eq(server->handshake_timeout_s, 2);
@@ -228,6 +231,8 @@ static const struct {
 	const char *line;
 	const char *word;
 } bad_lines[] = {
+	{"-s 1M -u /s --dictionary /d", "--algorithm zstd"},
+	{"-s 1M -u /s -a zstd --dictionary=", "--dictionary"},
 	{"-u s", "--size"},
 	{"-s 64M", "--socket"},
 	{"-s 64M", "LISTEN_FDS"},
