@@ -4,7 +4,7 @@
  *
  * One thread, so that content and counters can be told to the byte. Each
  * round has a disk of its own: with either codec, with and without a limit
- * that is too small for all of it.
+ * that is too small for all of it, with and without dictionaries.
  */
 #include "config.h"
 
@@ -17,21 +17,33 @@
 #include "model/model.h"
 #include "model/refuse.h"
 #include "zstore/zstore.h"
+#include "zstore/zstore_dict.h"
 
 #define DISK_PAGES   1500u
 #define DISK_BYTES   (DISK_PAGES * (uint64_t)ZSD_PAGE_BYTES)
 #define MAX_IO_PAGES 12u
 #define MAX_IO_BYTES (MAX_IO_PAGES * (size_t)ZSD_PAGE_BYTES)
 
+/* Dictionaries to choose from: more than a store has numbers for. */
+#define NR_DICTS   20u
+#define DICT_BYTES (2 * (size_t)KIB)
+
 /* What the rounds differ in; chain size and reserve are drawn. */
 static const struct {
 	const char *algorithm;
 	uint64_t limit_bytes; /* about; 0: none */
+	bool has_dicts;
 } rounds[] = {
-	{"lz4", 0},	  {"zstd", 0},	       {"lz4", 2 * MIB},
-	{"zstd", MIB},	  {"lz4:20", 3 * MIB}, {"zstd:-5", 0},
-	{"zstd:3", 0},	  {"lz4:65537", 0},    {"zstd:-1", 2 * MIB},
-	{"lz4", MIB / 2},
+	{"lz4", 0, false},	    {"zstd", 0, true},
+	{"lz4", 2 * MIB, false},    {"zstd", MIB, false},
+	{"lz4:20", 3 * MIB, false}, {"zstd:-5", 0, true},
+	{"zstd:3", 0, false},	    {"lz4:65537", 0, false},
+	{"zstd:-1", 2 * MIB, true}, {"lz4", MIB / 2, false},
+};
+
+struct dict {
+	unsigned char bytes[DICT_BYTES];
+	size_t nr_bytes;
 };
 
 struct model {
@@ -50,6 +62,10 @@ struct model {
 	bool is_stored[DISK_PAGES]; /* written since it was trimmed */
 	uint64_t nr_stored;
 	uint64_t nr_failed_writes; /* of this round */
+
+	bool has_dicts; /* the store may be given some */
+	struct dict dicts[NR_DICTS];
+	uint64_t nr_dicts_used, nr_dicts_busy, nr_sampled;
 
 	uint64_t nr_without_memory;
 	uint64_t nr_enospc, nr_split, nr_moved, nr_compacted, nr_verified;
@@ -486,6 +502,82 @@ static void op_verify(void *arg)
 	m->nr_verified++;
 }
 
+/* --- dictionaries -------------------------------------------------------- */
+
+/* For this round's codec, on pages that are like those to come. */
+static void train_dicts(struct model *m)
+{
+	static unsigned char pages[64][ZSD_PAGE_BYTES];
+	int err;
+
+	for (unsigned i = 0; i < NR_DICTS; i++) {
+		for (size_t j = 0; j < ARRAY_SIZE(pages); j++)
+			model_page_fill(&m->rng,
+					j % 2 ? MODEL_PAGE_TEXT
+					      : MODEL_PAGE_POINTERS,
+					pages[j]);
+		err = zcomp_train(&m->params.zcomp, pages, ARRAY_SIZE(pages),
+				  ZSD_PAGE_BYTES, m->dicts[i].bytes, DICT_BYTES,
+				  &m->dicts[i].nr_bytes);
+		CHECK_MODEL(m, !err, "zcomp_train: %d", err);
+	}
+}
+
+static void check_no_dict(struct model *m, uint64_t nr_refused, int err)
+{
+	if (err == -EBUSY) {
+		m->nr_dicts_busy++;
+		return;
+	}
+	CHECK_MODEL(m,
+		    err == -ENOSPC
+			    ? m->params.mem_limit_bytes ||
+				      refuse_count() != nr_refused
+			    : err == -ENOMEM && refuse_count() != nr_refused,
+		    "zstore_dict_add: %d", err);
+}
+
+static void op_add_dict(void *arg)
+{
+	struct model *m = arg;
+	const struct dict *dict = &m->dicts[model_rng_below(&m->rng, NR_DICTS)];
+	unsigned before = zstore_dict_current(m->store), number = 0;
+	uint64_t nr_refused = refuse_count();
+	int err;
+
+	if (!m->has_dicts)
+		return;
+	err = zstore_dict_add(m->store, dict->bytes, dict->nr_bytes, &number);
+	if (err)
+		check_no_dict(m, nr_refused, err);
+	else
+		CHECK_MODEL(m, number != before, "number %u again", number);
+	CHECK_MODEL(m, zstore_dict_current(m->store) == (err ? before : number),
+		    "%u is current, not %u", zstore_dict_current(m->store),
+		    number);
+	m->nr_dicts_used += !err;
+}
+
+/* Samples are pages of the disk, in its order. */
+static void op_sample(void *arg)
+{
+	static unsigned char samples[40][ZSD_PAGE_BYTES];
+	struct model *m = arg;
+	uint64_t nr = zstore_sample(m->ctx, ARRAY_SIZE(samples), samples);
+	uint64_t index = 0;
+
+	for (uint64_t i = 0; i < nr; i++, index++) {
+		while (index < DISK_PAGES &&
+		       memcmp(flat_page(m, index), samples[i],
+			      ZSD_PAGE_BYTES) != 0)
+			index++;
+		CHECK_MODEL(m, index < DISK_PAGES,
+			    "sample %" PRIu64 " is nowhere behind the others",
+			    i);
+	}
+	m->nr_sampled += nr;
+}
+
 struct tally {
 	uint64_t nr_same, nr_huge, nr_bytes;
 };
@@ -525,10 +617,11 @@ static void op_count(void *arg)
 	CHECK_MODEL(m, stats.same_pages == tally.nr_same,
 		    "same_pages %" PRIu64 ", not %" PRIu64, stats.same_pages,
 		    tally.nr_same);
-	CHECK_MODEL(m, stats.huge_pages == tally.nr_huge,
+	/* With a dictionary a page may come to another length. */
+	CHECK_MODEL(m, m->has_dicts || stats.huge_pages == tally.nr_huge,
 		    "huge_pages %" PRIu64 ", not %" PRIu64, stats.huge_pages,
 		    tally.nr_huge);
-	CHECK_MODEL(m, stats.compr_data_size == tally.nr_bytes,
+	CHECK_MODEL(m, m->has_dicts || stats.compr_data_size == tally.nr_bytes,
 		    "compr_data_size %" PRIu64 ", not %" PRIu64,
 		    stats.compr_data_size, tally.nr_bytes);
 	CHECK_MODEL(m, stats.failed_writes == m->nr_failed_writes,
@@ -559,6 +652,8 @@ static const struct model_op ops[] = {
 	{"make memory scarce", {4, 4, 4}, op_refuse},
 	{"write until memory ends", {1, 0, 1}, op_run_dry},
 	{"verify", {2, 2, 2}, op_verify},
+	{"add a dictionary", {25, 25, 25}, op_add_dict},
+	{"sample", {3, 3, 3}, op_sample},
 };
 
 /* --- rounds -------------------------------------------------------------- */
@@ -592,6 +687,9 @@ static void open_store(struct model *m, size_t round)
 	};
 	err = zcomp_parse(rounds[round].algorithm, &m->params.zcomp);
 	CHECK_MODEL(m, !err, "zcomp_parse: %d", err);
+	m->has_dicts = rounds[round].has_dicts;
+	if (m->has_dicts)
+		train_dicts(m);
 	err = zcomp_ctx_create(&m->params.zcomp, ZSD_PAGE_BYTES, &m->zcomp);
 	CHECK_MODEL(m, !err, "zcomp_ctx_create: %d", err);
 	refuse_one_in(0);
@@ -674,6 +772,9 @@ int main(void)
 	model_report_fact(&m.run, "objects moved by compaction", m.nr_moved);
 	model_report_fact(&m.run, "pages freed by compaction", m.nr_compacted);
 	model_report_fact(&m.run, "extents looked at", m.nr_extents);
+	model_report_fact(&m.run, "dictionaries used", m.nr_dicts_used);
+	model_report_fact(&m.run, "times that all were", m.nr_dicts_busy);
+	model_report_fact(&m.run, "pages sampled", m.nr_sampled);
 	model_report_fact(&m.run, "times compared", m.nr_compared);
 	model_report_fact(&m.run, "times counted", m.nr_counted);
 	model_report_fact(&m.run, "times verified", m.nr_verified);
