@@ -33,6 +33,7 @@
 #include "model/model.h"
 #include "model/refuse.h"
 #include "zstore/zstore.h"
+#include "zstore/zstore_dict.h"
 
 #define NR_WORKERS 4u
 
@@ -62,6 +63,10 @@ static const struct {
 	{"zstd:-3", 3 * MIB, 0}, {"lz4", 0, 3},
 };
 
+/* Dictionaries to choose from; how many there may be at a time is 15. */
+#define NR_DICTS   4u
+#define DICT_BYTES (2 * (size_t)KIB)
+
 struct worker;
 
 struct model {
@@ -70,6 +75,9 @@ struct model {
 	struct zstore *store;
 	bool is_scarce; /* memory, in this round */
 	_Atomic unsigned nr_running; /* workers that are not done */
+	unsigned char dicts[NR_DICTS][DICT_BYTES];
+	size_t dict_bytes[NR_DICTS]; /* 0: this round's codec has none */
+	uint64_t nr_dicts;
 	/* Version that a worker has written of a shared page, and is done. */
 	_Atomic uint32_t written[NR_SHARED][NR_WORKERS];
 	uint64_t nr_slices, nr_compactions, nr_housekeepings, nr_verified;
@@ -470,7 +478,22 @@ static void *run_worker(void *arg)
 
 /* --- beside the workers -------------------------------------------------- */
 
-/* Slices mostly, now and then all at once, and the reserve. */
+/* Have pages compressed with another dictionary, if one can be had. */
+static void add_dict(struct model *m, struct model_rng *rng)
+{
+	size_t i = model_rng_below(rng, NR_DICTS);
+	unsigned number;
+	int err;
+
+	if (!m->dict_bytes[i])
+		return;
+	err = zstore_dict_add(m->store, m->dicts[i], m->dict_bytes[i], &number);
+	CHECK_MODEL(m, !err || err == -EBUSY || err == -ENOSPC,
+		    "zstore_dict_add: %d", err);
+	m->nr_dicts += !err;
+}
+
+/* Slices mostly, now and then all at once, the reserve, and dictionaries. */
 static void *run_keeper(void *arg)
 {
 	struct model *m = arg;
@@ -481,6 +504,7 @@ static void *run_keeper(void *arg)
 	uint64_t freed;
 
 	model_rng_init(&rng, m->run.seed + 1000);
+	add_dict(m, &rng); /* once at least, however few turns there are */
 	do {
 		if (model_rng_one_in(&rng, 20)) {
 			zstore_compact(m->store, &done);
@@ -489,6 +513,8 @@ static void *run_keeper(void *arg)
 		} else if (model_rng_one_in(&rng, 3)) {
 			zstore_housekeep(m->store, UINT64_MAX);
 			m->nr_housekeepings++;
+		} else if (model_rng_one_in(&rng, 20)) {
+			add_dict(m, &rng);
 		} else {
 			unsigned max = (unsigned)model_rng_range(&rng, 1, 64);
 
@@ -549,6 +575,26 @@ static void *run_verifier(void *arg)
 
 /* --- rounds -------------------------------------------------------------- */
 
+static void train_dicts(struct model *m)
+{
+	static unsigned char pages[64][ZSD_PAGE_BYTES];
+	struct model_rng rng;
+	int err;
+
+	memset(m->dict_bytes, 0, sizeof(m->dict_bytes));
+	if (!zcomp_has_dicts(&m->params.zcomp))
+		return;
+	model_rng_init(&rng, m->run.seed + 2000);
+	for (unsigned i = 0; i < NR_DICTS; i++) {
+		for (size_t j = 0; j < ARRAY_SIZE(pages); j++)
+			model_page_fill(&rng, MODEL_PAGE_TEXT, pages[j]);
+		err = zcomp_train(&m->params.zcomp, pages, ARRAY_SIZE(pages),
+				  ZSD_PAGE_BYTES, m->dicts[i], DICT_BYTES,
+				  &m->dict_bytes[i]);
+		CHECK_MODEL(m, !err, "zcomp_train: %d", err);
+	}
+}
+
 static void open_store(struct model *m, size_t round)
 {
 	int err;
@@ -563,6 +609,7 @@ static void open_store(struct model *m, size_t round)
 	};
 	err = zcomp_parse(rounds[round].algorithm, &m->params.zcomp);
 	CHECK_MODEL(m, !err, "zcomp_parse: %d", err);
+	train_dicts(m);
 	refuse_one_in(0);
 	err = zstore_create(&m->params, &m->store);
 	CHECK_MODEL(m, !err, "zstore_create: %d", err);
@@ -675,6 +722,7 @@ int main(void)
 	model_report_fact(&m.run, "objects moved by them", m.nr_moved);
 	model_report_fact(&m.run, "pages freed by them", m.nr_compacted);
 	model_report_fact(&m.run, "times housekept", m.nr_housekeepings);
+	model_report_fact(&m.run, "dictionaries used", m.nr_dicts);
 	model_report_fact(&m.run, "times verified", m.nr_verified);
 	return EXIT_SUCCESS;
 }
