@@ -7,11 +7,14 @@
 #include "config.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/bits.h"
 #include "flat_disk.h"
 #include "fuzz.h"
+#include "model/model.h"
 #include "small_store.h"
+#include "zstore/zstore_dict.h"
 
 /* More than one group of slots; the last one is not whole. */
 #define DISK_PAGES 600u
@@ -24,11 +27,19 @@
 /* Most operations that look at all of the store. */
 #define MAX_SLOW_OPS 8u
 
+/* Most dictionaries that an input adds: digesting one takes its time. */
+#define MAX_DICTS  20u
+#define DICT_BYTES (2 * (size_t)KIB)
+
+/* From this value on a byte adds a dictionary, below it is one of ops[]. */
+#define FIRST_DICT_OP 250u
+
 struct fuzz {
 	struct fuzz_input in;
 	struct small_store s;
 	struct zs_compact_cursor cursor;
 	unsigned nr_slow;
+	unsigned nr_dicts;
 };
 
 /* A range that is page aligned, or not, as a byte says. */
@@ -148,10 +159,67 @@ static void op_check_all(struct fuzz *f)
 		flat_check_all(f->s.store, f->s.ctx);
 }
 
+/* One that is good for what small_store_content() makes, always the same. */
+static size_t trained_dict(uint8_t dst[DICT_BYTES])
+{
+	static uint8_t pages[64][ZSD_PAGE_BYTES], dict[DICT_BYTES];
+	static size_t nr_bytes;
+	struct zcomp_params params;
+	struct model_rng rng;
+
+	if (!nr_bytes) {
+		model_rng_init(&rng, 1);
+		for (size_t i = 0; i < ARRAY_SIZE(pages); i++)
+			model_page_fill(&rng, MODEL_PAGE_TEXT, pages[i]);
+		FUZZ_CHECK(!zcomp_parse("zstd", &params) &&
+				   !zcomp_train(&params, pages,
+						ARRAY_SIZE(pages),
+						ZSD_PAGE_BYTES, dict,
+						DICT_BYTES, &nr_bytes),
+			   "zcomp_train");
+	}
+	memcpy(dst, dict, nr_bytes);
+	return nr_bytes;
+}
+
+/* Whole, or with up to three bytes of it changed: refused, or as good. */
+static void op_add_dict(struct fuzz *f)
+{
+	const bool has_dicts = zcomp_has_dicts(&f->s.params.zcomp);
+	unsigned nr_changes = fuzz_byte(&f->in) % 4, number;
+	uint8_t dict[DICT_BYTES];
+	size_t nr_bytes;
+	int err;
+
+	if (f->nr_dicts++ >= MAX_DICTS)
+		return;
+	nr_bytes = trained_dict(dict);
+	for (unsigned i = 0; i < nr_changes; i++) {
+		size_t at = fuzz_number(&f->in, 2) % nr_bytes;
+
+		dict[at] ^= fuzz_byte(&f->in);
+	}
+	err = zstore_dict_add(f->s.store, dict, nr_bytes, &number);
+	FUZZ_CHECK(has_dicts ? !err || (err == -EINVAL && nr_changes) ||
+				       err == -EBUSY ||
+				       (err == -ENOSPC &&
+					f->s.params.mem_limit_bytes)
+			     : err == -EOPNOTSUPP,
+		   "zstore_dict_add: %d", err);
+}
+
 static void (*const ops[])(struct fuzz *f) = {
 	op_write,   op_comb,	      op_trim,	    op_write_zeroes, op_read,
 	op_compact, op_compact_slice, op_housekeep, op_check_all,
 };
+
+static void run_op(struct fuzz *f, uint8_t op)
+{
+	if (op >= FIRST_DICT_OP)
+		op_add_dict(f);
+	else
+		ops[op % ARRAY_SIZE(ops)](f);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -160,7 +228,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_input_init(&f.in, data, size);
 	small_store_open(&f.s, &f.in, DISK_PAGES);
 	while (!fuzz_input_is_over(&f.in))
-		ops[fuzz_byte(&f.in) % ARRAY_SIZE(ops)](&f);
+		run_op(&f, fuzz_byte(&f.in));
 	small_store_close(&f.s);
 	return 0;
 }
