@@ -5,8 +5,9 @@
  * free a page.
  *
  * As in the kernel since 6.4, the destination stays the same until it is full,
- * so that no object is moved twice; unlike there, an object whose handle is
- * pinned is passed over instead of waited for.
+ * so that no object is moved twice, but for some of those that are packed;
+ * unlike there, an object whose handle is pinned is passed over instead of
+ * waited for.
  *
  * Packing is what zspages that grow make possible: one that lost its last
  * pages has not all of them yet, and so grows again when it must. A class may
