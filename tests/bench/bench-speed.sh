@@ -9,12 +9,13 @@
 # target is about get fewer rounds.
 : "${work:?}" "${results:?}" "${rounds:?}" "${wide_rounds:?}" "${quiet:?}"
 : "${tries:?}" "${repeats:?}" "${servers:?}" "${disk_bytes:?}" "${no_zram?}"
+: "${fio_loads:?}"
 
 # operation, shape: see bench-clients.sh
 declare -A loads=(
     [nbdload]="write d1,write d32,read d1,read d32"
     [connections]=""
-    [fio]="write d1,write d32,read d1,read d32"
+    [fio]=$fio_loads
 )
 declare -A wide_loads=(
     [nbdload]="write d128,read d128,write s128K,read s128K,write s1M,read s1M"
@@ -70,12 +71,13 @@ measure_round() { # CLIENT ROUND LOADS
 
 measure_all() { # CLIENT
     local name round repeats_left most=$rounds
+    [ -n "${loads[$1]}" ] || most=$wide_rounds
+    ((most)) || return 0
     for name in $servers; do
         takes_part "$1" any "$name" || continue
         start_server "$("setup_$1")" "$name" "$disk_bytes"
         "fill_$1" "$name"
     done
-    [ -n "${loads[$1]}" ] || most=$wide_rounds
     for ((round = 1; round <= most; round++)); do
         progress "$1, round $round of $most"
         repeats_left=$repeats

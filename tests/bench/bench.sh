@@ -7,7 +7,8 @@
 #                 [--parts "NAME..."] [--servers "NAME..."]
 #                 [--pages FILE]... [--json FILE]
 #
-# Parts, all of them unless some are named; each is a file beside this one:
+# Parts, all of them unless some are named (--quick: all but the profile); each
+# is a file beside this one:
 #   cpu          what a request costs beyond its codec         bench-cpu.sh
 #   speed        the three next ones                           bench-speed.sh
 #   nbdload      requests a second and latency, one thread a server
@@ -39,9 +40,10 @@
 set -euo pipefail
 
 # --- what to do --------------------------------------------------------------
-all_parts="cpu profile nbdload connections fio density compaction scaling
+known_parts="cpu profile nbdload connections fio density compaction scaling
     dictionary startup"
-parts=$all_parts
+left_out= # of them, where none is named
+parts=
 rounds=5
 wide_rounds=2 # of loads that no target is about
 compactions=3 # timed
@@ -61,6 +63,7 @@ servers="zsd-lz4 zsd-lz4-poll zsd-zstd:-1 zsd-zstd:1 zsd-zstd:3
 cpu_servers="zsd-lz4 zsd-zstd:1"
 trim_servers="zsd-lz4 zsd-zstd:1 zram"
 trim_percents="50 75 90"
+fio_loads="write d1,write d32,read d1,read d32" # see bench-speed.sh
 pages=()
 
 usage() {
@@ -76,6 +79,8 @@ be_quick() {
     cpu_servers="zsd-lz4"
     trim_servers="zsd-lz4 zram"
     trim_percents=90
+    fio_loads="write d32,read d32"
+    left_out=profile
 }
 
 while [ $# -gt 0 ]; do
@@ -103,8 +108,9 @@ while [ $# -gt 0 ]; do
 done
 [ -n "$build" ] || usage
 ((wide_rounds <= rounds)) || wide_rounds=$rounds
+parts=${parts:-${known_parts/$left_out/}}
 for part in $parts; do
-    [[ " ${all_parts//$'\n'/ } " == *" $part "* ]] || usage
+    [[ " ${known_parts//$'\n'/ } " == *" $part "* ]] || usage
 done
 
 die() {
