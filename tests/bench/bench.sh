@@ -244,7 +244,7 @@ clean_up() {
 }
 trap clean_up EXIT
 
-look_for_zram
+if [[ $servers == *zram* ]]; then look_for_zram; fi
 for part in $parts; do
     "part_$part"
 done

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# bench-docs.sh replaces the tables that it has, and nothing else.
+# bench.sh measures what it is told to; bench-docs.sh replaces the tables that it
+# has, and nothing else.
 set -euo pipefail
 
 bench=${top_srcdir:?set by make check}/tests/bench
-dir=$(mktemp -d "${TMPDIR:-/tmp}/bench-docs-test-XXXXXXXX")
+build=${top_builddir:?set by make check}
+dir=$(mktemp -d "${TMPDIR:-/tmp}/bench-test-XXXXXXXX")
 trap 'rm -rf "$dir"' EXIT
 
 fail() {
@@ -14,6 +16,7 @@ fail() {
 
 command -v jq >"$dir/output" || fail "needs jq: apt-get install jq"
 
+# --- bench-docs.sh ---
 # A run of nothing but start-ups, which has no chart, so that gnuplot is not
 # needed.
 for round in 1 2 3; do
@@ -52,7 +55,17 @@ fi
 grep -qF "no end of 'startup'" "$dir/output" || fail "$(cat "$dir/output")"
 cmp "$dir/expected.md" "$dir/page.md"
 
-# bench.sh says no before it does anything.
+# --- bench.sh ---
+"$build/tests/bench/pagegen" --size 1M "$dir/pages"
+"$bench/bench.sh" --build "$build" --quick --rounds 1 --seconds 0.1 \
+    --parts startup --servers zsd-lz4 --pages "$dir/pages" --json "$dir/run.json" \
+    >"$dir/output" 2>&1 || fail "$(cat "$dir/output")"
+grep -qF "disk of 64G: ready after" "$dir/output" || fail "$(cat "$dir/output")"
+jq -e '(.startup | map(.size)) == ["1G", "64G"] and .startup[0].runs == 5
+    and (.targets | length) == 2 and .cpu == []' "$dir/run.json" \
+    >"$dir/output" || fail "$(cat "$dir/run.json")"
+
+# It says no before it does anything.
 for arguments in "" "--build $dir --parts speeed" "--build $dir --rounds" word; do
     status=0
     # shellcheck disable=SC2086 # words
