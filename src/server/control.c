@@ -92,6 +92,9 @@ static void on_ran(uv_async_t *ran)
 {
 	struct control *control = ran->data;
 
+	if (!atomic_exchange_explicit(&control->has_run, false,
+				      memory_order_acquire))
+		return;
 	control_long_done(control);
 	if (control->stopping)
 		uv_close((uv_handle_t *)&control->ran, NULL);
@@ -106,6 +109,8 @@ static void runner_main(void *arg)
 		if (control->runner_ends)
 			return;
 		control_run_long(control);
+		atomic_store_explicit(&control->has_run, true,
+				      memory_order_release);
 		uv_async_send(&control->ran);
 	}
 }

@@ -17,6 +17,7 @@
 #ifndef ZSD_SERVER_CONTROL_INTERNAL_H
 #define ZSD_SERVER_CONTROL_INTERNAL_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <uv.h>
 
@@ -65,6 +66,9 @@ struct control {
 	uv_thread_t runner;
 	uv_sem_t run; /* posted: there is a command to run, or the end */
 	uv_async_t ran; /* the runner's: it is done */
+	/* Goes with @ran. libuv orders what one thread did before what the other
+	 * one does, but where a tool that looks for races cannot see it. */
+	atomic_bool has_run;
 	bool runner_ends; /* before the last post */
 	struct control_client *running; /* whose command runs, or NULL */
 	struct list_node waiting; /* clients, in order of asking */
