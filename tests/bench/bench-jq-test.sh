@@ -2,15 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What bench's .jq files compute is right: medians, ratios, the model, targets.
 set -euo pipefail
+. "$(dirname "$0")/test-lib.sh"
 
 bench=${top_srcdir:?set by make check}/tests/bench
 
-fail() {
-    echo "FAIL: $*" >&2
-    exit 1
-}
-
-command -v jq >/dev/null || fail "needs jq: apt-get install jq"
+require jq
 
 # expect JQ-CONDITION, with the modules as f (figures), m, g (targets), t (text)
 expect() {

@@ -3,18 +3,12 @@
 # bench.sh measures what it is told to; bench-docs.sh replaces the tables that it
 # has, and nothing else.
 set -euo pipefail
+. "$(dirname "$0")/test-lib.sh"
 
 bench=${top_srcdir:?set by make check}/tests/bench
 build=${top_builddir:?set by make check}
-dir=$(mktemp -d "${TMPDIR:-/tmp}/bench-test-XXXXXXXX")
-trap 'rm -rf "$dir"' EXIT
 
-fail() {
-    echo "FAIL: $*" >&2
-    exit 1
-}
-
-command -v jq >"$dir/output" || fail "needs jq: apt-get install jq"
+require jq
 
 # --- bench-docs.sh ---
 # A run of nothing but start-ups, which has no chart, so that gnuplot is not

@@ -2,15 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # codeccost compresses what it says it does, and says what that comes to.
 set -euo pipefail
+. "$(dirname "$0")/test-lib.sh"
 
 bench=${top_builddir:?set by make check}/tests/bench
-dir=$(mktemp -d "${TMPDIR:-/tmp}/codeccost-test-XXXXXXXX")
-trap 'rm -rf "$dir"' EXIT
-
-fail() {
-    echo "FAIL: $*" >&2
-    exit 1
-}
 
 cost() { # CODECCOST-OPTION...
     "$bench/codeccost" --seconds 0.01 --size 1M --json "$@"
@@ -20,15 +14,10 @@ cost() { # CODECCOST-OPTION...
 expect() {
     local condition=$1
     shift
-    cost "$@" >"$dir/output"
-    jq -e "$condition" "$dir/output" >"$dir/holds" ||
-        fail "'$*': not $condition: $(cat "$dir/output")"
+    expect_json "$condition" cost "$@"
 }
 
-for tool in jq zstd; do
-    command -v "$tool" >"$dir/output" ||
-        fail "needs $tool: apt-get install $tool"
-done
+require jq zstd
 
 # Three kinds of pages, of which it must tell the size by counting alone.
 head -c 64K /dev/zero >"$dir/zeros"

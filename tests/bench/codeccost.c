@@ -8,21 +8,16 @@
 #include "config.h"
 
 #include <argp.h>
-#include <errno.h>
 #include <error.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/bits.h"
 #include "base/units.h"
+#include "bench_args.h"
 #include "codec_dict.h"
 #include "codec_work.h"
-#include "load_options.h"
 
 const char *argp_program_version = "codeccost (" PACKAGE_STRING ")";
-
-/* Made-up pages, where no file is given: 16 MiB. */
-#define NR_SYNTHETIC_PAGES 4096u
 
 enum long_option {
 	OPT_PAGES = 256,
@@ -34,8 +29,7 @@ enum long_option {
 };
 
 struct cost_options {
-	const char *page_files[LOAD_MAX_PAGE_FILES];
-	size_t nr_page_files;
+	struct bench_page_files page_files;
 	const char *dictionary; /* or NULL */
 	const char *train; /* or NULL */
 	struct zcomp_params zcomp;
@@ -68,29 +62,13 @@ static const struct argp_option option_table[] = {
 	{0},
 };
 
-static void parse_seconds(struct cost_options *options, const char *text,
-			  struct argp_state *state)
-{
-	char *end;
-	double seconds = strtod(text, &end);
-
-	if (end == text || *end || !(seconds >= 1e-3 && seconds <= 1e6))
-		argp_error(state, "'%s' is not a time of 0.001 to 1000000 s",
-			   text);
-	options->run_ns = (uint64_t)(seconds * 1e9);
-}
-
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct cost_options *options = state->input;
-	char *end;
 
 	switch (key) {
 	case OPT_PAGES:
-		if (options->nr_page_files == LOAD_MAX_PAGE_FILES)
-			argp_error(state, "more than %u page files",
-				   LOAD_MAX_PAGE_FILES);
-		options->page_files[options->nr_page_files++] = arg;
+		bench_arg_page_file(arg, &options->page_files, state);
 		break;
 	case OPT_DICTIONARY:
 		options->dictionary = arg;
@@ -103,20 +81,13 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 			argp_error(state, "'%s' is no algorithm", arg);
 		break;
 	case 's':
-		if (units_parse(arg, &options->disk_bytes) ||
-		    !options->disk_bytes ||
-		    options->disk_bytes % ZSD_PAGE_BYTES)
-			argp_error(state, "'%s' is not a size of whole pages",
-				   arg);
+		options->disk_bytes = bench_arg_disk_size(arg, state);
 		break;
 	case OPT_SECONDS:
-		parse_seconds(options, arg, state);
+		options->run_ns = bench_arg_ns(arg, state);
 		break;
 	case OPT_SEED:
-		errno = 0;
-		options->seed = strtoull(arg, &end, 0);
-		if (errno || end == arg || *end)
-			argp_error(state, "'%s' is not a number", arg);
+		options->seed = bench_arg_number(arg, 0, UINT64_MAX, state);
 		break;
 	case OPT_JSON:
 		options->json = true;
@@ -155,23 +126,6 @@ static void parse_options(int argc, char **argv, struct cost_options *out)
 		error(1, 0, "there is no lz4");
 	argp_err_exit_status = 2;
 	argp_parse(&argp, argc, argv, 0, NULL, out);
-}
-
-static void open_pages(const struct cost_options *options,
-		       struct load_pages *pages)
-{
-	const char *path = "made-up pages";
-	int err;
-
-	if (options->nr_page_files)
-		err = load_pages_init_files(options->page_files,
-					    options->nr_page_files, pages,
-					    &path);
-	else
-		err = load_pages_init_synthetic(NR_SYNTHETIC_PAGES,
-						options->seed, pages);
-	if (err)
-		error(1, -err, "%s", path);
 }
 
 /* The dictionary that was asked for, in @dict; NULL if none was. */
@@ -262,7 +216,7 @@ int main(int argc, char **argv)
 	int err;
 
 	parse_options(argc, argv, &options);
-	open_pages(&options, &pages);
+	bench_open_pages(&options.page_files, options.seed, &pages);
 	err = codec_work_init(&work, &pages, &options.zcomp,
 			      open_dict(&options, &dict), options.disk_bytes,
 			      options.seed);

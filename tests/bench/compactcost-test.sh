@@ -3,15 +3,9 @@
 # compactcost trims and compacts what it says it does, and says what that comes
 # to.
 set -euo pipefail
+. "$(dirname "$0")/test-lib.sh"
 
 bench=${top_builddir:?set by make check}/tests/bench
-dir=$(mktemp -d "${TMPDIR:-/tmp}/compactcost-test-XXXXXXXX")
-trap 'rm -rf "$dir"' EXIT
-
-fail() {
-    echo "FAIL: $*" >&2
-    exit 1
-}
 
 cost() { # COMPACTCOST-OPTION...
     "$bench/compactcost" --rounds 2 --size 4M --json "$@"
@@ -21,12 +15,10 @@ cost() { # COMPACTCOST-OPTION...
 expect() {
     local condition=$1
     shift
-    cost "$@" >"$dir/output"
-    jq -e "$condition" "$dir/output" >"$dir/holds" ||
-        fail "'$*': not $condition: $(cat "$dir/output")"
+    expect_json "$condition" cost "$@"
 }
 
-command -v jq >"$dir/output" || fail "needs jq: apt-get install jq"
+require jq
 
 # Objects that are moved, and pages that have none.
 yes "a line that repeats" | head -c 64K >"$dir/lines" || [ -s "$dir/lines" ]

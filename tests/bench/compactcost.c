@@ -21,16 +21,13 @@
 
 #include "base/bits.h"
 #include "base/units.h"
+#include "bench_args.h"
 #include "histogram.h"
-#include "load_options.h"
 #include "load_pages.h"
 #include "rng.h"
 #include "zstore/zstore.h"
 
 const char *argp_program_version = "compactcost (" PACKAGE_STRING ")";
-
-/* Made-up pages, where no file is given: 16 MiB. */
-#define NR_SYNTHETIC_PAGES 4096u
 
 /* What the other thread's undisturbed writes are timed in, each round, ns. */
 #define PAUSE_NS 10000000
@@ -46,8 +43,7 @@ enum long_option {
 };
 
 struct cost_options {
-	const char *page_files[LOAD_MAX_PAGE_FILES];
-	size_t nr_page_files;
+	struct bench_page_files page_files;
 	struct zstore_params store;
 	unsigned percent; /* trimmed before each compaction */
 	unsigned nr_rounds;
@@ -102,58 +98,38 @@ static const struct argp_option option_table[] = {
 	{0},
 };
 
-static uint64_t parse_number(const char *text, uint64_t min, uint64_t max,
-			     struct argp_state *state)
-{
-	char *end;
-	uint64_t number;
-
-	errno = 0;
-	number = strtoull(text, &end, 0);
-	if (errno || end == text || *end || number < min || number > max)
-		argp_error(state, "'%s' is not a number of %ju to %ju", text,
-			   (uintmax_t)min, (uintmax_t)max);
-	return number;
-}
-
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct cost_options *options = state->input;
 
 	switch (key) {
 	case OPT_PAGES:
-		if (options->nr_page_files == LOAD_MAX_PAGE_FILES)
-			argp_error(state, "more than %u page files",
-				   LOAD_MAX_PAGE_FILES);
-		options->page_files[options->nr_page_files++] = arg;
+		bench_arg_page_file(arg, &options->page_files, state);
 		break;
 	case 'a':
 		if (zcomp_parse(arg, &options->store.zcomp))
 			argp_error(state, "'%s' is no algorithm", arg);
 		break;
 	case 's':
-		if (units_parse(arg, &options->store.disk_bytes) ||
-		    !options->store.disk_bytes ||
-		    options->store.disk_bytes % ZSD_PAGE_BYTES)
-			argp_error(state, "'%s' is not a size of whole pages",
-				   arg);
+		options->store.disk_bytes = bench_arg_disk_size(arg, state);
 		break;
 	case OPT_CHAIN_SIZE:
-		options->store.chain_size = (unsigned)parse_number(
+		options->store.chain_size = (unsigned)bench_arg_number(
 			arg, ZS_CHAIN_SIZE_MIN, ZS_CHAIN_SIZE_MAX, state);
 		break;
 	case OPT_TRIM:
-		options->percent = (unsigned)parse_number(arg, 1, 99, state);
+		options->percent =
+			(unsigned)bench_arg_number(arg, 1, 99, state);
 		break;
 	case OPT_ROUNDS:
 		options->nr_rounds =
-			(unsigned)parse_number(arg, 1, 1000000, state);
+			(unsigned)bench_arg_number(arg, 1, 1000000, state);
 		break;
 	case OPT_ALONE:
 		options->alone = true;
 		break;
 	case OPT_SEED:
-		options->seed = parse_number(arg, 0, UINT64_MAX, state);
+		options->seed = bench_arg_number(arg, 0, UINT64_MAX, state);
 		break;
 	case OPT_JSON:
 		options->json = true;
@@ -170,12 +146,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 static void parse_options(int argc, char **argv, struct cost_options *out)
 {
 	static const struct argp argp = {
-		option_table,
-		parse_option,
-		NULL,
-		"Measure what compaction of a store costs.",
-		NULL,
-		NULL,
+		option_table, parse_option,
+		NULL,	      "Measure what compaction of a store costs.",
+		NULL,	      NULL,
 		NULL,
 	};
 
@@ -201,18 +174,9 @@ static void parse_options(int argc, char **argv, struct cost_options *out)
 static void open_bench(struct bench *b)
 {
 	const struct cost_options *options = &b->options;
-	const char *path = "made-up pages";
 	int err;
 
-	if (options->nr_page_files)
-		err = load_pages_init_files(options->page_files,
-					    options->nr_page_files, &b->pages,
-					    &path);
-	else
-		err = load_pages_init_synthetic(NR_SYNTHETIC_PAGES,
-						options->seed, &b->pages);
-	if (err)
-		error(1, -err, "%s", path);
+	bench_open_pages(&options->page_files, options->seed, &b->pages);
 	b->rng.state = options->seed;
 	b->nr_pages = options->store.disk_bytes / ZSD_PAGE_BYTES;
 	b->trimmed = calloc(b->nr_pages, sizeof(*b->trimmed));
@@ -236,10 +200,10 @@ static void close_bench(struct bench *b)
 static void write_page(const struct bench *b, struct zstore_ctx *ctx,
 		       uint64_t index, uint64_t page)
 {
-	const unsigned char *src = b->pages.base + page % b->pages.nr_pages *
-							   ZSD_PAGE_BYTES;
-	int err = zstore_write(ctx, index * ZSD_PAGE_BYTES, ZSD_PAGE_BYTES,
-			       src);
+	const unsigned char *src =
+		b->pages.base + page % b->pages.nr_pages * ZSD_PAGE_BYTES;
+	int err =
+		zstore_write(ctx, index * ZSD_PAGE_BYTES, ZSD_PAGE_BYTES, src);
 
 	if (err)
 		error(1, -err, "page %ju", (uintmax_t)index);
@@ -279,9 +243,8 @@ static void *write_beside(void *arg)
 		write_page(b, ctx, rng_below(&rng, b->nr_pages),
 			   rng_next(&rng) >> 1);
 		ns = now_ns(CLOCK_MONOTONIC) - start_ns;
-		histogram_add(&b->delay[phase_of(start,
-						 atomic_load(&b->phase))],
-			      ns);
+		histogram_add(
+			&b->delay[phase_of(start, atomic_load(&b->phase))], ns);
 	}
 	zstore_ctx_destroy(ctx);
 	return NULL;
@@ -338,8 +301,7 @@ static void run(struct bench *b)
 	pthread_t beside;
 
 	fill(b, true);
-	if (!b->options.alone &&
-	    pthread_create(&beside, NULL, write_beside, b))
+	if (!b->options.alone && pthread_create(&beside, NULL, write_beside, b))
 		error(1, 0, "no thread");
 	for (unsigned i = 0; i < b->options.nr_rounds; i++) {
 		trim(b);
@@ -386,7 +348,8 @@ static void report_text(const struct bench *b, const char *algorithm)
 	       per_second(b->moved_objs, b->wall_ns));
 	printf("zspages after the last: %.4f bytes for each compressed byte\n",
 	       pool_per_byte(b));
-	for (enum phase p = PHASE_PAUSE; p < NR_PHASES && !b->options.alone; p++)
+	for (enum phase p = PHASE_PAUSE; p < NR_PHASES && !b->options.alone;
+	     p++)
 		printf("a write beside, %s: %ju of them, median %.1f us, "
 		       "p99.9 %.1f us, longest %.1f us\n",
 		       phase_name[p], (uintmax_t)delay[p].total,
@@ -408,12 +371,13 @@ static void report_json(const struct bench *b, const char *algorithm)
 	       (uintmax_t)b->freed_pages, (double)b->cpu_ns / 1e6,
 	       (double)b->wall_ns / 1e6, per_second(b->moved_objs, b->cpu_ns),
 	       per_second(b->moved_objs, b->wall_ns), pool_per_byte(b));
-	for (enum phase p = PHASE_PAUSE; p < NR_PHASES && !b->options.alone; p++)
+	for (enum phase p = PHASE_PAUSE; p < NR_PHASES && !b->options.alone;
+	     p++)
 		printf(",\"%s\":{\"writes\":%ju,\"p50_us\":%.1f"
 		       ",\"p999_us\":%.1f,\"max_us\":%.1f}",
-		       phase_name[p],
-		       (uintmax_t)delay[p].total, us_at(&delay[p], 0.5),
-		       us_at(&delay[p], 0.999), us_at(&delay[p], 1));
+		       phase_name[p], (uintmax_t)delay[p].total,
+		       us_at(&delay[p], 0.5), us_at(&delay[p], 0.999),
+		       us_at(&delay[p], 1));
 	printf("}\n");
 }
 

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # cpuspent charges the server what the server spends, and nobody else's time.
 set -euo pipefail
+. "$(dirname "$0")/test-lib.sh"
 
 cpuspent=${top_builddir:?set by make check}/tests/bench/cpuspent
-dir=$(mktemp -d "${TMPDIR:-/tmp}/cpuspent-test-XXXXXXXX")
 server=
 
 stop_server() {
@@ -14,16 +14,7 @@ stop_server() {
     server=
 }
 
-clean_up() {
-    stop_server
-    rm -rf "$dir"
-}
-trap clean_up EXIT
-
-fail() {
-    echo "FAIL: $*" >&2
-    exit 1
-}
+clean_up_more() { stop_server; }
 
 # A client: waits, busily, until a process has spent 20 ticks (0.2 s) more,
 # that process being itself unless it is told another.

@@ -2,7 +2,6 @@
 #include "config.h"
 
 #include <argp.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,42 +84,6 @@ static const char documentation[] =
 	"Exit status: 0 all well; 1 requests failed, reads returned wrong "
 	"bytes or the connection broke; 2 usage.";
 
-static uint64_t parse_number(const char *text, uint64_t min, uint64_t max,
-			     struct argp_state *state)
-{
-	char *end;
-	uint64_t value;
-
-	errno = 0;
-	value = strtoull(text, &end, 0);
-	if (errno || end == text || *end || strchr(text, '-') || value < min ||
-	    value > max)
-		argp_error(state, "'%s' is not a number from %ju to %ju", text,
-			   (uintmax_t)min, (uintmax_t)max);
-	return value;
-}
-
-/* Into nanoseconds; parts of a second as decimals. */
-static uint64_t parse_seconds(const char *text, struct argp_state *state)
-{
-	char *end;
-	double seconds = strtod(text, &end);
-
-	if (end == text || *end || !(seconds >= 1e-3 && seconds <= 1e6))
-		argp_error(state, "'%s' is not a time of 0.001 to 1000000 s",
-			   text);
-	return (uint64_t)(seconds * (double)NS_PER_S);
-}
-
-static uint64_t parse_size(const char *text, struct argp_state *state)
-{
-	uint64_t bytes = 0;
-
-	if (units_parse(text, &bytes) || !bytes)
-		argp_error(state, "'%s' is not a size", text);
-	return bytes;
-}
-
 static void parse_mix(const char *text, unsigned percent[LOAD_NR_OPS],
 		      struct argp_state *state)
 {
@@ -144,15 +107,6 @@ static void parse_mix(const char *text, unsigned percent[LOAD_NR_OPS],
 			return;
 	}
 	argp_error(state, "'%s' is not three percentages R:W:T", text);
-}
-
-static void add_page_file(const char *path, struct load_options *options,
-			  struct argp_state *state)
-{
-	if (options->nr_page_files == LOAD_MAX_PAGE_FILES)
-		argp_error(state, "more than %u page files",
-			   LOAD_MAX_PAGE_FILES);
-	options->page_files[options->nr_page_files++] = path;
 }
 
 static void check_options(const struct load_options *options,
@@ -184,21 +138,21 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		options->export_name = arg;
 		break;
 	case 'b':
-		options->block_bytes = parse_size(arg, state);
+		options->block_bytes = bench_arg_size(arg, state);
 		break;
 	case 'd':
-		options->depth =
-			(unsigned)parse_number(arg, 1, LOAD_MAX_DEPTH, state);
+		options->depth = (unsigned)bench_arg_number(
+			arg, 1, LOAD_MAX_DEPTH, state);
 		break;
 	case 'c':
-		options->nr_connections = (unsigned)parse_number(
+		options->nr_connections = (unsigned)bench_arg_number(
 			arg, 1, LOAD_MAX_CONNECTIONS, state);
 		break;
 	case OPT_SPAN:
-		options->span_bytes = parse_size(arg, state);
+		options->span_bytes = bench_arg_size(arg, state);
 		break;
 	case OPT_PAGES:
-		add_page_file(arg, options, state);
+		bench_arg_page_file(arg, &options->page_files, state);
 		break;
 	case OPT_MIX:
 		parse_mix(arg, options->percent, state);
@@ -207,25 +161,26 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		options->sequential = true;
 		break;
 	case OPT_SEED:
-		options->seed = parse_number(arg, 0, UINT64_MAX, state);
+		options->seed = bench_arg_number(arg, 0, UINT64_MAX, state);
 		break;
 	case OPT_PREFILL:
 		options->prefill = true;
 		break;
 	case OPT_TRIM_SHARE:
 		options->trim_percent =
-			(unsigned)parse_number(arg, 0, 100, state);
+			(unsigned)bench_arg_number(arg, 0, 100, state);
 		break;
 	case OPT_SECONDS:
-		options->run_ns = parse_seconds(arg, state);
+		options->run_ns = bench_arg_ns(arg, state);
 		break;
 	case OPT_REQUESTS:
-		options->nr_requests = parse_number(arg, 0, UINT64_MAX, state);
+		options->nr_requests =
+			bench_arg_number(arg, 0, UINT64_MAX, state);
 		options->has_nr_requests = true;
 		break;
 	case OPT_TIMEOUT:
 		options->timeout_s =
-			(unsigned)parse_number(arg, 1, 3600, state);
+			(unsigned)bench_arg_number(arg, 1, 3600, state);
 		break;
 	case OPT_VERIFY:
 		options->verify = true;
@@ -241,7 +196,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_SERVER_PID:
 		options->server_pid =
-			(pid_t)parse_number(arg, 1, INT32_MAX, state);
+			(pid_t)bench_arg_number(arg, 1, INT32_MAX, state);
 		break;
 	case OPT_JSON:
 		options->json = true;

@@ -10,9 +10,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "bench_args.h"
 #include "load_plan.h"
 
-#define LOAD_MAX_PAGE_FILES  64u
 #define LOAD_MAX_CONNECTIONS 64u
 
 /* Bounds of --block-bytes. */
@@ -22,8 +22,7 @@
 struct load_options {
 	const char *socket_path;
 	const char *export_name;
-	const char *page_files[LOAD_MAX_PAGE_FILES];
-	size_t nr_page_files; /* 0: made-up pages */
+	struct bench_page_files page_files;
 	unsigned depth;
 	unsigned nr_connections;
 	unsigned percent[LOAD_NR_OPS];

@@ -5,9 +5,9 @@
 # What checks others must be seen to fail: against a server that forgets what
 # is written, one that refuses requests, one that falls silent.
 set -euo pipefail
+. "$(dirname "$0")/test-lib.sh"
 
 nbdload=${top_builddir:?set by make check}/tests/bench/nbdload
-dir=$(mktemp -d "${TMPDIR:-/tmp}/nbdload-test-XXXXXXXX")
 socket=$dir/nbd.sock
 server=
 
@@ -19,16 +19,7 @@ stop_server() {
     rm -f "$socket"
 }
 
-clean_up() {
-    stop_server
-    rm -rf "$dir"
-}
-trap clean_up EXIT
-
-fail() {
-    echo "FAIL: $*" >&2
-    exit 1
-}
+clean_up_more() { stop_server; }
 
 # start_server NBDKIT-ARGUMENT...
 start_server() {

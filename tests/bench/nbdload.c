@@ -22,9 +22,6 @@
 #include "load_report.h"
 #include "load_wire.h"
 
-/* Made-up pages, where no file is given: 16 MiB. */
-#define NR_SYNTHETIC_PAGES 4096u
-
 struct session {
 	struct load_options options;
 	struct load_pages pages;
@@ -37,23 +34,14 @@ struct session {
 static void open_pages(struct session *session)
 {
 	const struct load_options *options = &session->options;
-	const char *path = "made-up pages";
-	int err;
 
-	if (options->nr_page_files)
-		err = load_pages_init_files(options->page_files,
-					    options->nr_page_files,
-					    &session->pages, &path);
-	else
-		err = load_pages_init_synthetic(NR_SYNTHETIC_PAGES,
-						options->seed, &session->pages);
-	if (err)
-		error(1, -err, "%s", path);
+	bench_open_pages(&options->page_files, options->seed, &session->pages);
 	if (session->pages.nr_pages > LOAD_PLAN_MAX_PAGES)
-		error(1, EFBIG, "%s", path);
+		error(1, EFBIG, "the pages, more than %ju",
+		      (uintmax_t)LOAD_PLAN_MAX_PAGES);
 	if (session->pages.nr_pages <
 	    options->block_bytes / LOAD_MIN_BLOCK_BYTES)
-		error(1, 0, "%s: less than one block of pages", path);
+		error(1, 0, "the pages are less than one block");
 }
 
 static void open_connections(struct session *session)

@@ -3,20 +3,13 @@
 # pagegrab takes what a program has in memory: all of it, nothing else, no more
 # than was asked for.
 set -euo pipefail
+. "$(dirname "$0")/test-lib.sh"
 
 bench=${top_builddir:?set by make check}/tests/bench
-dir=$(mktemp -d "${TMPDIR:-/tmp}/pagegrab-test-XXXXXXXX")
 child=
 
-clean_up() {
+clean_up_more() {
     [ -z "$child" ] || kill -KILL "$child" 2>/dev/null || true
-    rm -rf "$dir"
-}
-trap clean_up EXIT
-
-fail() {
-    echo "FAIL: $*" >&2
-    exit 1
 }
 
 # refuse STATUS WORDS PAGEGRAB-ARGUMENT...

@@ -2,25 +2,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # storescale writes with as many threads as it is told, and counts its locks.
 set -euo pipefail
+. "$(dirname "$0")/test-lib.sh"
 
 storescale=${top_builddir:?set by make check}/tests/bench/storescale
-dir=$(mktemp -d "${TMPDIR:-/tmp}/storescale-test-XXXXXXXX")
-trap 'rm -rf "$dir"' EXIT
 
-fail() {
-    echo "FAIL: $*" >&2
-    exit 1
-}
-
-command -v jq >"$dir/output" || fail "needs jq: apt-get install jq"
+require jq
 
 # expect JQ-CONDITION STORESCALE-OPTION...
 expect() {
     local condition=$1
     shift
-    "$storescale" --size 4M --seconds 0.2 "$@" >"$dir/output"
-    jq -e "$condition" "$dir/output" >"$dir/holds" ||
-        fail "'$*': not $condition: $(cat "$dir/output")"
+    expect_json "$condition" "$storescale" --size 4M --seconds 0.2 "$@"
 }
 
 expect '.threads == 1 and .writes > 0 and .cpu_us > 0 and (has("locks") | not)

@@ -21,7 +21,7 @@
 #include <time.h>
 
 #include "base/units.h"
-#include "load_options.h"
+#include "bench_args.h"
 #include "load_pages.h"
 #include "lock_watch.h"
 #include "rng.h"
@@ -30,10 +30,9 @@
 
 const char *argp_program_version = "storescale (" PACKAGE_STRING ")";
 
-/* Made-up pages, where no file is given: 16 MiB. */
-#define NR_SYNTHETIC_PAGES 4096u
-
 #define MAX_THREADS 256u
+
+#define NS_PER_S ((uint64_t)1000000000)
 
 /* Writes between two looks at whether time is up. */
 #define BATCH_WRITES 64u
@@ -55,11 +54,10 @@ enum long_option {
 };
 
 struct scale_options {
-	const char *page_files[LOAD_MAX_PAGE_FILES];
-	size_t nr_page_files;
+	struct bench_page_files page_files;
 	struct zcomp_params zcomp;
 	uint64_t disk_bytes;
-	double seconds;
+	uint64_t run_ns;
 	unsigned nr_threads;
 	bool locks;
 };
@@ -98,41 +96,24 @@ static const struct argp_option option_table[] = {
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct scale_options *options = state->input;
-	char *end = NULL;
 
 	switch (key) {
 	case OPT_PAGES:
-		if (options->nr_page_files == LOAD_MAX_PAGE_FILES)
-			argp_error(state, "more than %u page files",
-				   LOAD_MAX_PAGE_FILES);
-		options->page_files[options->nr_page_files++] = arg;
+		bench_arg_page_file(arg, &options->page_files, state);
 		break;
 	case 'a':
 		if (zcomp_parse(arg, &options->zcomp))
 			argp_error(state, "'%s' is no algorithm", arg);
 		break;
 	case 's':
-		if (units_parse(arg, &options->disk_bytes) ||
-		    !options->disk_bytes ||
-		    options->disk_bytes % ZSD_PAGE_BYTES)
-			argp_error(state, "'%s' is not a size of whole pages",
-				   arg);
+		options->disk_bytes = bench_arg_disk_size(arg, state);
 		break;
 	case 't':
-		options->nr_threads = (unsigned)strtoul(arg, &end, 10);
-		if (end == arg || *end || !options->nr_threads ||
-		    options->nr_threads > MAX_THREADS)
-			argp_error(state, "'%s' is not 1 to %u threads", arg,
-				   MAX_THREADS);
+		options->nr_threads =
+			(unsigned)bench_arg_number(arg, 1, MAX_THREADS, state);
 		break;
 	case OPT_SECONDS:
-		options->seconds = strtod(arg, &end);
-		if (end == arg || *end ||
-		    !(options->seconds >= 1e-3 && options->seconds <= 1e6))
-			argp_error(state,
-				   "'%s' is not a time of 0.001 to "
-				   "1000000 s",
-				   arg);
+		options->run_ns = bench_arg_ns(arg, state);
 		break;
 	case OPT_LOCKS:
 		options->locks = true;
@@ -161,7 +142,7 @@ static void parse_options(int argc, char **argv, struct scale_options *out)
 
 	*out = (struct scale_options){
 		.disk_bytes = 256 * MIB,
-		.seconds = 1,
+		.run_ns = NS_PER_S,
 		.nr_threads = 1,
 	};
 	if (zcomp_parse("lz4", &out->zcomp))
@@ -171,23 +152,6 @@ static void parse_options(int argc, char **argv, struct scale_options *out)
 }
 
 /* --- the disk -------------------------------------------------------------- */
-
-static void open_pages(struct scale *scale)
-{
-	const struct scale_options *options = &scale->options;
-	const char *path = "made-up pages";
-	int err;
-
-	if (options->nr_page_files)
-		err = load_pages_init_files(options->page_files,
-					    options->nr_page_files,
-					    &scale->pages, &path);
-	else
-		err = load_pages_init_synthetic(NR_SYNTHETIC_PAGES, 1,
-						&scale->pages);
-	if (err)
-		error(1, -err, "%s", path);
-}
 
 static const unsigned char *page_at(const struct scale *scale, uint64_t index)
 {
@@ -317,13 +281,12 @@ static unsigned name_lock(void *arg, const pthread_mutex_t *mutex)
 static uint64_t run_writers(struct scale *scale, struct writer *writers)
 {
 	unsigned nr = scale->options.nr_threads;
-	struct timespec time = {
-		.tv_sec = (time_t)scale->options.seconds,
+	const struct timespec time = {
+		.tv_sec = (time_t)(scale->options.run_ns / NS_PER_S),
+		.tv_nsec = (long)(scale->options.run_ns % NS_PER_S),
 	};
 	uint64_t start_ns;
 
-	time.tv_nsec =
-		(long)((scale->options.seconds - (double)time.tv_sec) * 1e9);
 	pthread_barrier_init(&scale->start, NULL, nr + 1);
 	for (unsigned i = 0; i < nr; i++) {
 		int err;
@@ -418,7 +381,7 @@ int main(int argc, char **argv)
 	uint64_t elapsed_ns;
 
 	parse_options(argc, argv, &scale.options);
-	open_pages(&scale);
+	bench_open_pages(&scale.options.page_files, 1, &scale.pages);
 	fill_disk(&scale);
 	writers = calloc(scale.options.nr_threads, sizeof(*writers));
 	if (!writers)
