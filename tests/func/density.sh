@@ -3,9 +3,10 @@
 # How much memory pages take with LZ4, written once in order.
 #
 # Recorded pages of real programs, where they are there, may take no more than
-# the kernel's zram takes for them, with its chains of 8; the figures stand beside them, in the table
-# of their README.md that has a column mem_used_total. Made-up pages, always,
-# are held against what their compressed bytes must cost.
+# the kernel's zram takes for them, with its chains of 8. The table of their
+# README.md that has a column mem_used_total has its figures, for some of them
+# at least. Made-up pages, always, are held against what their compressed bytes
+# must cost.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -37,7 +38,8 @@ check_recording() { # FILE.pages.zst
 
     name=$(basename "$1" .pages.zst)
     figure=$(kernel_figure "$name")
-    [ -n "$figure" ] || fail "README.md has no figure for $name"
+    [ -n "$figure" ] || return 0
+    compared=$((compared + 1))
     zstd --decompress --quiet --force -o "$dir/pages" "$1"
     store "$dir/pages" --chain-size 8
     used=$(get_stat mm_stat.mem_used_total)
@@ -72,7 +74,9 @@ check_made_up "$seed"
 
 if [ -d "$corpus" ]; then
     require zstd zstd
+    compared=0
     for file in "$corpus"/*.pages.zst; do
         check_recording "$file"
     done
+    expect_at_least "recordings with a figure of the kernel's" "$compared" 1
 fi
