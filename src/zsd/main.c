@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "server/server.h"
+#include "zsd/server.h"
 #include "zsd/options.h"
 
 int main(int argc, char **argv)

@@ -255,9 +255,9 @@ static error_t take_poll(const struct value *value, const char *arg,
 
 static const struct value values[] = {
 	{'s', "size", take_disk_size, FIELD(store.disk_bytes), 0, 0},
-	{'u', "socket", take_text, FIELD(socket_path), 0, 0},
-	{'l', "listen", take_text, FIELD(listen_address), 0, 0},
-	{'c', "control", take_text, FIELD(control_path), 0, 0},
+	{'u', "socket", take_text, FIELD(listen.socket_path), 0, 0},
+	{'l', "listen", take_text, FIELD(listen.listen_address), 0, 0},
+	{'c', "control", take_text, FIELD(listen.control_path), 0, 0},
 	{'a', "algorithm", take_algorithm, FIELD(store.zcomp), 0, 0},
 	{KEY_CHECKSUM, "checksum", take_flag, FIELD(store.checksum), 0, 0},
 	{KEY_DICTIONARY, "dictionary", take_text, FIELD(dictionary), 0, 0},
@@ -308,22 +308,22 @@ static error_t check_all(struct options *options, struct argp_state *state)
 		return EINVAL;
 	}
 	/* Whether LISTEN_FDS is meant for us the server finds out. */
-	if (!server->socket_path && !server->listen_address &&
+	if (!server->listen.socket_path && !server->listen.listen_address &&
 	    !getenv("LISTEN_FDS")) {
 		argp_error(state,
 			   "nothing to listen on: give --socket PATH or "
 			   "--listen ADDRESS, or pass sockets by LISTEN_FDS");
 		return EINVAL;
 	}
-	if (server->control_path || !server->socket_path)
+	if (server->listen.control_path || !server->listen.socket_path)
 		return 0;
 	if (asprintf(&options->default_control_path, "%s.ctl",
-		     server->socket_path) < 0) {
+		     server->listen.socket_path) < 0) {
 		options->default_control_path = NULL;
 		argp_failure(state, EXIT_FAILURE, ENOMEM, "--control");
 		return ENOMEM;
 	}
-	server->control_path = options->default_control_path;
+	server->listen.control_path = options->default_control_path;
 	return 0;
 }
 

@@ -5,7 +5,7 @@
 #ifndef ZSD_ZSD_OPTIONS_H
 #define ZSD_ZSD_OPTIONS_H
 
-#include "server/server.h"
+#include "zsd/server.h"
 
 /* What is assumed where the command line is silent. */
 #define OPTIONS_RESERVE_BYTES	    (4 * MIB)

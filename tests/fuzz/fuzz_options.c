@@ -69,9 +69,9 @@ static void write_out(const struct server_params *p, struct command_line *line)
 
 	add_word(line, "zsd");
 	add_word(line, "--size=%" PRIu64, p->store.disk_bytes);
-	add_text(line, "socket", p->socket_path);
-	add_text(line, "listen", p->listen_address);
-	add_text(line, "control", p->control_path);
+	add_text(line, "socket", p->listen.socket_path);
+	add_text(line, "listen", p->listen.listen_address);
+	add_text(line, "control", p->listen.control_path);
 	add_text(line, "algorithm", zcomp_format(&p->store.zcomp, codec));
 	if (p->store.checksum)
 		add_word(line, "--checksum");
@@ -115,9 +115,9 @@ static void compare(const struct server_params *a,
 			   a->swap == b->swap && a->read_only == b->read_only &&
 			   a->verbose == b->verbose,
 		   "a number changes");
-	FUZZ_CHECK(is_same_text(a->socket_path, b->socket_path) &&
-			   is_same_text(a->listen_address, b->listen_address) &&
-			   is_same_text(a->control_path, b->control_path) &&
+	FUZZ_CHECK(is_same_text(a->listen.socket_path, b->listen.socket_path) &&
+			   is_same_text(a->listen.listen_address, b->listen.listen_address) &&
+			   is_same_text(a->listen.control_path, b->listen.control_path) &&
 			   is_same_text(a->export_name, b->export_name) &&
 			   is_same_text(a->description, b->description) &&
 			   is_same_text(a->pid_file, b->pid_file),
@@ -148,8 +148,8 @@ static void check_ranges(const struct server_params *p)
 	FUZZ_CHECK(strlen(p->export_name) <= SERVER_MAX_NAME_BYTES &&
 			   strlen(p->description) <= SERVER_MAX_NAME_BYTES,
 		   "too long a name");
-	FUZZ_CHECK(p->socket_path || p->listen_address, "no socket");
-	FUZZ_CHECK(p->control_path || !p->socket_path, "no control socket");
+	FUZZ_CHECK(p->listen.socket_path || p->listen.listen_address, "no socket");
+	FUZZ_CHECK(p->listen.control_path || !p->listen.socket_path, "no control socket");
 }
 
 /* Words of our own are all right. */

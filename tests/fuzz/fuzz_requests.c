@@ -17,8 +17,8 @@
 #include "flat_disk.h"
 #include "fuzz.h"
 #include "nbd_model.h"
-#include "server/conn.h"
-#include "server/transmission.h"
+#include "serve/conn.h"
+#include "serve/transmission.h"
 #include "small_store.h"
 
 /*

@@ -17,8 +17,13 @@ lib/zcomp       lib/base
 lib/zstore      lib/base lib/zsmalloc lib/zcomp
 src/nbd         lib/base
 src/ctl         lib/base
-src/server      lib/base lib/zsmalloc lib/zcomp lib/zstore src/nbd src/ctl
-src/zsd         lib/base lib/zsmalloc lib/zcomp lib/zstore src/server
+src/io          lib/base
+src/guard       lib/base lib/zstore src/io
+src/export      lib/base lib/zstore src/nbd
+src/serve       lib/base lib/zstore src/nbd src/io src/guard src/export
+src/policy      lib/base lib/zstore lib/zcomp src/guard src/ctl
+src/control     lib/base lib/zsmalloc lib/zcomp lib/zstore src/ctl src/io src/guard src/export src/policy
+src/zsd         lib/base lib/zsmalloc lib/zcomp lib/zstore src/nbd src/io src/guard src/export src/serve src/policy src/control
 src/zsctl       lib/base src/ctl
 '
 
@@ -43,25 +48,25 @@ stdlib.h          lib src
 string.h          lib src
 strings.h         lib src
 unistd.h          lib src
-pthread.h         lib/base/lock.c lib/base/lock.h lib/zsmalloc lib/zstore src/server
+pthread.h         lib/base/lock.c lib/base/lock.h lib/zsmalloc lib/zstore src/control
 dirent.h          src/zsctl
-fcntl.h           lib/base src/server src/zsctl
-sys/mman.h        lib/base/mapping.c src/server
+fcntl.h           lib/base src/io src/guard src/control src/zsd src/zsctl
+sys/mman.h        lib/base/mapping.c src/guard src/serve/conn.c
 sys/types.h       lib src
-sys/file.h        src/server/unix_socket.c
-sys/stat.h        src/server
-sys/resource.h    src/server
-sys/prctl.h       src/server
-malloc.h          src/server
-sys/ioctl.h       src/server
-signal.h          src/server
+sys/file.h        src/io/unix_socket.c
+sys/stat.h        src/io src/zsd
+sys/resource.h    src/guard src/zsd
+sys/prctl.h       src/guard
+malloc.h          src/guard src/policy
+sys/ioctl.h       src/serve
+signal.h          src/control src/zsd
 sys/time.h        src/zsctl
-time.h            src/server/train.c
-sys/socket.h      src/server src/zsctl
-sys/un.h          src/server src/zsctl
-netdb.h           src/server
-netinet/in.h      src/server
-netinet/tcp.h     src/server
+time.h            src/policy/train.c
+sys/socket.h      src/io src/serve src/zsctl
+sys/un.h          src/io src/zsctl
+netdb.h           src/io
+netinet/in.h      src/io
+netinet/tcp.h     src/io
 argp.h            src/zsd src/zsctl
 lz4.h             lib/zcomp/backend_lz4.c
 zstd.h            lib/zcomp/backend_zstd.c
@@ -69,8 +74,8 @@ zstd_errors.h     lib/zcomp/backend_zstd.c
 zdict.h           lib/zcomp/backend_zstd.c
 xxhash.h          lib/zstore/sum.c
 jansson.h         src/ctl src/zsctl
-uv.h              src/server
-systemd/sd-daemon.h src/server
+uv.h              src/io src/guard src/serve src/control src/zsd
+systemd/sd-daemon.h src/io
 '
 
 declare -A may_include granted

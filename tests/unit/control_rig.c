@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "control_rig.h"
-#include "server/control.h"
-#include "server/train.h"
+#include "control/control.h"
+#include "policy/train.h"
 
 /* Most bytes that a reply can have, by docs/control-protocol.md. */
 #define MAX_REPLY_BYTES ((size_t)256 << 10)

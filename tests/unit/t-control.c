@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "control_rig.h"
-#include "server/control.h"
+#include "control/control.h"
 #include "suite.h"
 
 /* Most control clients, by docs/control-protocol.md. */

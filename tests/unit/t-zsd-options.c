@@ -87,9 +87,9 @@ START_TEST(silence_means_the_defaults)
 	ck_assert_uint_eq(server->store.reserve_bytes, 4 * MIB);
 	ck_assert_uint_eq(server->store.chain_size, 16);
 	ck_assert_str_eq(zcomp_format(&server->store.zcomp, name), "lz4:1");
-	ck_assert_str_eq(server->socket_path, "/run/s");
-	ck_assert_str_eq(server->control_path, "/run/s.ctl");
-	ck_assert_ptr_null(server->listen_address);
+	ck_assert_str_eq(server->listen.socket_path, "/run/s");
+	ck_assert_str_eq(server->listen.control_path, "/run/s.ctl");
+	ck_assert_ptr_null(server->listen.listen_address);
 	ck_assert_str_eq(server->export_name, "");
 	ck_assert_str_eq(server->description, OPTIONS_DESCRIPTION);
 	ck_assert(!server->read_only);
@@ -129,9 +129,9 @@ START_TEST(each_option_has_its_effect)
 	ck_assert_uint_eq(server->store.reserve_bytes, MIB);
 	ck_assert_uint_eq(server->store.chain_size, 11);
 	ck_assert_str_eq(zcomp_format(&server->store.zcomp, name), "zstd:-7");
-	ck_assert_str_eq(server->socket_path, "/s");
-	ck_assert_str_eq(server->control_path, "/c");
-	ck_assert_str_eq(server->listen_address, "[::1]:1");
+	ck_assert_str_eq(server->listen.socket_path, "/s");
+	ck_assert_str_eq(server->listen.control_path, "/c");
+	ck_assert_str_eq(server->listen.listen_address, "[::1]:1");
 	ck_assert_str_eq(server->export_name, "e");
 	ck_assert_str_eq(server->description, "d");
 	ck_assert(server->read_only);
@@ -185,7 +185,7 @@ START_TEST(without_a_socket_path_there_is_no_default_control)
 {
 	struct options options = parse("-s 4K -l localhost");
 
-	ck_assert_ptr_null(options.server.control_path);
+	ck_assert_ptr_null(options.server.listen.control_path);
 	options_fini(&options);
 }
 END_TEST
@@ -196,7 +196,7 @@ START_TEST(sockets_may_come_from_the_service_manager)
 
 	setenv("LISTEN_FDS", "1", 1);
 	options = parse("-s 4K");
-	ck_assert_ptr_null(options.server.socket_path);
+	ck_assert_ptr_null(options.server.listen.socket_path);
 	options_fini(&options);
 }
 END_TEST

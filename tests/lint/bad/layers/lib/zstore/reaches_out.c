@@ -10,6 +10,6 @@
 
 #include "bare.h"
 #include "base/bits.h"
-#include "server/server.h"
+#include "io/log.h"
 #include "zsmalloc/zs_internal.h"
 #include "zsmalloc/zsmalloc.h"

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "io/tcp_socket.h"
+
+/* --- addresses ---------------------------------------------------------- */
+
+static int copy_part(const char *from, size_t bytes, char *to, size_t room)
+{
+	if (bytes >= room)
+		return -EINVAL;
+	memcpy(to, from, bytes);
+	to[bytes] = '\0';
+	return 0;
+}
+
+/* Where the host ends, and the text of the port or NULL. */
+static int split(const char *text, const char **host, size_t *host_bytes,
+		 const char **port)
+{
+	const char *end;
+
+	*port = NULL;
+	if (*text == '[') {
+		end = strchr(text, ']');
+		if (!end || (end[1] != '\0' && end[1] != ':'))
+			return -EINVAL;
+		*host = text + 1;
+		*host_bytes = (size_t)(end - *host);
+		if (end[1] == ':')
+			*port = end + 2;
+		return 0;
+	}
+	end = strchr(text, ':');
+	*host = text;
+	if (!end || strchr(end + 1, ':')) { /* a name, or bare IPv6 */
+		*host_bytes = strlen(text);
+		return 0;
+	}
+	*host_bytes = (size_t)(end - text);
+	*port = end + 1;
+	return 0;
+}
+
+/* getaddrinfo(3) takes any number, and uses the low 16 bits of it. */
+static bool is_port(const char *text)
+{
+	unsigned long number;
+	char *end;
+
+	if (!isdigit((unsigned char)*text))
+		return *text != '\0'; /* the name of a service */
+	number = strtoul(text, &end, 10);
+	return *end == '\0' && number <= UINT16_MAX;
+}
+
+int tcp_address_parse(const char *text, const char *default_port,
+		      struct tcp_address *out)
+{
+	struct tcp_address address;
+	const char *host, *port;
+	size_t host_bytes;
+	int err;
+
+	err = split(text, &host, &host_bytes, &port);
+	if (err)
+		return err;
+	if (host_bytes == 1 && *host == '*')
+		host_bytes = 0;
+	if (!port)
+		port = default_port;
+	if (*text == '\0' || !is_port(port))
+		return -EINVAL;
+	err = copy_part(host, host_bytes, address.host, sizeof(address.host));
+	if (err)
+		return err;
+	err = copy_part(port, strlen(port), address.port, sizeof(address.port));
+	if (err)
+		return err;
+	*out = address;
+	return 0;
+}
+
+/* --- sockets ------------------------------------------------------------ */
+
+static int listen_one(const struct addrinfo *info, int *out)
+{
+	const int on = 1;
+	int fd, err;
+
+	fd = socket(info->ai_family,
+		    info->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		    info->ai_protocol);
+	if (fd < 0)
+		return -errno;
+	/* A restart must not wait for old connections to time out. */
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
+		goto err_close;
+	/* IPv4 has a socket of its own in the list. */
+	if (info->ai_family == AF_INET6 &&
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0)
+		goto err_close;
+	if (bind(fd, info->ai_addr, info->ai_addrlen) < 0 ||
+	    listen(fd, SOMAXCONN) < 0)
+		goto err_close;
+	*out = fd;
+	return 0;
+
+err_close:
+	err = -errno;
+	close(fd);
+	return err;
+}
+
+static int resolve(const struct tcp_address *address, struct addrinfo **list,
+		   const char **reason)
+{
+	const struct addrinfo hints = {.ai_flags = AI_PASSIVE,
+				       .ai_family = AF_UNSPEC,
+				       .ai_socktype = SOCK_STREAM};
+	int code;
+
+	code = getaddrinfo(*address->host ? address->host : NULL, address->port,
+			   &hints, list);
+	if (code == 0)
+		return 0;
+	*reason = code == EAI_SYSTEM ? strerror(errno) : gai_strerror(code);
+	return -EADDRNOTAVAIL;
+}
+
+int tcp_listen(const struct tcp_address *address, int *fds, size_t max,
+	       size_t *nr, const char **reason)
+{
+	struct addrinfo *list;
+	size_t used = 0;
+	int err;
+
+	err = resolve(address, &list, reason);
+	if (err)
+		return err;
+	err = -EADDRNOTAVAIL;
+	for (struct addrinfo *i = list; i && used < max; i = i->ai_next) {
+		/* One that works is enough: IPv6 may be switched off. */
+		err = listen_one(i, &fds[used]);
+		if (!err)
+			used++;
+	}
+	freeaddrinfo(list);
+	if (used == 0) {
+		*reason = strerror(-err);
+		return err;
+	}
+	*nr = used;
+	return 0;
+}
+
+void tcp_tune(int fd)
+{
+	const int on = 1;
+
+	/* Both are hints, and mean nothing to a Unix socket. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+}

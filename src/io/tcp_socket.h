@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * tcp_socket - listening TCP sockets for an address as people write it
+ */
+#ifndef ZSD_IO_TCP_SOCKET_H
+#define ZSD_IO_TCP_SOCKET_H
+
+#include <stddef.h>
+
+#include "base/compiler.h"
+
+/* Longest host name, bytes with the final NUL. Source: NI_MAXHOST. */
+#define TCP_HOST_BYTES 1025
+
+/* Longest port (a number or a service's name), with the final NUL. Source:
+ * NI_MAXSERV. */
+#define TCP_PORT_BYTES 32
+
+struct tcp_address {
+	char host[TCP_HOST_BYTES]; /* "" is any address of the machine */
+	char port[TCP_PORT_BYTES];
+};
+
+/**
+ * tcp_address_parse() - read "HOST", "HOST:PORT", "[V6]:PORT", or ":PORT"
+ * @default_port: where none is named
+ *
+ * A bare IPv6 address (with more than one colon) needs no brackets. "*" is any
+ * address. Return: 0 or -EINVAL.
+ */
+int tcp_address_parse(const char *text, const char *default_port,
+		      struct tcp_address *out) ZSD_MUST_CHECK;
+
+/**
+ * tcp_listen() - listen on all addresses that a name stands for
+ * @fds, @max: receives at most that many sockets, non-blocking and
+ *             close-on-exec
+ * @nr:        receives how many, at least 1
+ * @reason:    receives a text in case of an error
+ *
+ * Context: may ask a name server: only at start. Return: 0 or -errno.
+ */
+int tcp_listen(const struct tcp_address *address, int *fds, size_t max,
+	       size_t *nr, const char **reason) ZSD_MUST_CHECK;
+
+/* tcp_tune() - make a connection send small replies at once, and notice a peer
+ * that is gone for good. Does nothing to a socket that is not TCP. */
+void tcp_tune(int fd);
+
+#endif

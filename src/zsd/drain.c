@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <string.h>
+
+#include "base/bits.h"
+#include "base/check.h"
+#include "zsd/drain.h"
+#include "io/log.h"
+#include "io/sd.h"
+
+/*
+ * After how long whoever is left is worth a line of the log, ms: clients that
+ * were only negotiating, or are on their way out, have gone by then.
+ */
+#define FIRST_REPORT_MS 100u
+
+/* How often the service manager hears that we wait, ms, and how long it then
+ * has patience, s: some of our messages may come late on a busy machine. */
+#define REPORT_MS  10000u
+#define PATIENCE_S 60u
+
+/* Something that the loop is to do in @ms, but not after the end. */
+static void set_tick(struct drain *d, uint64_t ms);
+
+static void finish(struct drain *d)
+{
+	drain_stop(d);
+	d->over(d->arg);
+}
+
+static void report(struct drain *d, unsigned nr)
+{
+	if (!d->was_logged)
+		log_line("still attached: %u connection%s: waiting for the "
+			 "end of %s. To end them, swapoff or umount, then "
+			 "nbd-client -d. A second signal closes them, and "
+			 "what is swapped out is lost",
+			 nr, nr == 1 ? "" : "s", nr == 1 ? "it" : "them");
+	d->was_logged = true;
+	sd_notify_waiting(nr, PATIENCE_S);
+}
+
+static void on_tick(uv_timer_t *tick)
+{
+	struct drain *d = tick->data;
+	unsigned nr = d->count(d->arg);
+
+	if (nr == 0) {
+		finish(d);
+	} else if (d->timeout_s && uv_now(tick->loop) >= d->end_ms) {
+		log_line("after %u s still attached: %u connection%s, closed "
+			 "now",
+			 d->timeout_s, nr, nr == 1 ? "" : "s");
+		finish(d);
+	} else {
+		report(d, nr);
+		set_tick(d, REPORT_MS);
+	}
+}
+
+static void set_tick(struct drain *d, uint64_t ms)
+{
+	uint64_t now_ms = uv_now(d->tick.loop);
+
+	if (d->timeout_s)
+		ms = min_u64(ms, d->end_ms - min_u64(now_ms, d->end_ms));
+	BUG_ON(uv_timer_start(&d->tick, on_tick, ms, 0));
+}
+
+static void on_left(uv_async_t *left)
+{
+	struct drain *d = left->data;
+
+	if (d->is_under_way && d->count(d->arg) == 0)
+		finish(d);
+}
+
+int drain_open(struct drain *d, uv_loop_t *loop, unsigned timeout_s,
+	       unsigned (*count)(void *arg), void (*over)(void *arg), void *arg)
+{
+	int err;
+
+	memset(d, 0, sizeof(*d));
+	d->timeout_s = timeout_s;
+	d->count = count;
+	d->over = over;
+	d->arg = arg;
+	err = uv_async_init(loop, &d->left, on_left);
+	if (err)
+		return err;
+	d->left.data = d;
+	uv_timer_init(loop, &d->tick); /* cannot fail */
+	d->tick.data = d;
+	d->is_open = true;
+	return 0;
+}
+
+void drain_start(struct drain *d)
+{
+	d->is_under_way = true;
+	if (d->count(d->arg) == 0) {
+		finish(d);
+		return;
+	}
+	uv_update_time(d->tick.loop);
+	d->end_ms = uv_now(d->tick.loop) + (uint64_t)d->timeout_s * 1000;
+	set_tick(d, FIRST_REPORT_MS);
+}
+
+void drain_left(void *arg)
+{
+	struct drain *d = arg;
+
+	BUG_ON(uv_async_send(&d->left));
+}
+
+void drain_stop(struct drain *d)
+{
+	d->is_under_way = false;
+	if (d->is_open)
+		uv_timer_stop(&d->tick);
+}
+
+void drain_close(struct drain *d)
+{
+	if (!d->is_open)
+		return;
+	drain_stop(d);
+	d->is_open = false;
+	uv_close((uv_handle_t *)&d->left, NULL);
+	uv_close((uv_handle_t *)&d->tick, NULL);
+}

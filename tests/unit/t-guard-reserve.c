@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The housekeeper where the kernel swaps on the store: it takes no more than
+ * there is, and those who starve get an answer.
+ */
+#include "config.h"
+
+#include <check.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <uv.h>
+
+#include "guard/reserve.h"
+#include "guard/watermark.h"
+#include "suite.h"
+
+/* Until then everything that is waited for must have come, ns. */
+#define DEADLINE_NS (20 * UINT64_C(1000000000))
+
+#define TARGET_PAGES 100u
+
+/* --- the made-up store and kernel --------------------------------------- */
+
+static struct {
+	_Atomic uint64_t reserve_pages;
+	_Atomic uint64_t room_pages; /* that the kernel has */
+	_Atomic uint64_t nr_steps; /* of housekeeping */
+	_Atomic uint64_t max_pages; /* most that a step was allowed */
+	atomic_bool is_refused; /* the system gives no memory */
+} fake;
+
+int watermark_open(struct watermark *w)
+{
+	(void)w;
+	return 0;
+}
+
+void watermark_close(struct watermark *w)
+{
+	(void)w;
+}
+
+uint64_t watermark_room_pages(struct watermark *w)
+{
+	(void)w;
+	return fake.room_pages;
+}
+
+bool zstore_housekeep(struct zstore *store, uint64_t max_pages)
+{
+	uint64_t missing = TARGET_PAGES - fake.reserve_pages;
+	uint64_t pages = missing < max_pages ? missing : max_pages;
+
+	(void)store;
+	fake.nr_steps++;
+	if (max_pages > fake.max_pages)
+		fake.max_pages = max_pages;
+	if (fake.is_refused)
+		return false;
+	fake.reserve_pages += pages;
+	fake.room_pages -= pages;
+	return fake.reserve_pages < TARGET_PAGES;
+}
+
+uint64_t zstore_reserve_pages(struct zstore *store)
+{
+	(void)store;
+	return fake.reserve_pages;
+}
+
+/* --- fixture ------------------------------------------------------------ */
+
+static struct residence *residence;
+static struct housekeeper *keeper;
+
+static void setup(void)
+{
+	fake.reserve_pages = 0;
+	fake.room_pages = 0;
+	fake.nr_steps = 0;
+	fake.max_pages = 0;
+	fake.is_refused = false;
+	ck_assert_int_eq(residence_begin(SWAP_ON, 1, &residence), 0);
+	ck_assert_int_eq(housekeeper_create(residence, &keeper), 0);
+	ck_assert_int_eq(housekeeper_start(keeper, NULL), 0);
+}
+
+static void teardown(void)
+{
+	housekeeper_destroy(keeper);
+	residence_end(residence);
+}
+
+static void wait_for(const _Atomic uint64_t *number, uint64_t at_least)
+{
+	const uint64_t end_ns = uv_hrtime() + DEADLINE_NS;
+
+	while (*number < at_least) {
+		ck_assert_uint_lt(uv_hrtime(), end_ns);
+		uv_sleep(1);
+	}
+}
+
+static void expect_counts(uint64_t starved, uint64_t failed)
+{
+	uint64_t nr_starved, nr_failed;
+
+	housekeeper_count(keeper, &nr_starved, &nr_failed);
+	ck_assert_uint_eq(nr_starved, starved);
+	ck_assert_uint_eq(nr_failed, failed);
+}
+
+/* Somebody who asks again and again gets memory now. */
+static void expect_recovery(void)
+{
+	const uint64_t end_ns = uv_hrtime() + DEADLINE_NS;
+
+	fake.reserve_pages = 0;
+	fake.room_pages = 10000;
+	while (housekeeper_starve(keeper))
+		ck_assert_uint_lt(uv_hrtime(), end_ns);
+}
+
+/* --- tests -------------------------------------------------------------- */
+
+START_TEST(it_takes_what_the_kernel_has)
+{
+	fake.room_pages = 40;
+	housekeeper_wake(keeper);
+	wait_for(&fake.reserve_pages, 20);
+	wait_for(&fake.nr_steps, fake.nr_steps + 3);
+	ck_assert_uint_lt(fake.reserve_pages, 40);
+	ck_assert_uint_gt(fake.room_pages, 0);
+
+	fake.room_pages = 10000;
+	wait_for(&fake.reserve_pages, TARGET_PAGES);
+	ck_assert_uint_le(fake.max_pages, 64);
+}
+END_TEST
+
+START_TEST(who_starves_gets_what_comes)
+{
+	fake.room_pages = 10000;
+	ck_assert_int_eq(housekeeper_starve(keeper), 0);
+	ck_assert_uint_gt(fake.reserve_pages, 0);
+	expect_counts(1, 0);
+}
+END_TEST
+
+static void starve_thread(void *arg)
+{
+	int *err = arg;
+
+	*err = housekeeper_starve(keeper);
+}
+
+START_TEST(who_starves_waits_for_memory)
+{
+	uv_thread_t thread;
+	int err = 1;
+
+	ck_assert_int_eq(uv_thread_create(&thread, starve_thread, &err), 0);
+	wait_for(&fake.nr_steps, 3);
+	fake.room_pages = 10000;
+	uv_thread_join(&thread);
+	ck_assert_int_eq(err, 0);
+	expect_counts(1, 0);
+}
+END_TEST
+
+START_TEST(who_starves_for_long_is_told)
+{
+	uint64_t start_ns = uv_hrtime(), first_ns, others_ns;
+
+	ck_assert_int_eq(housekeeper_starve(keeper), -ENOSPC);
+	first_ns = uv_hrtime() - start_ns;
+	start_ns = uv_hrtime();
+	for (unsigned i = 0; i < 10; i++)
+		ck_assert_int_eq(housekeeper_starve(keeper), -ENOSPC);
+	/* The others need not wait to learn the same. */
+	others_ns = uv_hrtime() - start_ns;
+	ck_assert_uint_lt(others_ns, first_ns);
+	expect_counts(11, 11);
+	expect_recovery();
+}
+END_TEST
+
+START_TEST(a_system_that_refuses_is_told_of)
+{
+	fake.room_pages = 10000;
+	fake.is_refused = true;
+	ck_assert_int_eq(housekeeper_starve(keeper), -ENOSPC);
+	fake.is_refused = false;
+	expect_recovery();
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("guard/reserve");
+	TCase *tc = tcase_create("housekeeper");
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, it_takes_what_the_kernel_has);
+	tcase_add_test(tc, who_starves_gets_what_comes);
+	tcase_add_test(tc, who_starves_waits_for_memory);
+	tcase_add_test(tc, who_starves_for_long_is_told);
+	tcase_add_test(tc, a_system_that_refuses_is_told_of);
+	suite_add_tcase(suite, tc);
+	return suite_run(suite);
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <check.h>
+#include <uv.h>
+
+#include "serve/busy_poll.h"
+#include "suite.h"
+
+/* The longest there is, so that a step of a test fits in it; should it not, on
+ * a busy machine, the step is repeated. */
+#define WINDOW_US BUSY_POLL_MAX_US
+#define TRIES	  1000
+
+static uv_loop_t loop;
+static struct busy_poll busy_poll;
+
+static void start(unsigned window_us)
+{
+	ck_assert_int_eq(uv_loop_init(&loop), 0);
+	busy_poll_init(&busy_poll, &loop, window_us);
+}
+
+static void stop(void)
+{
+	busy_poll_close(&busy_poll);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	ck_assert_int_eq(uv_loop_close(&loop), 0);
+}
+
+static bool is_spinning(void)
+{
+	return uv_is_active((uv_handle_t *)&busy_poll.spin);
+}
+
+static struct server_polling counted(void)
+{
+	struct server_polling sum = {0};
+
+	busy_poll_sum(&busy_poll, &sum);
+	return sum;
+}
+
+/* A request comes at once after the last one. */
+static void find_at_once(void)
+{
+	for (unsigned i = 0; i < TRIES; i++) {
+		uint64_t since = uv_hrtime();
+
+		busy_poll_waits(&busy_poll);
+		busy_poll_found(&busy_poll);
+		if (uv_hrtime() - since <= WINDOW_US * 1000u)
+			return;
+	}
+	ck_abort_msg("two calls took too long %u times", TRIES);
+}
+
+/* Turns of the loop until it no longer spins. */
+static void spin_in_vain(void)
+{
+	busy_poll_waits(&busy_poll);
+	while (is_spinning())
+		uv_run(&loop, UV_RUN_NOWAIT);
+}
+
+START_TEST(without_a_window_nothing_is_done)
+{
+	start(0);
+	busy_poll_waits(&busy_poll);
+	busy_poll_found(&busy_poll);
+	busy_poll_waits(&busy_poll);
+	ck_assert(!is_spinning());
+	ck_assert_uint_eq(counted().window_us, 0);
+	ck_assert_uint_eq(counted().hits + counted().misses, 0);
+	stop();
+}
+END_TEST
+
+START_TEST(a_short_wait_makes_it_spin_and_a_long_one_ends_that)
+{
+	start(WINDOW_US);
+	busy_poll_found(&busy_poll);
+	ck_assert_msg(!is_spinning(), "there was no wait before");
+	find_at_once();
+	ck_assert(is_spinning());
+	ck_assert_uint_eq(counted().misses, 0);
+	spin_in_vain();
+	ck_assert_uint_eq(counted().misses, 1);
+	ck_assert_uint_ge(counted().spun_us, WINDOW_US);
+	stop();
+}
+END_TEST
+
+/* Who comes too late for the window finds the worker asleep, and so does the
+ * next one: only a short wait shows that spinning pays again. */
+START_TEST(after_a_long_wait_it_sleeps)
+{
+	struct server_polling before;
+
+	start(WINDOW_US);
+	find_at_once();
+	spin_in_vain();
+	before = counted();
+	busy_poll_found(&busy_poll);
+	ck_assert(!is_spinning());
+	ck_assert_uint_eq(counted().hits, before.hits);
+	ck_assert_uint_eq(counted().spun_us, before.spun_us);
+	find_at_once();
+	ck_assert(is_spinning());
+	stop();
+}
+END_TEST
+
+START_TEST(what_comes_while_it_spins_is_a_hit)
+{
+	start(WINDOW_US);
+	find_at_once();
+	ck_assert(is_spinning());
+	busy_poll_waits(&busy_poll);
+	busy_poll_found(&busy_poll);
+	ck_assert_uint_ge(counted().hits, 1);
+	ck_assert_uint_eq(counted().misses, 0);
+	ck_assert(is_spinning());
+	stop();
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("busy_poll");
+	TCase *tc = tcase_create("busy_poll");
+
+	tcase_add_test(tc, without_a_window_nothing_is_done);
+	tcase_add_test(tc, a_short_wait_makes_it_spin_and_a_long_one_ends_that);
+	tcase_add_test(tc, after_a_long_wait_it_sleeps);
+	tcase_add_test(tc, what_comes_while_it_spins_is_a_hit);
+	suite_add_tcase(suite, tc);
+	return suite_run(suite);
+}

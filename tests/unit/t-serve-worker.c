@@ -1,0 +1,734 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <check.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/compiler.h"
+#include "flat_store.h"
+#include "nbd/nbd_proto.h"
+#include "serve/busy_poll.h"
+#include "serve/conn.h"
+#include "serve/worker.h"
+#include "suite.h"
+
+/* Until then everything that is waited for must have come, seconds. */
+#define DEADLINE_S 20
+
+/* How long a client waits for the next byte, seconds: less than a connection
+ * lingers, so that one that ends only because of that is found out. */
+#define PATIENCE_S (CONN_LINGER_MS / 1000 - 1)
+
+static const struct nbd_export export = {
+	.name = "",
+	.description = "",
+	.size_bytes = (uint64_t)1 << 42,
+	.flags = NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH | NBD_FLAG_SEND_TRIM,
+};
+
+static struct worker *worker;
+static struct residence *residence;
+
+/* How often the worker said that a connection has left. */
+static atomic_uint nr_left;
+
+static void count_left(void *arg)
+{
+	ck_assert_ptr_eq(arg, &nr_left);
+	atomic_fetch_add(&nr_left, 1);
+}
+
+/* Of the worker that is started next. */
+static unsigned poll_us;
+
+static void start_worker(unsigned handshake_timeout_s)
+{
+	struct worker_params params = {
+		.store = flat_store(),
+		.export = &export,
+		.handshake_timeout_s = handshake_timeout_s,
+		.poll_us = poll_us,
+		.left = count_left,
+		.left_arg = &nr_left,
+	};
+
+	ck_assert_int_eq(residence_begin(SWAP_OFF, 1, &residence), 0);
+	params.residence = residence;
+	ck_assert_int_eq(worker_create(&params, &worker), 0);
+}
+
+/* Tests that follow are of a worker that polls. */
+static void setup_polling(void)
+{
+	poll_us = BUSY_POLL_MAX_US;
+}
+
+static void setup(void)
+{
+	flat_store_reset();
+	atomic_store(&nr_left, 0);
+	start_worker(DEADLINE_S);
+}
+
+/* Ends the worker, which closes all that is left: worker_destroy() stops the
+ * process if anything of libuv's is not put away. */
+static void stop_worker(void)
+{
+	worker_stop(worker);
+	worker_destroy(worker);
+	residence_end(residence);
+	worker = NULL;
+}
+
+static void teardown(void)
+{
+	if (worker)
+		stop_worker();
+}
+
+/* --- a client ------------------------------------------------------------ */
+
+static void set_patience(int fd)
+{
+	const struct timeval patience = {.tv_sec = PATIENCE_S};
+
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience,
+				    sizeof(patience)),
+			 0);
+}
+
+/* A socket to the worker. */
+static int connect_client(void)
+{
+	int fds[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	set_patience(fds[0]);
+	ck_assert_int_eq(worker_give(worker, fds[1], 1), 0);
+	return fds[0];
+}
+
+/* The same over TCP, and of what it is sent it takes little at a time. */
+static int connect_tcp_client(void)
+{
+	struct sockaddr_in addr = {.sin_family = AF_INET};
+	socklen_t bytes = sizeof(addr);
+	const int rcvbuf = 32 << 10;
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	int accepted;
+
+	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	ck_assert_int_eq(bind(listener, (struct sockaddr *)&addr, bytes), 0);
+	ck_assert_int_eq(listen(listener, 1), 0);
+	ck_assert_int_eq(
+		getsockname(listener, (struct sockaddr *)&addr, &bytes), 0);
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &rcvbuf,
+				    sizeof(rcvbuf)),
+			 0);
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&addr, bytes), 0);
+	set_patience(fd);
+	accepted = accept(listener, NULL, NULL);
+	ck_assert_int_ge(accepted, 0);
+	ck_assert_int_eq(worker_give(worker, accepted, 1), 0);
+	close(listener);
+	return fd;
+}
+
+static void send_all(int fd, const void *data, size_t bytes)
+{
+	const char *p = data;
+	ssize_t n;
+
+	while (bytes) {
+		n = send(fd, p, bytes, MSG_NOSIGNAL);
+		ck_assert_int_gt(n, 0);
+		p += n;
+		bytes -= (size_t)n;
+	}
+}
+
+static void receive_all(int fd, void *data, size_t bytes)
+{
+	char *p = data;
+	ssize_t n;
+
+	while (bytes) {
+		n = recv(fd, p, bytes, 0);
+		ck_assert_int_gt(n, 0);
+		p += n;
+		bytes -= (size_t)n;
+	}
+}
+
+/* The server has closed, having sent nothing more. */
+static void receive_end(int fd)
+{
+	char byte;
+
+	ck_assert_int_eq(recv(fd, &byte, 1, 0), 0);
+	close(fd);
+}
+
+static size_t put_option(unsigned char *p, uint32_t option, uint32_t bytes)
+{
+	store_be64(p, NBD_IHAVEOPT);
+	store_be32(p + 8, option);
+	store_be32(p + 12, bytes);
+	memset(p + 16, 0, bytes);
+	return 16 + bytes;
+}
+
+/* Client flags and GO for the default export. */
+#define HANDSHAKE_BYTES (4 + 16 + 6)
+#define GREETING_BYTES	18
+#define GO_REPLY_BYTES	(32 + 20)
+
+static void put_handshake(unsigned char p[HANDSHAKE_BYTES])
+{
+	store_be32(p, NBD_FLAG_C_FIXED_NEWSTYLE | NBD_FLAG_C_NO_ZEROES);
+	put_option(p + 4, NBD_OPT_GO, 6);
+}
+
+static void receive_welcome(int fd)
+{
+	unsigned char bytes[GREETING_BYTES + GO_REPLY_BYTES];
+
+	receive_all(fd, bytes, sizeof(bytes));
+	ck_assert_uint_eq(load_be64(bytes), NBD_MAGIC);
+	ck_assert_uint_eq(load_be64(bytes + GREETING_BYTES), NBD_REP_MAGIC);
+}
+
+static void shake_hands(int fd)
+{
+	unsigned char handshake[HANDSHAKE_BYTES];
+
+	put_handshake(handshake);
+	send_all(fd, handshake, sizeof(handshake));
+	receive_welcome(fd);
+}
+
+static int connect_served(void)
+{
+	int fd = connect_client();
+
+	shake_hands(fd);
+	return fd;
+}
+
+static void put_request(unsigned char p[NBD_REQUEST_BYTES], uint16_t type,
+			uint64_t cookie, uint64_t offset, uint32_t length)
+{
+	store_be32(p, NBD_REQUEST_MAGIC);
+	store_be16(p + 4, 0);
+	store_be16(p + 6, type);
+	store_be64(p + 8, cookie);
+	store_be64(p + 16, offset);
+	store_be32(p + 24, length);
+}
+
+static void send_request(int fd, uint16_t type, uint64_t cookie,
+			 uint64_t offset, uint32_t length)
+{
+	unsigned char bytes[NBD_REQUEST_BYTES];
+
+	put_request(bytes, type, cookie, offset, length);
+	send_all(fd, bytes, sizeof(bytes));
+}
+
+static void receive_reply(int fd, uint64_t cookie, uint32_t error)
+{
+	unsigned char bytes[NBD_SIMPLE_REPLY_BYTES];
+
+	receive_all(fd, bytes, sizeof(bytes));
+	ck_assert_uint_eq(load_be32(bytes), NBD_SIMPLE_REPLY_MAGIC);
+	ck_assert_uint_eq(load_be32(bytes + 4), error);
+	ck_assert_uint_eq(load_be64(bytes + 8), cookie);
+}
+
+/* The data of a read, which must be what the store holds. */
+static void receive_data(int fd, uint64_t offset, size_t bytes)
+{
+	unsigned char *data = malloc(bytes);
+
+	ck_assert_ptr_nonnull(data);
+	receive_all(fd, data, bytes);
+	ck_assert(memcmp(data, flat.bytes + offset, bytes) == 0);
+	free(data);
+}
+
+/* Waits until the worker has no connection left. */
+static void wait_for_no_conns(void)
+{
+	const struct timespec moment = {.tv_nsec = 1000000};
+	const time_t end = time(NULL) + DEADLINE_S;
+
+	while (worker_nr_conns(worker)) {
+		ck_assert_int_lt(time(NULL), end);
+		nanosleep(&moment, NULL);
+	}
+}
+
+static uint64_t nr_handshake_failures(void)
+{
+	struct server_counts counts = {0};
+
+	wait_for_no_conns();
+	worker_count(worker, &counts);
+	ck_assert_uint_eq(counts.connections.open, 0);
+	return counts.connections.handshake_failures;
+}
+
+/* --- served -------------------------------------------------------------- */
+
+START_TEST(a_client_is_served)
+{
+	static unsigned char data[10000];
+	struct server_counts counts = {0};
+	int fd = connect_served();
+
+	memset(data, 'd', sizeof(data));
+	send_request(fd, NBD_CMD_WRITE, 1, 5000, sizeof(data));
+	send_all(fd, data, sizeof(data));
+	receive_reply(fd, 1, 0);
+	ck_assert_mem_eq(flat.bytes + 5000, data, sizeof(data));
+	send_request(fd, NBD_CMD_READ, 2, 4096, 20000);
+	receive_reply(fd, 2, 0);
+	receive_data(fd, 4096, 20000);
+	worker_count(worker, &counts);
+	ck_assert_uint_eq(counts.requests.write, 1);
+	ck_assert_uint_eq(counts.requests.write_bytes, sizeof(data));
+	ck_assert_uint_eq(counts.connections.open, 1);
+	send_request(fd, NBD_CMD_DISC, 3, 0, 0);
+	receive_end(fd);
+	ck_assert_uint_eq(nr_handshake_failures(), 0);
+}
+END_TEST
+
+START_TEST(all_may_be_sent_at_once_and_the_end_too)
+{
+	unsigned char bytes[HANDSHAKE_BYTES + 2 * NBD_REQUEST_BYTES];
+	int fd = connect_client();
+
+	put_handshake(bytes);
+	put_request(bytes + HANDSHAKE_BYTES, NBD_CMD_READ, 1, 0, 4096);
+	put_request(bytes + HANDSHAKE_BYTES + NBD_REQUEST_BYTES, NBD_CMD_FLUSH,
+		    2, 0, 0);
+	send_all(fd, bytes, sizeof(bytes));
+	ck_assert_int_eq(shutdown(fd, SHUT_WR), 0);
+	receive_welcome(fd);
+	receive_reply(fd, 1, 0);
+	receive_data(fd, 0, 4096);
+	receive_reply(fd, 2, 0);
+	receive_end(fd);
+}
+END_TEST
+
+START_TEST(a_request_without_magic_closes_after_the_answers)
+{
+	static const unsigned char bytes[NBD_REQUEST_BYTES];
+	int fd = connect_served();
+
+	send_request(fd, NBD_CMD_FLUSH, 1, 0, 0);
+	send_all(fd, bytes, sizeof(bytes));
+	receive_reply(fd, 1, 0);
+	receive_end(fd);
+}
+END_TEST
+
+/* A reset would come by itself, and soon. */
+#define RESET_MS 300
+
+/* By a goodbye, and by what is no request. */
+static const uint32_t last_magics[] = {NBD_REQUEST_MAGIC, 0};
+
+START_TEST(what_comes_after_the_end_costs_no_answer)
+{
+	static const unsigned char more[1 << 20];
+	unsigned char last[NBD_REQUEST_BYTES];
+	int fd = connect_tcp_client();
+	struct pollfd reset = {.fd = fd};
+
+	shake_hands(fd);
+	send_request(fd, NBD_CMD_READ, 1, 0, 256 << 10);
+	put_request(last, NBD_CMD_DISC, 2, 0, 0);
+	store_be32(last, last_magics[_i]);
+	send_all(fd, last, sizeof(last));
+	send_all(fd, more, sizeof(more));
+	ck_assert_int_eq(poll(&reset, 1, RESET_MS), 0);
+	receive_reply(fd, 1, 0);
+	receive_data(fd, 0, 256 << 10);
+	receive_end(fd);
+}
+END_TEST
+
+/* One that never closes is not waited for. */
+START_TEST(who_stays_after_the_end_is_closed)
+{
+	struct pollfd closed = {.fd = connect_tcp_client()};
+
+	shake_hands(closed.fd);
+	send_request(closed.fd, NBD_CMD_DISC, 1, 0, 0);
+	/* Now and then a byte, until the server's socket is gone. */
+	while (send(closed.fd, "", 1, MSG_NOSIGNAL) == 1)
+		poll(&closed, 1, RESET_MS);
+	close(closed.fd);
+}
+END_TEST
+
+/* --- handshakes that fail ------------------------------------------------ */
+
+START_TEST(a_handshake_has_a_deadline)
+{
+	unsigned char bytes[HANDSHAKE_BYTES];
+	unsigned char greeting[GREETING_BYTES];
+	int fd;
+
+	stop_worker();
+	start_worker(1);
+	fd = connect_client();
+	put_handshake(bytes);
+	send_all(fd, bytes, (size_t)_i);
+	receive_all(fd, greeting, sizeof(greeting));
+	receive_end(fd);
+	ck_assert_uint_eq(nr_handshake_failures(), 1);
+}
+END_TEST
+
+START_TEST(a_client_that_was_served_has_none)
+{
+	struct timespec longer = {.tv_sec = 1, .tv_nsec = 200000000};
+	int fd;
+
+	stop_worker();
+	start_worker(1);
+	fd = connect_served();
+	nanosleep(&longer, NULL); /* what must not happen is given its time */
+	send_request(fd, NBD_CMD_FLUSH, 1, 0, 0);
+	receive_reply(fd, 1, 0);
+	close(fd);
+}
+END_TEST
+
+START_TEST(a_client_that_goes_away_early_is_counted)
+{
+	close(connect_client());
+	ck_assert_uint_eq(nr_handshake_failures(), 1);
+}
+END_TEST
+
+START_TEST(a_client_that_aborts_is_no_failure)
+{
+	unsigned char bytes[4 + 16], reply[GREETING_BYTES + 20];
+	int fd = connect_client();
+
+	store_be32(bytes, NBD_FLAG_C_FIXED_NEWSTYLE);
+	put_option(bytes + 4, NBD_OPT_ABORT, 0);
+	send_all(fd, bytes, sizeof(bytes));
+	receive_all(fd, reply, sizeof(reply));
+	receive_end(fd);
+	ck_assert_uint_eq(nr_handshake_failures(), 0);
+}
+END_TEST
+
+/* More answers than the send buffer holds, to a client that reads late. */
+START_TEST(a_handshake_waits_for_its_reader)
+{
+	const unsigned nr = 60, nr_infos = 3000;
+	unsigned char flags[4], option[16 + 6 + 2 * 3000] = {0};
+	unsigned char reply[20];
+	int fd = connect_client();
+
+	store_be32(flags, NBD_FLAG_C_FIXED_NEWSTYLE | NBD_FLAG_C_NO_ZEROES);
+	send_all(fd, flags, sizeof(flags));
+	put_option(option, NBD_OPT_INFO, 6 + 2 * nr_infos);
+	store_be16(option + 16 + 4, (uint16_t)nr_infos);
+	for (unsigned i = 0; i < nr; i++)
+		send_all(fd, option, sizeof(option));
+	put_option(option, NBD_OPT_ABORT, 0);
+	send_all(fd, option, 16);
+	receive_all(fd, reply, GREETING_BYTES);
+	for (unsigned i = 0; i < nr; i++) {
+		unsigned char info[GO_REPLY_BYTES];
+
+		receive_all(fd, info, sizeof(info));
+	}
+	receive_all(fd, reply, sizeof(reply));
+	receive_end(fd);
+}
+END_TEST
+
+START_TEST(noise_does_no_harm)
+{
+	unsigned char bytes[HANDSHAKE_BYTES + 2000];
+	unsigned seed = 1;
+
+	for (unsigned round = 0; round < 300; round++) {
+		int fd = connect_client();
+
+		for (size_t i = 0; i < sizeof(bytes); i++)
+			bytes[i] = (unsigned char)rand_r(&seed);
+		put_handshake(bytes);
+		if (round % 2)
+			bytes[(unsigned)rand_r(&seed) % HANDSHAKE_BYTES] ^= 4;
+		if (round % 3)
+			put_request(bytes + HANDSHAKE_BYTES,
+				    (uint16_t)(rand_r(&seed) % 9),
+				    (uint64_t)rand_r(&seed), round * 512u,
+				    (uint32_t)rand_r(&seed) >> round % 32);
+		/* The server may have closed: nothing need be received. */
+		(void)!send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL);
+		close(fd);
+	}
+	wait_for_no_conns();
+}
+END_TEST
+
+/* --- side by side -------------------------------------------------------- */
+
+START_TEST(a_slow_reader_stalls_nobody_else)
+{
+	const unsigned nr = 64, length = 1u << 20;
+	int slow = connect_served(), quick = connect_served();
+
+	memset(flat.bytes, 's', FLAT_STORE_BYTES);
+	for (unsigned i = 0; i < nr; i++)
+		send_request(slow, NBD_CMD_READ, i, i * 512u, length);
+	for (unsigned i = 0; i < 100; i++) {
+		send_request(quick, NBD_CMD_READ, i, 0, 4096);
+		receive_reply(quick, i, 0);
+		receive_data(quick, 0, 4096);
+	}
+	for (unsigned i = 0; i < nr; i++) {
+		receive_reply(slow, i, 0);
+		receive_data(slow, i * 512u, length);
+	}
+	close(slow);
+	close(quick);
+}
+END_TEST
+
+/* One that asks, and goes away without reading, is let go of. */
+START_TEST(a_reader_that_goes_away_is_let_go_of)
+{
+	int fd = connect_served();
+
+	for (unsigned i = 0; i < 64; i++)
+		send_request(fd, NBD_CMD_READ, i, 0, 1u << 20);
+	close(fd);
+	wait_for_no_conns();
+}
+END_TEST
+
+START_TEST(a_long_trim_lets_others_through)
+{
+	int slow = connect_served(), quick = connect_served();
+
+	flat_store_hold();
+	send_request(slow, NBD_CMD_TRIM, 1, 0, UINT32_MAX - 4095);
+	flat_store_wait_held();
+	send_request(quick, NBD_CMD_READ, 2, 0, 4096);
+	flat_store_release();
+	receive_reply(quick, 2, 0);
+	receive_data(quick, 0, 4096);
+	receive_reply(slow, 1, 0);
+	/* Of more than a thousand slices two at most came before it. */
+	ck_assert_uint_le(flat.nr_calls_at_read, 3);
+	ck_assert_uint_gt(flat.nr_calls, 1000);
+	close(slow);
+	close(quick);
+}
+END_TEST
+
+/* --- drain --------------------------------------------------------------- */
+
+START_TEST(drain_serves_who_is_attached_until_they_leave)
+{
+	unsigned char greeting[GREETING_BYTES];
+	int fd = connect_served(), early = connect_client();
+
+	receive_all(early, greeting, sizeof(greeting));
+	worker_drain(worker);
+	receive_end(early);
+	for (unsigned i = 0; i < 1000; i++) {
+		send_request(fd, NBD_CMD_READ, i, i * 4096u, 4096);
+		receive_reply(fd, i, 0);
+		receive_data(fd, i * 4096u, 4096);
+	}
+	ck_assert_uint_eq(worker_nr_conns(worker), 1);
+	ck_assert_uint_eq(atomic_load(&nr_left), 1);
+	send_request(fd, NBD_CMD_DISC, 0, 0, 0);
+	receive_end(fd);
+	wait_for_no_conns();
+	stop_worker();
+	ck_assert_uint_eq(atomic_load(&nr_left), 2);
+}
+END_TEST
+
+START_TEST(drain_turns_away_who_comes_after_it)
+{
+	unsigned char greeting[GREETING_BYTES];
+	int fd;
+
+	worker_drain(worker);
+	fd = connect_client();
+	receive_all(fd, greeting, sizeof(greeting));
+	receive_end(fd);
+	wait_for_no_conns();
+}
+END_TEST
+
+START_TEST(stop_ends_a_drain)
+{
+	int fd = connect_served();
+
+	worker_drain(worker);
+	send_request(fd, NBD_CMD_FLUSH, 1, 0, 0);
+	receive_reply(fd, 1, 0);
+	stop_worker();
+	receive_end(fd);
+}
+END_TEST
+
+/* --- stop ---------------------------------------------------------------- */
+
+START_TEST(stop_answers_what_was_sent)
+{
+	static unsigned char bytes[1000 * NBD_REQUEST_BYTES];
+	const unsigned nr = 1000;
+	int fd = connect_served();
+
+	flat_store_hold();
+	for (unsigned i = 0; i < nr; i++)
+		put_request(bytes + (size_t)i * NBD_REQUEST_BYTES, NBD_CMD_READ,
+			    i, i * 4096u, 4096);
+	send_all(fd, bytes, NBD_REQUEST_BYTES);
+	flat_store_wait_held();
+	worker_stop(worker); /* which it sees after the release */
+	send_all(fd, bytes + NBD_REQUEST_BYTES,
+		 sizeof(bytes) - NBD_REQUEST_BYTES);
+	flat_store_release();
+	for (unsigned i = 0; i < nr; i++) {
+		receive_reply(fd, i, 0);
+		receive_data(fd, i * 4096u, 4096);
+	}
+	receive_end(fd);
+	worker_destroy(worker);
+	worker = NULL;
+}
+END_TEST
+
+/* It waits for the second half of a write, but for nothing after it. */
+START_TEST(stop_lets_a_write_finish)
+{
+	static const unsigned char data[1u << 20];
+	int fd = connect_served();
+
+	memset(flat.bytes, 'x', sizeof(data));
+	flat_store_hold();
+	send_request(fd, NBD_CMD_WRITE, 1, 0, sizeof(data));
+	send_all(fd, data, 8192);
+	flat_store_wait_held();
+	worker_stop(worker);
+	flat_store_release();
+	send_all(fd, data + 8192, sizeof(data) - 8192);
+	receive_reply(fd, 1, 0);
+	receive_end(fd);
+	worker_destroy(worker);
+	worker = NULL;
+	ck_assert(memcmp(flat.bytes, data, sizeof(data)) == 0);
+}
+END_TEST
+
+START_TEST(stop_closes_who_is_idle_or_shaking_hands)
+{
+	unsigned char greeting[GREETING_BYTES];
+	int idle = connect_served(), early = connect_client();
+
+	receive_all(early, greeting, sizeof(greeting));
+	stop_worker();
+	receive_end(idle);
+	receive_end(early);
+}
+END_TEST
+
+/* --- polling ------------------------------------------------------------- */
+
+static struct server_polling polled(void)
+{
+	struct server_counts counts = {0};
+
+	worker_count(worker, &counts);
+	return counts.polling;
+}
+
+/* Ask and be answered, again and again: sooner or later within the window. */
+START_TEST(polling_finds_requests_that_come_at_once)
+{
+	const time_t end = time(NULL) + DEADLINE_S;
+	int fd = connect_served();
+
+	while (polled().hits == 0) {
+		ck_assert_int_lt(time(NULL), end);
+		send_request(fd, NBD_CMD_FLUSH, 1, 0, 0);
+		receive_reply(fd, 1, 0);
+	}
+	while (polled().misses == 0) /* and then none comes */
+		ck_assert_int_lt(time(NULL), end);
+	ck_assert_uint_ge(polled().spun_us, BUSY_POLL_MAX_US);
+	close(fd);
+}
+END_TEST
+
+/* @mode: what comes before setup(), or NULL */
+static TCase *make_tcase(const char *name, SFun mode)
+{
+	TCase *tc = tcase_create(name);
+
+	tcase_set_timeout(tc, 2 * DEADLINE_S);
+	if (mode)
+		tcase_add_checked_fixture(tc, mode, NULL);
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, a_client_is_served);
+	tcase_add_test(tc, all_may_be_sent_at_once_and_the_end_too);
+	tcase_add_test(tc, a_request_without_magic_closes_after_the_answers);
+	tcase_add_loop_test(tc, what_comes_after_the_end_costs_no_answer, 0,
+			    ARRAY_SIZE(last_magics));
+	tcase_add_test(tc, who_stays_after_the_end_is_closed);
+	tcase_add_loop_test(tc, a_handshake_has_a_deadline, 0, 2);
+	tcase_add_test(tc, a_client_that_was_served_has_none);
+	tcase_add_test(tc, a_client_that_goes_away_early_is_counted);
+	tcase_add_test(tc, a_client_that_aborts_is_no_failure);
+	tcase_add_test(tc, a_handshake_waits_for_its_reader);
+	tcase_add_test(tc, noise_does_no_harm);
+	tcase_add_test(tc, a_slow_reader_stalls_nobody_else);
+	tcase_add_test(tc, a_reader_that_goes_away_is_let_go_of);
+	tcase_add_test(tc, a_long_trim_lets_others_through);
+	tcase_add_test(tc, drain_serves_who_is_attached_until_they_leave);
+	tcase_add_test(tc, drain_turns_away_who_comes_after_it);
+	tcase_add_test(tc, stop_ends_a_drain);
+	tcase_add_test(tc, stop_answers_what_was_sent);
+	tcase_add_test(tc, stop_lets_a_write_finish);
+	tcase_add_test(tc, stop_closes_who_is_idle_or_shaking_hands);
+	return tc;
+}
+
+int main(void)
+{
+	Suite *suite = suite_create("serve-worker");
+	TCase *polling = make_tcase("polling", setup_polling);
+
+	tcase_add_test(polling, polling_finds_requests_that_come_at_once);
+	suite_add_tcase(suite, make_tcase("worker", NULL));
+	suite_add_tcase(suite, polling);
+	return suite_run(suite);
+}
