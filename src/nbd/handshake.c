@@ -22,12 +22,18 @@ static enum nbd_handshake_result close_for(struct nbd_handshake *hs, int reason)
 
 /* --- options ------------------------------------------------------------ */
 
-bool handshake_name_is_ours(const struct nbd_handshake *hs,
-			    const unsigned char *name, uint32_t bytes)
+const struct nbd_export *nbd_exports_find(const struct nbd_exports *exports,
+					  const unsigned char *name,
+					  size_t bytes)
 {
-	return bytes == 0 ||
-	       (bytes == strlen(hs->session.export->name) &&
-		memcmp(name, hs->session.export->name, bytes) == 0);
+	for (size_t i = 0; i < exports->nr; i++) {
+		const struct nbd_export *export = exports->all[i];
+
+		if (strlen(export->name) == bytes &&
+		    memcmp(export->name, name, bytes) == 0)
+			return export;
+	}
+	return bytes == 0 ? exports->all[0] : NULL;
 }
 
 static enum nbd_handshake_result option_export_name(struct nbd_handshake *hs,
@@ -39,7 +45,8 @@ static enum nbd_handshake_result option_export_name(struct nbd_handshake *hs,
 	/* This option knows no error reply. */
 	if (data.bytes > NBD_MAX_STRING_BYTES)
 		return close_for(hs, -E2BIG);
-	if (!handshake_name_is_ours(hs, data.p, data.bytes))
+	hs->session.export = nbd_exports_find(hs->exports, data.p, data.bytes);
+	if (!hs->session.export)
 		return close_for(hs, -ENOENT);
 	handshake_settle_contexts(hs, data.bytes);
 	p = handshake_put(out, NBD_EXPORT_NAME_BYTES);
@@ -64,21 +71,35 @@ static enum nbd_handshake_result option_list(struct nbd_handshake *hs,
 					     struct option_data data,
 					     struct nbd_out *out)
 {
-	size_t name_bytes = strlen(hs->session.export->name);
-	size_t description_bytes = strlen(hs->session.export->description);
-
 	if (data.bytes)
 		return handshake_put_error(hs, out, NBD_REP_ERR_INVALID,
 					   "LIST takes no data");
-	handshake_put_reply(hs, out, NBD_REP_SERVER,
-			    4 + name_bytes + description_bytes);
-	store_be32(handshake_put(out, 4), (uint32_t)name_bytes);
-	handshake_put_text(out, hs->session.export->name);
-	handshake_put_text(out, hs->session.export->description);
-	handshake_put_ack(hs, out);
+	hs->nr_listed = 0;
+	hs->state = NBD_HANDSHAKE_LIST;
 	return NBD_HANDSHAKE_MORE;
 }
 
+/* Tell of the next export, or that there are no more. */
+static void list_next(struct nbd_handshake *hs, struct nbd_out *out)
+{
+	const struct nbd_export *export;
+	size_t name_bytes;
+
+	if (hs->nr_listed == hs->exports->nr) {
+		handshake_put_ack(hs, out);
+		hs->state = NBD_HANDSHAKE_OPTION;
+		return;
+	}
+	export = hs->exports->all[hs->nr_listed++];
+	name_bytes = strlen(export->name);
+	handshake_put_reply(hs, out, NBD_REP_SERVER,
+			    4 + name_bytes + strlen(export->description));
+	store_be32(handshake_put(out, 4), (uint32_t)name_bytes);
+	handshake_put_text(out, export->name);
+	handshake_put_text(out, export->description);
+}
+
+/* The flags depend on what else the session has agreed on. */
 static void put_info_export(struct nbd_handshake *hs, struct nbd_out *out)
 {
 	unsigned char *p;
@@ -126,7 +147,8 @@ static unsigned wanted_infos(const unsigned char *types, unsigned nr)
 
 /*
  * INFO and GO alike: u32 name length, name, u16 count, that many u16. Tells
- * whether the export was described; if not, the error is queued.
+ * whether the export was described, which is the session's then; if not, the
+ * error is queued.
  *
  * The block size is told to those who ask only, and never demanded: a client
  * that knows nothing of it (nbd-client does not) may send any request.
@@ -146,7 +168,8 @@ static bool describe(struct nbd_handshake *hs, struct option_data data,
 	if (name_bytes > NBD_MAX_STRING_BYTES ||
 	    data.bytes != 4 + name_bytes + 2 + 2 * nr_infos)
 		goto invalid;
-	if (!handshake_name_is_ours(hs, name, name_bytes)) {
+	hs->session.export = nbd_exports_find(hs->exports, name, name_bytes);
+	if (!hs->session.export) {
 		handshake_put_error(hs, out, NBD_REP_ERR_UNKNOWN,
 				    "no such export");
 		return false;
@@ -300,14 +323,12 @@ static enum nbd_handshake_result feed_skip(struct nbd_handshake *hs,
 }
 
 void nbd_handshake_start(struct nbd_handshake *hs,
-			 const struct nbd_export *export, struct nbd_out *out)
+			 const struct nbd_exports *exports, struct nbd_out *out)
 {
 	unsigned char *p = handshake_put(out, NBD_GREETING_BYTES);
 
-	BUG_ON(strlen(export->name) > NBD_MAX_STRING_BYTES);
-	BUG_ON(strlen(export->description) > NBD_MAX_STRING_BYTES);
 	memset(hs, 0, sizeof(*hs));
-	hs->session.export = export;
+	hs->exports = exports;
 	hs->state = NBD_HANDSHAKE_CLIENT_FLAGS;
 	store_be64(p, NBD_MAGIC);
 	store_be64(p + 8, NBD_IHAVEOPT);
@@ -320,6 +341,7 @@ enum nbd_handshake_result nbd_handshake_feed(struct nbd_handshake *hs,
 					     struct nbd_out *out)
 {
 	enum nbd_handshake_result result = NBD_HANDSHAKE_MORE;
+	bool goes_on;
 	size_t used;
 
 	*consumed = 0;
@@ -327,12 +349,16 @@ enum nbd_handshake_result nbd_handshake_feed(struct nbd_handshake *hs,
 		if (out->room - out->bytes < NBD_HANDSHAKE_OUT_BYTES)
 			return NBD_HANDSHAKE_MORE;
 		used = 0;
+		goes_on = hs->state == NBD_HANDSHAKE_LIST;
 		switch (hs->state) {
 		case NBD_HANDSHAKE_CLIENT_FLAGS:
 			result = feed_client_flags(hs, in, in_bytes, &used);
 			break;
 		case NBD_HANDSHAKE_OPTION:
 			result = feed_option(hs, in, in_bytes, &used, out);
+			break;
+		case NBD_HANDSHAKE_LIST:
+			list_next(hs, out);
 			break;
 		case NBD_HANDSHAKE_SKIP:
 			result = feed_skip(hs, in_bytes, &used, out);
@@ -341,6 +367,6 @@ enum nbd_handshake_result nbd_handshake_feed(struct nbd_handshake *hs,
 		in += used;
 		in_bytes -= used;
 		*consumed += used;
-	} while (used && result == NBD_HANDSHAKE_MORE);
+	} while ((used || goes_on) && result == NBD_HANDSHAKE_MORE);
 	return result;
 }

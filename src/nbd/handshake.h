@@ -10,12 +10,13 @@
  *                CLIENT_FLAGS --- unknown flag ------------------> CLOSE
  *                      |
  *      .----------> OPTION ------ bad magic, too many options ---> CLOSE
- *      |   |           |     `--- EXPORT_NAME of another export -> CLOSE
+ *      |   |           |     `--- EXPORT_NAME of no export ------> CLOSE
  *      |   |           |     `--- ABORT (acknowledged) ----------> CLOSE
  *      |   |           `--------- EXPORT_NAME, GO --------> TRANSMISSION
- *      |   `- LIST, INFO, STRUCTURED_REPLY, LIST_META_CONTEXT,
+ *      |   `- INFO, STRUCTURED_REPLY, LIST_META_CONTEXT,
  *      |      SET_META_CONTEXT, errors, all others (unsupported)
  *      |               |
+ *      |------------ LIST: an export at a time
  *      `------------ SKIP: data of an option that is too long
  *
  * Options are a table of {number, handler}; what is not in it is answered
@@ -54,8 +55,8 @@
 	(NBD_OPTION_HEADER_BYTES + NBD_HANDSHAKE_MAX_DATA_BYTES)
 
 /*
- * Most that one option can be answered with, bytes: NBD_REP_INFO for export,
- * name, description and block size, then NBD_REP_ACK.
+ * Most that is answered at a time, bytes: NBD_REP_INFO for export, name,
+ * description and block size, then NBD_REP_ACK.
  */
 #define NBD_HANDSHAKE_OUT_BYTES                             \
 	(5 * NBD_REP_HEADER_BYTES + NBD_INFO_EXPORT_BYTES + \
@@ -83,12 +84,17 @@ enum nbd_handshake_result {
 enum nbd_handshake_state {
 	NBD_HANDSHAKE_CLIENT_FLAGS,
 	NBD_HANDSHAKE_OPTION,
+	NBD_HANDSHAKE_LIST,
 	NBD_HANDSHAKE_SKIP,
 };
 
 struct nbd_handshake {
 	struct nbd_session session; /* as far as it is agreed on */
-	uint32_t context_name_bytes; /* of the export it was selected for */
+	const struct nbd_exports *exports;
+	/* What the context was selected for, and by a name of which length. */
+	const struct nbd_export *context_export;
+	uint32_t context_name_bytes;
+	size_t nr_listed; /* in LIST: exports that were told of */
 	enum nbd_handshake_state state;
 	bool fixed_newstyle; /* the client understands option replies */
 	bool no_zeroes; /* the client wants no padding */
@@ -100,11 +106,12 @@ struct nbd_handshake {
 
 /**
  * nbd_handshake_start() - begin a handshake with the greeting
- * @export: must outlive the handshake
- * @out:    with room for NBD_GREETING_BYTES
+ * @exports: must outlive the handshake
+ * @out:     with room for NBD_GREETING_BYTES
  */
 void nbd_handshake_start(struct nbd_handshake *hs,
-			 const struct nbd_export *export, struct nbd_out *out);
+			 const struct nbd_exports *exports,
+			 struct nbd_out *out);
 
 /**
  * nbd_handshake_feed() - go on with what the client sent

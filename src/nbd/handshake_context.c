@@ -19,6 +19,7 @@ struct cursor {
 /* Both options alike: u32 name length, name, u32 count, that many queries. */
 struct context_request {
 	struct option_data name; /* of the export */
+	const struct nbd_export *export; /* of that name */
 	uint32_t nr_queries;
 	bool names_it; /* a query is base:allocation */
 	bool names_all; /* a query is base: */
@@ -96,7 +97,9 @@ static bool accept_request(struct nbd_handshake *hs, struct option_data data,
 				    "malformed query");
 		return false;
 	}
-	if (!handshake_name_is_ours(hs, req->name.p, req->name.bytes)) {
+	req->export = nbd_exports_find(hs->exports, req->name.p,
+				       req->name.bytes);
+	if (!req->export) {
 		handshake_put_error(hs, out, NBD_REP_ERR_UNKNOWN,
 				    "no such export");
 		return false;
@@ -138,6 +141,7 @@ enum nbd_handshake_result handshake_set_contexts(struct nbd_handshake *hs,
 		return NBD_HANDSHAKE_MORE;
 	if (req.names_it) {
 		hs->session.has_context = true;
+		hs->context_export = req.export;
 		hs->context_name_bytes = req.name.bytes;
 		put_context(hs, out, NBD_CONTEXT_ID);
 	}
@@ -150,9 +154,11 @@ void handshake_forget_contexts(struct nbd_handshake *hs)
 	hs->session.has_context = false;
 }
 
-/* Both are names of ours, so their lengths tell them apart. */
+/* An export has two names at most, its own and the empty one, so that their
+ * lengths tell them apart. */
 void handshake_settle_contexts(struct nbd_handshake *hs, uint32_t name_bytes)
 {
-	if (hs->context_name_bytes != name_bytes)
+	if (hs->context_export != hs->session.export ||
+	    hs->context_name_bytes != name_bytes)
 		hs->session.has_context = false;
 }

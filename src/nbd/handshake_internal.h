@@ -3,7 +3,7 @@
  * handshake_internal - how the files of the handshake share its work
  *
  *   handshake.c          the states, and the options that end it or tell of
- *                        the export
+ *                        an export
  *   handshake_context.c  the options about meta contexts
  *   handshake_out.c      what is appended to the output
  */
@@ -17,11 +17,6 @@ struct option_data {
 	const unsigned char *p;
 	uint32_t bytes;
 };
-
-/* What is asked for by a name: the empty one asks for the default export,
- * which is the only one there is. */
-bool handshake_name_is_ours(const struct nbd_handshake *hs,
-			    const unsigned char *name, uint32_t bytes);
 
 /* --- handshake_out.c: room was made sure of before ----------------------- */
 
@@ -57,8 +52,8 @@ enum nbd_handshake_result handshake_set_contexts(struct nbd_handshake *hs,
  * fails. */
 void handshake_forget_contexts(struct nbd_handshake *hs);
 
-/* An export was chosen by a name of @name_bytes: what was selected for it
- * by another name does not hold. */
+/* The session's export was chosen by a name of @name_bytes: what was selected
+ * for another, or by another name, does not hold. */
 void handshake_settle_contexts(struct nbd_handshake *hs, uint32_t name_bytes);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * nbd_export - what a server has to offer: one disk and what may be done to it
+ * nbd_export - what a server has to offer: disks, and what may be done to each
  *
  * Handshake and request checks both work from this description, so that what
  * was promised and what is accepted cannot differ. Immutable while in use.
@@ -8,6 +8,7 @@
 #ifndef ZSD_NBD_NBD_EXPORT_H
 #define ZSD_NBD_NBD_EXPORT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -26,5 +27,22 @@ struct nbd_export {
 	uint64_t size_bytes; /* of the disk */
 	uint16_t flags; /* NBD_FLAG_*: transmission flags */
 };
+
+/* All that one server has to offer, at least one. */
+struct nbd_exports {
+	const struct nbd_export *const *all;
+	size_t nr;
+};
+
+/**
+ * nbd_exports_find() - the export that a client names
+ * @name, @bytes: as they came from the client
+ *
+ * The empty name is that of the default export: the one that has no other, or
+ * else the first. Return: NULL where there is none of that name.
+ */
+const struct nbd_export *nbd_exports_find(const struct nbd_exports *exports,
+					  const unsigned char *name,
+					  size_t bytes);
 
 #endif

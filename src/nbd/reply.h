@@ -8,7 +8,7 @@
  * the extents of a block status are put behind them by the caller.
  *
  * Source: NBD doc/proto.md, "Simple reply message", "Structured reply chunk
- * message", "Structured reply types".
+ * message", "Structured reply types", "Error values".
  */
 #ifndef ZSD_NBD_REPLY_H
 #define ZSD_NBD_REPLY_H
@@ -31,6 +31,17 @@
 #define NBD_REPLY_MAX_BYTES                                         \
 	(NBD_CHUNK_BYTES + NBD_ERROR_BYTES + NBD_ERROR_TEXT_BYTES + \
 	 NBD_OFFSET_BYTES)
+
+/**
+ * nbd_error_from_errno() - the NBD error for 0 or a -errno
+ *
+ * A store that is full, whether by its limit (-ENOSPC) or because the system
+ * has no memory (-ENOMEM), is NBD_ENOSPC: the specification discourages
+ * NBD_ENOMEM. What the protocol has no word for is NBD_EINVAL, as the
+ * specification says.
+ * Source: NBD doc/proto.md, "Error values".
+ */
+uint32_t nbd_error_from_errno(int err);
 
 /**
  * nbd_reply_encode() - write the header of a simple reply

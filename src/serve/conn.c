@@ -428,7 +428,7 @@ void conn_attach(struct conn *c, struct worker *w)
 	conn_set_deadline(c, (uint64_t)params->handshake_timeout_s * 1000);
 	transmission_init(&c->transmission, &c->handshake.session, w->store_ctx,
 			  &w->requests);
-	nbd_handshake_start(&c->handshake, params->export, &out);
+	nbd_handshake_start(&c->handshake, params->exports, &out);
 	buf_fill(&c->tx, out.bytes);
 	conn_turn(c);
 }

@@ -7,7 +7,6 @@
 #include "base/bits.h"
 #include "base/check.h"
 #include "base/units.h"
-#include "nbd/errmap.h"
 #include "serve/transmission_internal.h"
 
 /* Charged for each request on top of its bytes. */

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/bits.h"
-#include "nbd/errmap.h"
 #include "serve/transmission_internal.h"
 
 /* Looks at the store for one chunk: data then is at most one piece. */

@@ -31,7 +31,7 @@ struct worker;
 struct worker_params {
 	struct zstore *store; /* outlives the worker */
 	struct residence *residence; /* to join; outlives the worker */
-	const struct nbd_export *export; /* outlives the worker */
+	const struct nbd_exports *exports; /* outlive the worker */
 	unsigned handshake_timeout_s;
 	unsigned poll_us; /* see busy_poll_init() */
 	bool verbose; /* log connections as they come and go */

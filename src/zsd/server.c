@@ -61,6 +61,8 @@ static const int end_signals[] = {SIGTERM, SIGINT};
 struct server {
 	const struct server_params *params;
 	struct nbd_export export;
+	const struct nbd_export *all_exports[1];
+	struct nbd_exports exports;
 	struct listeners listeners;
 	struct residence *residence;
 	struct housekeeper *keeper;
@@ -216,7 +218,7 @@ static int start_workers(struct server *s)
 	const struct worker_params params = {
 		.store = s->store,
 		.residence = s->residence,
-		.export = &s->export,
+		.exports = &s->exports,
 		.handshake_timeout_s = s->params->handshake_timeout_s,
 		.poll_us = s->params->poll_us,
 		.verbose = s->params->verbose,
@@ -494,6 +496,8 @@ static int init(struct server *s, const struct server_params *params)
 	s->params = params;
 	s->listeners.control_fd = -1;
 	init_export(&s->export, params);
+	s->all_exports[0] = &s->export;
+	s->exports = (struct nbd_exports){.all = s->all_exports, .nr = 1};
 	err = probe_descriptors();
 	if (!err)
 		err = uv_loop_init(&s->loop);

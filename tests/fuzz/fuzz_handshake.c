@@ -186,11 +186,12 @@ static void feed(const struct nbd_export *export, struct fuzz_input *in,
 	static const size_t edges[] = {NBD_CLIENT_FLAGS_BYTES,
 				       NBD_OPTION_HEADER_BYTES,
 				       NBD_OPTION_HEADER_BYTES - 1};
+	const struct nbd_exports offered = {.all = &export, .nr = 1};
 	struct nbd_out out = {.data = o->out, .room = sizeof(o->out)};
 	struct nbd_handshake hs;
 	size_t fed = 0, consumed;
 
-	nbd_handshake_start(&hs, export, &out);
+	nbd_handshake_start(&hs, &offered, &out);
 	FUZZ_CHECK(out.bytes == NBD_GREETING_BYTES, "no greeting");
 	o->consumed = 0;
 	do {

@@ -14,6 +14,8 @@ const struct nbd_export export = {
 	.flags = EXPORT_FLAGS,
 };
 
+static const struct nbd_export *const all[] = {&export};
+const struct nbd_exports exports = {.all = all, .nr = 1};
 const char *const our_names[] = {"", "swap"};
 
 struct talk talk;
@@ -105,7 +107,7 @@ static enum nbd_handshake_result feed_once(struct nbd_handshake *hs,
 	return result;
 }
 
-void feed(const struct nbd_export *served, size_t piece)
+void feed(const struct nbd_exports *served, size_t piece)
 {
 	struct nbd_out out = {.data = talk.out.data, .room = WIRE_BYTES};
 	struct nbd_handshake hs;
@@ -142,12 +144,12 @@ void run(void)
 	enum nbd_handshake_result result;
 	size_t consumed;
 
-	feed(&export, talk.in.bytes);
+	feed(&exports, talk.in.bytes);
 	whole = talk.out;
 	result = talk.result;
 	consumed = talk.consumed;
 	for (size_t i = 0; i < ARRAY_SIZE(pieces); i++) {
-		feed(&export, pieces[i]);
+		feed(&exports, pieces[i]);
 		ck_assert_int_eq(talk.result, result);
 		ck_assert_uint_eq(talk.consumed, consumed);
 		ck_assert_uint_eq(talk.out.bytes, whole.bytes);

@@ -23,6 +23,7 @@
 /* What is served, and the names that it has. */
 #define NR_OUR_NAMES 2
 extern const struct nbd_export export;
+extern const struct nbd_exports exports; /* that one alone */
 extern const char *const our_names[NR_OUR_NAMES];
 
 /* What the client says, and what became of it. */
@@ -59,7 +60,7 @@ void client_set(const char *name, const char *query);
 
 /* Feeds what the client says in pieces: each time the server sees all that
  * it did not consume, and @piece bytes more. */
-void feed(const struct nbd_export *served, size_t piece);
+void feed(const struct nbd_exports *served, size_t piece);
 
 /* Has the talk with the export, and takes the greeting. However it is cut in
  * pieces, the outcome must be the same. */

@@ -170,7 +170,7 @@ START_TEST(go_leaves_the_first_request_alone)
 	client_flags(MODERN);
 	client_go();
 	put_u32(&talk.in, NBD_REQUEST_MAGIC);
-	feed(&export, talk.in.bytes);
+	feed(&exports, talk.in.bytes);
 	take_greeting();
 	take_go();
 	take_end(&talk.out);
@@ -333,7 +333,7 @@ START_TEST(data_of_four_gigabytes_is_skipped)
 	put_u64(&talk.in, NBD_IHAVEOPT);
 	put_u32(&talk.in, NBD_OPT_INFO);
 	put_u32(&talk.in, left);
-	nbd_handshake_start(&hs, &export, &out);
+	nbd_handshake_start(&hs, &exports, &out);
 	ck_assert_int_eq(nbd_handshake_feed(&hs, talk.in.data, talk.in.bytes,
 					    &consumed, &out),
 			 NBD_HANDSHAKE_MORE);
@@ -386,11 +386,13 @@ START_TEST(the_longest_answer_is_as_long_as_promised)
 {
 	static char text[NBD_MAX_STRING_BYTES + 1];
 	const struct nbd_export largest = {.name = text, .description = text};
+	const struct nbd_export *const all[] = {&largest};
+	const struct nbd_exports only = {.all = all, .nr = 1};
 
 	memset(text, 't', NBD_MAX_STRING_BYTES);
 	client_flags(MODERN);
 	client_info(NBD_OPT_INFO, text, all_infos, ARRAY_SIZE(all_infos));
-	feed(&largest, talk.in.bytes);
+	feed(&only, talk.in.bytes);
 	ck_assert_uint_eq(talk.out.bytes,
 			  NBD_GREETING_BYTES + NBD_HANDSHAKE_OUT_BYTES);
 }
@@ -406,7 +408,7 @@ START_TEST(without_room_nothing_is_consumed)
 
 	client_flags(MODERN);
 	client_go();
-	nbd_handshake_start(&hs, &export, &out);
+	nbd_handshake_start(&hs, &exports, &out);
 	ck_assert_int_eq(nbd_handshake_feed(&hs, talk.in.data, talk.in.bytes,
 					    &consumed, &out),
 			 NBD_HANDSHAKE_MORE);
@@ -441,7 +443,7 @@ START_TEST(damaged_input_does_no_harm)
 			talk.in.data[4 + (size_t)rand_r(&seed) %
 						 (talk.in.bytes - 4)] =
 				(unsigned char)rand_r(&seed);
-		feed(&export, 1 + (size_t)rand_r(&seed) % talk.in.bytes);
+		feed(&exports, 1 + (size_t)rand_r(&seed) % talk.in.bytes);
 		if (nr_bad == 0)
 			ck_assert_int_eq(talk.result,
 					 NBD_HANDSHAKE_TRANSMISSION);

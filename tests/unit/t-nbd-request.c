@@ -5,7 +5,6 @@
 #include <errno.h>
 
 #include "base/compiler.h"
-#include "nbd/errmap.h"
 #include "nbd/reply.h"
 #include "nbd/request.h"
 #include "suite.h"

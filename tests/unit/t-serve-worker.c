@@ -34,6 +34,8 @@ static const struct nbd_export export = {
 	.size_bytes = (uint64_t)1 << 42,
 	.flags = NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH | NBD_FLAG_SEND_TRIM,
 };
+static const struct nbd_export *const all_exports[] = {&export};
+static const struct nbd_exports exports = {.all = all_exports, .nr = 1};
 
 static struct worker *worker;
 static struct residence *residence;
@@ -54,7 +56,7 @@ static void start_worker(unsigned handshake_timeout_s)
 {
 	struct worker_params params = {
 		.store = flat_store(),
-		.export = &export,
+		.exports = &exports,
 		.handshake_timeout_s = handshake_timeout_s,
 		.poll_us = poll_us,
 		.left = count_left,
