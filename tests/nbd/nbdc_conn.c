@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <errno.h>
+#include <error.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "base/bytes.h"
+#include "nbd/nbdc_conn.h"
+
+/* Longest reply to an option that is borne, bytes; and most of them before the
+ * last: a peer that never stops is no server. */
+#define MAX_REP_BYTES 16384u
+#define MAX_REPS      64u
+
+static int fail(struct nbdc_conn *conn, const char *why)
+{
+	(void)snprintf(conn->replies.wrong, sizeof(conn->replies.wrong), "%s",
+		       why);
+	return -EPROTO;
+}
+
+const char *nbdc_explain(const struct nbdc_conn *conn, int err)
+{
+	return err == -EPROTO ? conn->replies.wrong : strerror(-err);
+}
+
+void nbdc_must(const struct nbdc_conn *conn, int err)
+{
+	if (err)
+		error(1, 0, "the server: %s", nbdc_explain(conn, err));
+}
+
+/* --- bytes --------------------------------------------------------------- */
+
+void nbdc_adopt(struct nbdc_conn *conn, int fd)
+{
+	memset(conn, 0, sizeof(*conn));
+	conn->fd = fd;
+	nbdc_replies_init(&conn->replies, false);
+}
+
+static int connect_unix(const char *path)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd;
+
+	if (strlen(path) >= sizeof(addr.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(addr.sun_path, path, strlen(path));
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&addr, sizeof(addr))) {
+		int err = -errno;
+
+		close(fd);
+		return err;
+	}
+	return fd < 0 ? -errno : fd;
+}
+
+static int connect_tcp(const char *address)
+{
+	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+	const char *colon = strrchr(address, ':');
+	struct addrinfo *found = NULL;
+	char host[256];
+	int fd = -1, err = -EINVAL;
+
+	if (!colon || (size_t)(colon - address) >= sizeof(host))
+		return -EINVAL;
+	(void)snprintf(host, sizeof(host), "%.*s", (int)(colon - address),
+		       address);
+	if (getaddrinfo(host, colon + 1, &hints, &found))
+		return -EADDRNOTAVAIL;
+	fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || connect(fd, found->ai_addr, found->ai_addrlen) ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int))) {
+		err = -errno;
+		close(fd);
+		fd = err;
+	}
+	freeaddrinfo(found);
+	return fd;
+}
+
+int nbdc_connect(struct nbdc_conn *conn, const char *address,
+		 unsigned timeout_s)
+{
+	const struct timeval timeout = {.tv_sec = timeout_s};
+	int fd = strchr(address, '/') ? connect_unix(address)
+				      : connect_tcp(address);
+
+	if (fd < 0)
+		return fd;
+	nbdc_adopt(conn, fd);
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout,
+			 sizeof(timeout));
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout,
+			 sizeof(timeout));
+	return 0;
+}
+
+void nbdc_close(struct nbdc_conn *conn)
+{
+	close(conn->fd);
+	nbdc_replies_fini(&conn->replies);
+}
+
+int nbdc_send_bytes(struct nbdc_conn *conn, const void *bytes, size_t nr_bytes)
+{
+	const unsigned char *at = bytes;
+
+	while (nr_bytes) {
+		ssize_t n = send(conn->fd, at, nr_bytes, MSG_NOSIGNAL);
+
+		if (n < 0)
+			return errno == EAGAIN ? -ETIMEDOUT : -errno;
+		at += n;
+		nr_bytes -= (size_t)n;
+	}
+	return 0;
+}
+
+int nbdc_receive_bytes(struct nbdc_conn *conn, void *bytes, size_t nr_bytes)
+{
+	unsigned char *at = bytes;
+
+	while (nr_bytes) {
+		ssize_t n = recv(conn->fd, at, nr_bytes, 0);
+
+		if (n == 0)
+			return -ECONNRESET;
+		if (n < 0)
+			return errno == EAGAIN ? -ETIMEDOUT : -errno;
+		at += n;
+		nr_bytes -= (size_t)n;
+	}
+	return 0;
+}
+
+int nbdc_drain(struct nbdc_conn *conn)
+{
+	unsigned char waste[65536];
+	ssize_t n;
+
+	do {
+		n = recv(conn->fd, waste, sizeof(waste), 0);
+	} while (n > 0);
+	if (n == 0 || errno == ECONNRESET)
+		return 0;
+	return errno == EAGAIN ? -ETIMEDOUT : -errno;
+}
+
+/* One that is closed with input unread is reset. */
+int nbdc_receive_end(struct nbdc_conn *conn)
+{
+	char byte;
+	int err = nbdc_receive_bytes(conn, &byte, 1);
+
+	if (!err)
+		return fail(conn, "answers instead of hanging up");
+	return err == -ECONNRESET ? 0 : err;
+}
+
+/* --- handshake ----------------------------------------------------------- */
+
+int nbdc_greet(struct nbdc_conn *conn, uint32_t client_flags)
+{
+	unsigned char bytes[NBDC_GREETING_BYTES];
+	int err = nbdc_receive_bytes(conn, bytes, sizeof(bytes));
+
+	if (err)
+		return err;
+	if (load_be64(bytes) != NBDC_INIT_MAGIC ||
+	    load_be64(bytes + 8) != NBDC_OPTION_MAGIC ||
+	    load_be16(bytes + 16) != NBDC_MODERN)
+		return fail(conn, "no greeting");
+	store_be32(bytes, client_flags);
+	return nbdc_send_bytes(conn, bytes, 4);
+}
+
+/* One answer. What it tells about the export is remembered. */
+static int receive_rep(struct nbdc_conn *conn, uint32_t option, uint32_t *type)
+{
+	unsigned char bytes[NBDC_REP_BYTES + MAX_REP_BYTES];
+	struct nbdc_bytes b = {.data = bytes, .room = sizeof(bytes)};
+	struct nbdc_rep rep;
+	const char *wrong;
+	int err = nbdc_receive_bytes(conn, bytes, NBDC_REP_BYTES);
+
+	if (err)
+		return err;
+	b.bytes = NBDC_REP_BYTES + (size_t)load_be32(bytes + 16);
+	if (b.bytes > b.room)
+		return fail(conn, "an answer that is far too long");
+	err = nbdc_receive_bytes(conn, bytes + NBDC_REP_BYTES,
+				 b.bytes - NBDC_REP_BYTES);
+	if (err)
+		return err;
+	wrong = nbdc_take_rep(&b, option, &rep);
+	if (wrong)
+		return fail(conn, wrong);
+	if (rep.type == REP_INFO && load_be16(rep.data) == INFO_EXPORT) {
+		conn->size_bytes = load_be64(rep.data + 2);
+		conn->flags = load_be16(rep.data + 10);
+	}
+	*type = rep.type;
+	return 0;
+}
+
+/* All of them; the type of the last. */
+static int receive_answer(struct nbdc_conn *conn, uint32_t option,
+			  uint32_t *answer)
+{
+	for (unsigned i = 0; i < MAX_REPS; i++) {
+		int err = receive_rep(conn, option, answer);
+
+		if (err || nbdc_rep_is_last(*answer))
+			return err;
+	}
+	return fail(conn, "answers without an end");
+}
+
+int nbdc_option(struct nbdc_conn *conn, uint32_t option, const void *data,
+		size_t bytes, uint32_t *answer)
+{
+	unsigned char header[NBDC_OPTION_BYTES];
+	struct nbdc_bytes b = {.data = header, .room = sizeof(header)};
+	int err;
+
+	nbdc_put_option_header(&b, option, bytes);
+	err = nbdc_send_bytes(conn, header, sizeof(header));
+	if (!err)
+		err = nbdc_send_bytes(conn, data, bytes);
+	return err ? err : receive_answer(conn, option, answer);
+}
+
+/* An option that was put together. */
+static int run_option(struct nbdc_conn *conn, const struct nbdc_bytes *b)
+{
+	uint32_t answer;
+	int err = nbdc_send_bytes(conn, b->data, b->bytes);
+
+	if (!err)
+		err = receive_answer(conn, load_be32(b->data + 8), &answer);
+	return err ? err : answer == REP_ACK ? 0 : -ENOENT;
+}
+
+static int take_export(struct nbdc_conn *conn, const struct nbdc_bytes *b)
+{
+	unsigned char export[NBDC_EXPORT_BYTES] = {0};
+	int err = nbdc_send_bytes(conn, b->data, b->bytes);
+
+	if (!err)
+		err = nbdc_receive_bytes(conn, export, sizeof(export));
+	conn->size_bytes = load_be64(export);
+	conn->flags = load_be16(export + 8);
+	return err;
+}
+
+int nbdc_negotiate(struct nbdc_conn *conn, const struct nbdc_wish *wish)
+{
+	static const char *const queries[] = {"base:allocation", NULL};
+	unsigned char data[2 * NBDC_MAX_STRING_BYTES];
+	struct nbdc_bytes b = {.data = data, .room = sizeof(data)};
+	const char *name = wish->name ? wish->name : "";
+	int err = nbdc_greet(conn, NBDC_MODERN);
+
+	if (!err && wish->structured) {
+		nbdc_put_option(&b, OPT_STRUCTURED_REPLY, NULL, 0);
+		err = run_option(conn, &b);
+	}
+	b.bytes = 0;
+	if (!err && wish->context) {
+		nbdc_put_contexts(&b, OPT_SET_META_CONTEXT, name, queries);
+		err = run_option(conn, &b);
+	}
+	b.bytes = 0;
+	if (wish->by_name)
+		nbdc_put_option(&b, OPT_EXPORT_NAME, name, strlen(name));
+	else
+		nbdc_put_info(&b, OPT_GO, name, NULL, 0);
+	if (!err)
+		err = wish->by_name ? take_export(conn, &b)
+				    : run_option(conn, &b);
+	if (!err && !(conn->flags & EXPORT_HAS_FLAGS))
+		err = fail(conn, "no flags of the export");
+	conn->replies.structured = wish->structured;
+	return err;
+}
+
+int nbdc_open(struct nbdc_conn *conn, const char *address,
+	      const struct nbdc_wish *wish)
+{
+	int err = nbdc_connect(conn, address, NBDC_TIMEOUT_S);
+
+	if (err)
+		return err;
+	err = nbdc_negotiate(conn, wish ? wish : &(struct nbdc_wish){0});
+	if (err)
+		nbdc_close(conn);
+	return err;
+}
+
+/* --- requests ------------------------------------------------------------ */
+
+int nbdc_send(struct nbdc_conn *conn, const struct nbdc_request *request,
+	      void *data)
+{
+	unsigned char header[NBDC_REQUEST_BYTES];
+	int err;
+
+	nbdc_encode_request(header, request);
+	if (request->type != CMD_DISC)
+		nbdc_replies_sent(&conn->replies, request, data);
+	err = nbdc_send_bytes(conn, header, sizeof(header));
+	if (!err && request->type == CMD_WRITE)
+		err = nbdc_send_bytes(conn, data, request->length);
+	return err;
+}
+
+/* What was read goes where it is wanted. */
+static void keep(const struct nbdc_event *event)
+{
+	const struct nbdc_pending *p = event->pending;
+	unsigned char *to = p->data;
+
+	if (!to)
+		return;
+	if (event->kind == NBDC_DATA)
+		memcpy(to + (event->offset - p->request.offset), event->data,
+		       event->bytes);
+	else if (event->kind == NBDC_HOLE)
+		memset(to + (event->offset - p->request.offset), 0,
+		       event->bytes);
+}
+
+int nbdc_receive(struct nbdc_conn *conn, struct nbdc_pending *done)
+{
+	unsigned char buffer[65536];
+	struct nbdc_event event;
+	size_t used, n;
+	int err;
+
+	for (;;) {
+		n = min_u64(nbdc_replies_wanted(&conn->replies),
+			    sizeof(buffer));
+		err = nbdc_receive_bytes(conn, buffer, n);
+		if (!err)
+			err = nbdc_replies_next(&conn->replies, buffer, n,
+						&used, &event);
+		if (err)
+			return err;
+		keep(&event);
+		if (event.kind != NBDC_DONE)
+			continue;
+		*done = *event.pending;
+		return 0;
+	}
+}
+
+int nbdc_run(struct nbdc_conn *conn, const struct nbdc_request *request,
+	     void *data, uint32_t *error)
+{
+	struct nbdc_pending done;
+	int err = nbdc_send(conn, request, data);
+
+	if (!err)
+		err = nbdc_receive(conn, &done);
+	if (!err)
+		*error = done.error;
+	return err;
+}
+
+void nbdc_must_run(struct nbdc_conn *conn, const struct nbdc_request *request,
+		   void *data)
+{
+	uint32_t answer = OK;
+
+	nbdc_must(conn, nbdc_run(conn, request, data, &answer));
+	if (answer)
+		error(1, 0, "a request of type %u fails: error %u",
+		      request->type, answer);
+}
+
+void nbdc_leave(struct nbdc_conn *conn)
+{
+	const struct nbdc_request disc = {.type = CMD_DISC};
+
+	(void)!nbdc_send(conn, &disc, NULL);
+	nbdc_close(conn);
+}
