@@ -12,13 +12,13 @@
 
 #include "base/compiler.h"
 #include "nbd/handshake.h"
-#include "wire.h"
+#include "nbd/nbdc_bytes.h"
 
 #define EXPORT_SIZE  0x123456789000ull
-#define EXPORT_FLAGS (NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_TRIM)
+#define EXPORT_FLAGS (EXPORT_HAS_FLAGS | EXPORT_TRIM)
 
-/* Client flags that mean: fixed newstyle, no padding. */
-#define MODERN (NBD_FLAG_C_FIXED_NEWSTYLE | NBD_FLAG_C_NO_ZEROES)
+/* Room, bytes: the longest option, its header and what goes before it. */
+#define TALK_BYTES (128u << 10)
 
 /* What is served, and the names that it has. */
 #define NR_OUR_NAMES 2
@@ -28,8 +28,8 @@ extern const char *const our_names[NR_OUR_NAMES];
 
 /* What the client says, and what became of it. */
 struct talk {
-	struct wire in;
-	struct wire out;
+	struct nbdc_bytes in;
+	struct nbdc_bytes out;
 	size_t consumed;
 	enum nbd_handshake_result result;
 	int close_reason;
@@ -70,17 +70,23 @@ void run(void);
 
 void take_greeting(void);
 
-/* The header of an option reply; returns the length of its data. */
-uint32_t take_rep(uint32_t option, uint32_t type);
+/* An answer to an option, with these data: a literal, in BYTES(). */
+#define BYTES(literal) literal, sizeof(literal) - 1
+void take_rep(uint32_t option, uint32_t type, const void *data, size_t bytes);
 
 void take_ack(uint32_t option);
 
 /* An error and its text, which is for people: any will do. */
 void take_error(uint32_t option, uint32_t type);
 
-void take_info_export(uint32_t option);
+/* Size and flags of the export, as they stand in an answer or by themselves. */
+void take_export(unsigned flags);
+void take_info_export(uint32_t option, unsigned flags);
 
 void take_go(void);
+
+/* Nothing more was answered. */
+void take_end(void);
 
 void ends_in_transmission(void);
 

@@ -10,9 +10,9 @@
 #include "suite.h"
 
 static const struct nbd_export fast = {"fast", "lz4", 1 << 20,
-				       NBD_FLAG_HAS_FLAGS};
+				       EXPORT_HAS_FLAGS};
 static const struct nbd_export dense = {
-	"dense", "zstd", 1 << 30, NBD_FLAG_HAS_FLAGS | NBD_FLAG_READ_ONLY};
+	"dense", "zstd", 1 << 30, EXPORT_HAS_FLAGS | EXPORT_READ_ONLY};
 static const struct nbd_export *const two[] = {&fast, &dense};
 static const struct nbd_exports both = {.all = two, .nr = 2};
 
@@ -22,46 +22,44 @@ static void run_both(void)
 	take_greeting();
 }
 
-static void take_export(uint32_t option, const struct nbd_export *which)
+static void take_one(uint32_t option, const struct nbd_export *which)
 {
-	ck_assert_uint_eq(take_rep(option, NBD_REP_INFO),
-			  NBD_INFO_EXPORT_BYTES);
-	ck_assert_uint_eq(take_u16(&talk.out), NBD_INFO_EXPORT);
-	ck_assert_uint_eq(take_u64(&talk.out), which->size_bytes);
-	ck_assert_uint_eq(take_u16(&talk.out), which->flags);
+	unsigned char data[2 + NBDC_EXPORT_BYTES];
+	struct nbdc_bytes info = {.data = data, .room = sizeof(data)};
+
+	nbdc_put(&info, 2, INFO_EXPORT);
+	nbdc_put(&info, 8, which->size_bytes);
+	nbdc_put(&info, 2, which->flags);
+	take_rep(option, REP_INFO, data, sizeof(data));
 	take_ack(option);
 }
 
 START_TEST(list_names_them_all)
 {
-	client_flags(MODERN);
-	client_option(NBD_OPT_LIST, NULL, 0);
-	client_option(NBD_OPT_LIST, NULL, 0);
+	client_flags(NBDC_MODERN);
+	client_option(OPT_LIST, NULL, 0);
+	client_option(OPT_LIST, NULL, 0);
 	run_both();
 	for (unsigned i = 0; i < 2; i++) {
-		take_rep(NBD_OPT_LIST, NBD_REP_SERVER);
-		ck_assert_uint_eq(take_u32(&talk.out), 4);
-		take_text(&talk.out, "fastlz4");
-		take_rep(NBD_OPT_LIST, NBD_REP_SERVER);
-		ck_assert_uint_eq(take_u32(&talk.out), 5);
-		take_text(&talk.out, "densezstd");
-		take_ack(NBD_OPT_LIST);
+		take_rep(OPT_LIST, REP_SERVER, "\0\0\0\4fastlz4", 11);
+		take_rep(OPT_LIST, REP_SERVER, "\0\0\0\5densezstd", 13);
+		take_ack(OPT_LIST);
 	}
-	take_end(&talk.out);
+	take_end();
 }
 END_TEST
 
 /* However long the list is, it goes out as there is room for it. */
 START_TEST(list_goes_on_when_there_is_room)
 {
-	struct nbd_out out = {.data = talk.out.data,
-			      .room = NBD_HANDSHAKE_OUT_BYTES +
-				      NBD_GREETING_BYTES};
+	struct nbd_out out = {.room = NBD_HANDSHAKE_OUT_BYTES +
+				      NBDC_GREETING_BYTES};
 	struct nbd_handshake hs;
 	size_t consumed;
 
-	client_flags(MODERN);
-	client_option(NBD_OPT_LIST, NULL, 0);
+	client_flags(NBDC_MODERN);
+	client_option(OPT_LIST, NULL, 0);
+	out.data = talk.out.data;
 	nbd_handshake_start(&hs, &both, &out);
 	for (unsigned i = 0; hs.nr_listed < 2; i++) {
 		size_t before = out.bytes;
@@ -85,10 +83,10 @@ START_TEST(go_begins_the_one_that_is_named)
 							    &fast};
 	static const char *const names[] = {"fast", "dense", ""};
 
-	client_flags(MODERN);
-	client_info(NBD_OPT_GO, names[_i], NULL, 0);
+	client_flags(NBDC_MODERN);
+	client_info(OPT_GO, names[_i], NULL, 0);
 	run_both();
-	take_export(NBD_OPT_GO, expected[_i]);
+	take_one(OPT_GO, expected[_i]);
 	ck_assert_int_eq(talk.result, NBD_HANDSHAKE_TRANSMISSION);
 	ck_assert_ptr_eq(talk.session.export, expected[_i]);
 }
@@ -96,11 +94,11 @@ END_TEST
 
 START_TEST(export_name_begins_the_one_that_is_named)
 {
-	client_flags(MODERN);
-	client_option(NBD_OPT_EXPORT_NAME, "dense", 5);
+	client_flags(NBDC_MODERN);
+	client_option(OPT_EXPORT_NAME, "dense", 5);
 	run_both();
-	ck_assert_uint_eq(take_u64(&talk.out), dense.size_bytes);
-	ck_assert_uint_eq(take_u16(&talk.out), dense.flags);
+	ck_assert_uint_eq(nbdc_take(&talk.out, 8), dense.size_bytes);
+	ck_assert_uint_eq(nbdc_take(&talk.out, 2), dense.flags);
 	ck_assert_int_eq(talk.result, NBD_HANDSHAKE_TRANSMISSION);
 	ck_assert_ptr_eq(talk.session.export, &dense);
 }
@@ -108,12 +106,12 @@ END_TEST
 
 START_TEST(one_that_is_not_there_is_unknown)
 {
-	client_flags(MODERN);
-	client_info(NBD_OPT_INFO, "fastest", NULL, 0);
-	client_info(NBD_OPT_GO, "dense", NULL, 0);
+	client_flags(NBDC_MODERN);
+	client_info(OPT_INFO, "fastest", NULL, 0);
+	client_info(OPT_GO, "dense", NULL, 0);
 	run_both();
-	take_error(NBD_OPT_INFO, NBD_REP_ERR_UNKNOWN);
-	take_export(NBD_OPT_GO, &dense);
+	take_error(OPT_INFO, REP_ERR_UNKNOWN);
+	take_one(OPT_GO, &dense);
 	ck_assert_ptr_eq(talk.session.export, &dense);
 }
 END_TEST
@@ -123,10 +121,10 @@ START_TEST(a_context_is_of_its_export_alone)
 {
 	static const char *const names[] = {"fast", "dense", ""};
 
-	client_flags(MODERN);
-	client_option(NBD_OPT_STRUCTURED_REPLY, NULL, 0);
+	client_flags(NBDC_MODERN);
+	client_option(OPT_STRUCTURED_REPLY, NULL, 0);
 	client_set("fast", "base:allocation");
-	client_info(NBD_OPT_GO, names[_i], NULL, 0);
+	client_info(OPT_GO, names[_i], NULL, 0);
 	run_both();
 	ck_assert_int_eq(talk.result, NBD_HANDSHAKE_TRANSMISSION);
 	ck_assert_int_eq(talk.session.has_context, _i == 0);

@@ -14,7 +14,7 @@ START_TEST(known_client_flags_are_taken)
 {
 	client_flags((uint32_t)_i);
 	run();
-	take_end(&talk.out);
+	take_end();
 	ck_assert_int_eq(talk.result, NBD_HANDSHAKE_MORE);
 	ck_assert_uint_eq(talk.consumed, 4);
 }
@@ -22,7 +22,7 @@ END_TEST
 
 START_TEST(unknown_client_flags_close)
 {
-	client_flags(MODERN | 1u << _i);
+	client_flags(NBDC_MODERN | 1u << _i);
 	client_go();
 	run();
 	ends_closed(-EPROTO);
@@ -32,15 +32,15 @@ END_TEST
 START_TEST(without_fixed_newstyle_only_export_name_works)
 {
 	client_flags(0);
-	client_option(NBD_OPT_LIST, NULL, 0);
+	client_option(OPT_LIST, NULL, 0);
 	client_go();
-	client_option(NBD_OPT_ABORT, NULL, 0);
-	client_option(NBD_OPT_EXPORT_NAME, "swap", 4);
+	client_option(OPT_ABORT, NULL, 0);
+	client_option(OPT_EXPORT_NAME, "swap", 4);
 	run();
-	take_error(NBD_OPT_LIST, NBD_REP_ERR_INVALID);
-	take_error(NBD_OPT_GO, NBD_REP_ERR_INVALID);
-	take_error(NBD_OPT_ABORT, NBD_REP_ERR_INVALID);
-	take_bytes(&talk.out, 10 + 124);
+	take_error(OPT_LIST, REP_ERR_INVALID);
+	take_error(OPT_GO, REP_ERR_INVALID);
+	take_error(OPT_ABORT, REP_ERR_INVALID);
+	nbdc_take_bytes(&talk.out, NBDC_EXPORT_BYTES + NBDC_EXPORT_PAD_BYTES);
 	ends_in_transmission();
 }
 END_TEST
@@ -53,11 +53,10 @@ START_TEST(export_name_begins_transmission)
 {
 	const char *name = our_names[_i];
 
-	client_flags(MODERN);
-	client_option(NBD_OPT_EXPORT_NAME, name, strlen(name));
+	client_flags(NBDC_MODERN);
+	client_option(OPT_EXPORT_NAME, name, strlen(name));
 	run();
-	ck_assert_uint_eq(take_u64(&talk.out), EXPORT_SIZE);
-	ck_assert_uint_eq(take_u16(&talk.out), EXPORT_FLAGS);
+	take_export(EXPORT_FLAGS);
 	ends_in_transmission();
 }
 END_TEST
@@ -66,12 +65,11 @@ START_TEST(export_name_is_padded_unless_told_not_to)
 {
 	static const unsigned char zeros[124];
 
-	client_flags(NBD_FLAG_C_FIXED_NEWSTYLE);
-	client_option(NBD_OPT_EXPORT_NAME, NULL, 0);
+	client_flags(NBDC_FIXED_NEWSTYLE);
+	client_option(OPT_EXPORT_NAME, NULL, 0);
 	run();
-	ck_assert_uint_eq(take_u64(&talk.out), EXPORT_SIZE);
-	ck_assert_uint_eq(take_u16(&talk.out), EXPORT_FLAGS);
-	ck_assert_mem_eq(take_bytes(&talk.out, 124), zeros, 124);
+	take_export(EXPORT_FLAGS);
+	ck_assert_mem_eq(nbdc_take_bytes(&talk.out, 124), zeros, 124);
 	ends_in_transmission();
 }
 END_TEST
@@ -80,8 +78,8 @@ START_TEST(export_name_of_another_closes)
 {
 	const char *name = other_names[_i];
 
-	client_flags(MODERN);
-	client_option(NBD_OPT_EXPORT_NAME, name, strlen(name));
+	client_flags(NBDC_MODERN);
+	client_option(OPT_EXPORT_NAME, name, strlen(name));
 	run();
 	ends_closed(-ENOENT);
 }
@@ -89,15 +87,15 @@ END_TEST
 
 START_TEST(export_name_with_a_nul_in_it_is_another)
 {
-	client_flags(MODERN);
-	client_option(NBD_OPT_EXPORT_NAME, "swap\0", 5);
+	client_flags(NBDC_MODERN);
+	client_option(OPT_EXPORT_NAME, "swap\0", 5);
 	run();
 	ends_closed(-ENOENT);
 }
 END_TEST
 
 static const size_t long_names[] = {
-	NBD_MAX_STRING_BYTES + 1,
+	NBDC_MAX_STRING_BYTES + 1,
 	NBD_HANDSHAKE_MAX_DATA_BYTES,
 	NBD_HANDSHAKE_MAX_DATA_BYTES + 1,
 };
@@ -106,8 +104,8 @@ START_TEST(export_name_that_is_too_long_closes)
 {
 	static const unsigned char name[NBD_HANDSHAKE_MAX_DATA_BYTES + 1];
 
-	client_flags(MODERN);
-	client_option(NBD_OPT_EXPORT_NAME, name, long_names[_i]);
+	client_flags(NBDC_MODERN);
+	client_option(OPT_EXPORT_NAME, name, long_names[_i]);
 	run();
 	ends_closed(-E2BIG);
 }
@@ -117,25 +115,23 @@ END_TEST
 
 START_TEST(abort_is_acknowledged)
 {
-	client_flags(MODERN);
-	client_option(NBD_OPT_ABORT, "why", (size_t)_i);
+	client_flags(NBDC_MODERN);
+	client_option(OPT_ABORT, "why", (size_t)_i);
 	client_go();
 	run();
-	take_ack(NBD_OPT_ABORT);
+	take_ack(OPT_ABORT);
 	ends_closed(0);
 }
 END_TEST
 
 START_TEST(list_names_the_export)
 {
-	client_flags(MODERN);
-	client_option(NBD_OPT_LIST, NULL, 0);
+	client_flags(NBDC_MODERN);
+	client_option(OPT_LIST, NULL, 0);
 	client_go();
 	run();
-	ck_assert_uint_eq(take_rep(NBD_OPT_LIST, 2), 4 + 4 + 6);
-	ck_assert_uint_eq(take_u32(&talk.out), 4);
-	take_text(&talk.out, "swapa disk");
-	take_ack(NBD_OPT_LIST);
+	take_rep(OPT_LIST, REP_SERVER, BYTES("\0\0\0\4swapa disk"));
+	take_ack(OPT_LIST);
 	take_go();
 	ends_in_transmission();
 }
@@ -143,11 +139,11 @@ END_TEST
 
 START_TEST(list_with_data_is_invalid)
 {
-	client_flags(MODERN);
-	client_option(NBD_OPT_LIST, "x", 1);
+	client_flags(NBDC_MODERN);
+	client_option(OPT_LIST, "x", 1);
 	client_go();
 	run();
-	take_error(NBD_OPT_LIST, NBD_REP_ERR_INVALID);
+	take_error(OPT_LIST, REP_ERR_INVALID);
 	take_go();
 	ends_in_transmission();
 }
@@ -157,8 +153,8 @@ END_TEST
 
 START_TEST(go_tells_size_and_flags)
 {
-	client_flags(MODERN);
-	client_info(NBD_OPT_GO, our_names[_i], NULL, 0);
+	client_flags(NBDC_MODERN);
+	client_info(OPT_GO, our_names[_i], NULL, 0);
 	run();
 	take_go();
 	ends_in_transmission();
@@ -167,13 +163,13 @@ END_TEST
 
 START_TEST(go_leaves_the_first_request_alone)
 {
-	client_flags(MODERN);
+	client_flags(NBDC_MODERN);
 	client_go();
-	put_u32(&talk.in, NBD_REQUEST_MAGIC);
+	nbdc_put(&talk.in, 4, NBDC_REQUEST_MAGIC);
 	feed(&exports, talk.in.bytes);
 	take_greeting();
 	take_go();
-	take_end(&talk.out);
+	take_end();
 	ck_assert_int_eq(talk.result, NBD_HANDSHAKE_TRANSMISSION);
 	ck_assert_uint_eq(talk.consumed, talk.in.bytes - 4);
 }
@@ -181,50 +177,42 @@ END_TEST
 
 /* All that we know, with some twice and some that nobody knows. */
 static const uint16_t all_infos[] = {
-	NBD_INFO_BLOCK_SIZE, 4,	     NBD_INFO_NAME,
-	NBD_INFO_NAME,	     0xffff, NBD_INFO_DESCRIPTION,
-	NBD_INFO_EXPORT,
+	INFO_BLOCK_SIZE,  4,	       INFO_NAME, INFO_NAME, 0xffff,
+	INFO_DESCRIPTION, INFO_EXPORT,
 };
 
 static void take_all_infos(uint32_t option)
 {
-	take_info_export(option);
-	ck_assert_uint_eq(take_rep(option, 3), 2 + 4);
-	ck_assert_uint_eq(take_u16(&talk.out), 1);
-	take_text(&talk.out, "swap");
-	ck_assert_uint_eq(take_rep(option, 3), 2 + 6);
-	ck_assert_uint_eq(take_u16(&talk.out), 2);
-	take_text(&talk.out, "a disk");
-	ck_assert_uint_eq(take_rep(option, 3), 14);
-	ck_assert_uint_eq(take_u16(&talk.out), 3);
-	ck_assert_uint_eq(take_u32(&talk.out), 1);
-	ck_assert_uint_eq(take_u32(&talk.out), 4096);
-	ck_assert_uint_eq(take_u32(&talk.out), 32u << 20);
+	take_info_export(option, EXPORT_FLAGS);
+	take_rep(option, REP_INFO, BYTES("\0\1swap"));
+	take_rep(option, REP_INFO, BYTES("\0\2a disk"));
+	/* 1, 4096, 32 MiB */
+	take_rep(option, REP_INFO, BYTES("\0\3\0\0\0\1\0\0\x10\0\2\0\0\0"));
 	take_ack(option);
 }
 
 /* Also the order that once made a server assert: INFO, then GO. */
 START_TEST(info_and_go_tell_the_same)
 {
-	client_flags(MODERN);
-	client_info(NBD_OPT_INFO, "", all_infos, ARRAY_SIZE(all_infos));
-	client_info(NBD_OPT_GO, "swap", all_infos, ARRAY_SIZE(all_infos));
+	client_flags(NBDC_MODERN);
+	client_info(OPT_INFO, "", all_infos, ARRAY_SIZE(all_infos));
+	client_info(OPT_GO, "swap", all_infos, ARRAY_SIZE(all_infos));
 	run();
-	take_all_infos(NBD_OPT_INFO);
-	take_all_infos(NBD_OPT_GO);
+	take_all_infos(OPT_INFO);
+	take_all_infos(OPT_GO);
 	ends_in_transmission();
 }
 END_TEST
 
 START_TEST(info_of_another_is_unknown)
 {
-	client_flags(MODERN);
-	client_info(NBD_OPT_INFO, other_names[_i], all_infos, 3);
-	client_info(NBD_OPT_GO, other_names[_i], NULL, 0);
+	client_flags(NBDC_MODERN);
+	client_info(OPT_INFO, other_names[_i], all_infos, 3);
+	client_info(OPT_GO, other_names[_i], NULL, 0);
 	client_go();
 	run();
-	take_error(NBD_OPT_INFO, NBD_REP_ERR_UNKNOWN);
-	take_error(NBD_OPT_GO, NBD_REP_ERR_UNKNOWN);
+	take_error(OPT_INFO, REP_ERR_UNKNOWN);
+	take_error(OPT_GO, REP_ERR_UNKNOWN);
 	take_go();
 	ends_in_transmission();
 }
@@ -253,13 +241,13 @@ static const struct {
 
 START_TEST(info_whose_lengths_do_not_add_up_is_invalid)
 {
-	client_flags(MODERN);
-	client_option(NBD_OPT_INFO, bad_infos[_i].data, bad_infos[_i].bytes);
-	client_option(NBD_OPT_GO, bad_infos[_i].data, bad_infos[_i].bytes);
+	client_flags(NBDC_MODERN);
+	client_option(OPT_INFO, bad_infos[_i].data, bad_infos[_i].bytes);
+	client_option(OPT_GO, bad_infos[_i].data, bad_infos[_i].bytes);
 	client_go();
 	run();
-	take_error(NBD_OPT_INFO, NBD_REP_ERR_INVALID);
-	take_error(NBD_OPT_GO, NBD_REP_ERR_INVALID);
+	take_error(OPT_INFO, REP_ERR_INVALID);
+	take_error(OPT_GO, REP_ERR_INVALID);
 	take_go();
 	ends_in_transmission();
 }
@@ -268,15 +256,14 @@ END_TEST
 /* A name of 4096 bytes may exist, one of 4097 must not. */
 START_TEST(info_with_a_long_name_is_bounded)
 {
-	static char name[NBD_MAX_STRING_BYTES + 2];
+	static char name[NBDC_MAX_STRING_BYTES + 2];
 
-	memset(name, 'n', NBD_MAX_STRING_BYTES + (size_t)_i);
-	client_flags(MODERN);
-	client_info(NBD_OPT_INFO, name, NULL, 0);
+	memset(name, 'n', NBDC_MAX_STRING_BYTES + (size_t)_i);
+	client_flags(NBDC_MODERN);
+	client_info(OPT_INFO, name, NULL, 0);
 	client_go();
 	run();
-	take_error(NBD_OPT_INFO,
-		   _i ? NBD_REP_ERR_INVALID : NBD_REP_ERR_UNKNOWN);
+	take_error(OPT_INFO, _i ? REP_ERR_INVALID : REP_ERR_UNKNOWN);
 	take_go();
 	ends_in_transmission();
 }
@@ -285,8 +272,8 @@ END_TEST
 /* --- other options ------------------------------------------------------- */
 
 static const uint32_t unsupported[] = {
-	0,  NBD_OPT_PEEK_EXPORT, NBD_OPT_STARTTLS, NBD_OPT_EXTENDED_HEADERS,
-	12, 0x80000001u,	 0xffffffffu,
+	0,  OPT_PEEK_EXPORT, OPT_STARTTLS, OPT_EXTENDED_HEADERS,
+	12, 0x80000001u,     0xffffffffu,
 };
 
 START_TEST(other_options_are_unsupported)
@@ -295,11 +282,11 @@ START_TEST(other_options_are_unsupported)
 	static const size_t lengths[] = {0, 1, 5000, sizeof(data)};
 
 	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
-		client_flags(MODERN);
+		client_flags(NBDC_MODERN);
 		client_option(unsupported[_i], data, lengths[i]);
 		client_go();
 		run();
-		take_error(unsupported[_i], NBD_REP_ERR_UNSUP);
+		take_error(unsupported[_i], REP_ERR_UNSUP);
 		take_go();
 		ends_in_transmission();
 	}
@@ -310,11 +297,11 @@ START_TEST(data_that_is_too_long_is_skipped)
 {
 	static const unsigned char data[NBD_HANDSHAKE_MAX_DATA_BYTES + 1];
 
-	client_flags(MODERN);
-	client_option(NBD_OPT_SET_META_CONTEXT, data, sizeof(data));
+	client_flags(NBDC_MODERN);
+	client_option(OPT_SET_META_CONTEXT, data, sizeof(data));
 	client_go();
 	run();
-	take_error(NBD_OPT_SET_META_CONTEXT, NBD_REP_ERR_TOO_BIG);
+	take_error(OPT_SET_META_CONTEXT, REP_ERR_TOO_BIG);
 	take_go();
 	ends_in_transmission();
 }
@@ -324,15 +311,16 @@ END_TEST
 START_TEST(data_of_four_gigabytes_is_skipped)
 {
 	static const unsigned char data[1u << 20];
-	struct nbd_out out = {.data = talk.out.data, .room = WIRE_BYTES};
+	struct nbd_out out = {.room = TALK_BYTES};
 	struct nbd_handshake hs;
 	uint32_t left = UINT32_MAX;
 	size_t consumed, piece;
 
-	client_flags(MODERN);
-	put_u64(&talk.in, NBD_IHAVEOPT);
-	put_u32(&talk.in, NBD_OPT_INFO);
-	put_u32(&talk.in, left);
+	client_flags(NBDC_MODERN);
+	nbdc_put(&talk.in, 8, NBDC_OPTION_MAGIC);
+	nbdc_put(&talk.in, 4, OPT_INFO);
+	nbdc_put(&talk.in, 4, left);
+	out.data = talk.out.data;
 	nbd_handshake_start(&hs, &exports, &out);
 	ck_assert_int_eq(nbd_handshake_feed(&hs, talk.in.data, talk.in.bytes,
 					    &consumed, &out),
@@ -340,7 +328,7 @@ START_TEST(data_of_four_gigabytes_is_skipped)
 	ck_assert_uint_eq(consumed, talk.in.bytes);
 	while (left) {
 		piece = left < sizeof(data) ? left : sizeof(data);
-		ck_assert_uint_eq(out.bytes, NBD_GREETING_BYTES);
+		ck_assert_uint_eq(out.bytes, NBDC_GREETING_BYTES);
 		ck_assert_int_eq(nbd_handshake_feed(&hs, data, piece, &consumed,
 						    &out),
 				 NBD_HANDSHAKE_MORE);
@@ -349,17 +337,17 @@ START_TEST(data_of_four_gigabytes_is_skipped)
 	}
 	talk.out.bytes = out.bytes;
 	take_greeting();
-	take_error(NBD_OPT_INFO, NBD_REP_ERR_TOO_BIG);
-	take_end(&talk.out);
+	take_error(OPT_INFO, REP_ERR_TOO_BIG);
+	take_end();
 }
 END_TEST
 
 START_TEST(options_without_magic_close)
 {
-	client_flags(MODERN);
-	put_u64(&talk.in, NBD_IHAVEOPT ^ 1ull << _i);
-	put_u32(&talk.in, NBD_OPT_LIST);
-	put_u32(&talk.in, 0);
+	client_flags(NBDC_MODERN);
+	nbdc_put(&talk.in, 8, NBDC_OPTION_MAGIC ^ 1ull << _i);
+	nbdc_put(&talk.in, 4, OPT_LIST);
+	nbdc_put(&talk.in, 4, 0);
 	client_go();
 	run();
 	ends_closed(-EPROTO);
@@ -368,13 +356,13 @@ END_TEST
 
 START_TEST(options_are_limited_in_number)
 {
-	client_flags(MODERN);
+	client_flags(NBDC_MODERN);
 	for (unsigned i = 0; i < NBD_HANDSHAKE_MAX_OPTIONS; i++)
-		client_option(NBD_OPT_STARTTLS, NULL, 0);
+		client_option(OPT_STARTTLS, NULL, 0);
 	client_go();
 	run();
 	for (unsigned i = 0; i < NBD_HANDSHAKE_MAX_OPTIONS; i++)
-		take_error(NBD_OPT_STARTTLS, NBD_REP_ERR_UNSUP);
+		take_error(OPT_STARTTLS, REP_ERR_UNSUP);
 	ends_closed(-E2BIG);
 }
 END_TEST
@@ -384,30 +372,30 @@ END_TEST
 /* The constant that users size their buffers by is the true maximum. */
 START_TEST(the_longest_answer_is_as_long_as_promised)
 {
-	static char text[NBD_MAX_STRING_BYTES + 1];
+	static char text[NBDC_MAX_STRING_BYTES + 1];
 	const struct nbd_export largest = {.name = text, .description = text};
 	const struct nbd_export *const all[] = {&largest};
 	const struct nbd_exports only = {.all = all, .nr = 1};
 
-	memset(text, 't', NBD_MAX_STRING_BYTES);
-	client_flags(MODERN);
-	client_info(NBD_OPT_INFO, text, all_infos, ARRAY_SIZE(all_infos));
+	memset(text, 't', NBDC_MAX_STRING_BYTES);
+	client_flags(NBDC_MODERN);
+	client_info(OPT_INFO, text, all_infos, ARRAY_SIZE(all_infos));
 	feed(&only, talk.in.bytes);
 	ck_assert_uint_eq(talk.out.bytes,
-			  NBD_GREETING_BYTES + NBD_HANDSHAKE_OUT_BYTES);
+			  NBDC_GREETING_BYTES + NBD_HANDSHAKE_OUT_BYTES);
 }
 END_TEST
 
 START_TEST(without_room_nothing_is_consumed)
 {
-	struct nbd_out out = {.data = talk.out.data,
-			      .room = NBD_GREETING_BYTES +
+	struct nbd_out out = {.room = NBDC_GREETING_BYTES +
 				      NBD_HANDSHAKE_OUT_BYTES - 1};
 	struct nbd_handshake hs;
 	size_t consumed;
 
-	client_flags(MODERN);
+	client_flags(NBDC_MODERN);
 	client_go();
+	out.data = talk.out.data;
 	nbd_handshake_start(&hs, &exports, &out);
 	ck_assert_int_eq(nbd_handshake_feed(&hs, talk.in.data, talk.in.bytes,
 					    &consumed, &out),
@@ -432,10 +420,10 @@ START_TEST(damaged_input_does_no_harm)
 	unsigned seed = 1, nr_bad;
 
 	for (unsigned round = 0; round < 2000; round++) {
-		client_flags(MODERN);
-		client_info(NBD_OPT_INFO, "swap", all_infos, 3);
-		client_option(NBD_OPT_LIST, NULL, 0);
-		client_option(NBD_OPT_STRUCTURED_REPLY, NULL, 0);
+		client_flags(NBDC_MODERN);
+		client_info(OPT_INFO, "swap", all_infos, 3);
+		client_option(OPT_LIST, NULL, 0);
+		client_option(OPT_STRUCTURED_REPLY, NULL, 0);
 		client_set("swap", "base:allocation");
 		client_go();
 		nr_bad = (unsigned)rand_r(&seed) % 8;

@@ -5,22 +5,12 @@
 #include <errno.h>
 
 #include "base/compiler.h"
+#include "nbd/nbdc_bytes.h"
 #include "nbd/reply.h"
 #include "nbd/request.h"
 #include "suite.h"
-#include "wire.h"
 
 /* --- bytes --------------------------------------------------------------- */
-
-static void put_request(struct wire *wire, const struct nbd_request *req)
-{
-	put_u32(wire, 0x25609513);
-	put_u16(wire, req->flags);
-	put_u16(wire, req->type);
-	put_u64(wire, req->cookie);
-	put_u64(wire, req->offset);
-	put_u32(wire, req->length);
-}
 
 START_TEST(a_request_is_decoded)
 {
@@ -46,31 +36,37 @@ END_TEST
 
 START_TEST(a_request_without_magic_is_none)
 {
-	static struct wire wire;
-	struct nbd_request req = {.type = NBD_CMD_READ, .cookie = 7};
+	const struct nbdc_request right = {.type = CMD_READ, .cookie = 7};
+	unsigned char bytes[NBDC_REQUEST_BYTES];
+	struct nbd_request req = {.cookie = 8};
 
-	wire.bytes = 0;
-	put_request(&wire, &req);
-	wire.data[_i / 8] ^= (unsigned char)(1 << _i % 8);
-	req.cookie = 8;
-	ck_assert_int_eq(nbd_request_decode(wire.data, &req), -EPROTO);
+	nbdc_encode_request(bytes, &right);
+	bytes[_i / 8] ^= (unsigned char)(1 << _i % 8);
+	ck_assert_int_eq(nbd_request_decode(bytes, &req), -EPROTO);
 	ck_assert_uint_eq(req.cookie, 8);
 }
 END_TEST
 
+/* What follows a request of this type and length, or -errno. */
+static int64_t payload_bytes(uint16_t type, uint32_t length)
+{
+	const struct nbdc_request said = {.type = type, .length = length};
+	unsigned char bytes[NBDC_REQUEST_BYTES];
+	struct nbd_request req;
+	int err;
+
+	nbdc_encode_request(bytes, &said);
+	err = nbd_request_decode(bytes, &req);
+	return err ? err : (int64_t)nbd_request_payload_bytes(&req);
+}
+
 START_TEST(a_payload_is_followed_up_to_a_bound)
 {
-	static struct wire wire;
-	struct nbd_request req = {.type = NBD_CMD_WRITE, .length = 64u << 20};
+	const uint32_t most = 64u << 20;
 
-	put_request(&wire, &req);
-	ck_assert_int_eq(nbd_request_decode(wire.data, &req), 0);
-	ck_assert_uint_eq(nbd_request_payload_bytes(&req), 64u << 20);
-	store_be32(wire.data + 24, (64u << 20) + 1);
-	ck_assert_int_eq(nbd_request_decode(wire.data, &req), -EMSGSIZE);
-	store_be16(wire.data + 6, NBD_CMD_TRIM); /* nothing follows this one */
-	ck_assert_int_eq(nbd_request_decode(wire.data, &req), 0);
-	ck_assert_uint_eq(nbd_request_payload_bytes(&req), 0);
+	ck_assert_int_eq(payload_bytes(CMD_WRITE, most), most);
+	ck_assert_int_eq(payload_bytes(CMD_WRITE, most + 1), -EMSGSIZE);
+	ck_assert_int_eq(payload_bytes(CMD_TRIM, most + 1), 0);
 }
 END_TEST
 
@@ -82,49 +78,39 @@ START_TEST(a_reply_is_encoded)
 	};
 	unsigned char bytes[NBD_SIMPLE_REPLY_BYTES];
 
-	nbd_reply_encode(bytes, 0x8182838485868788ull, NBD_ENOSPC);
+	nbd_reply_encode(bytes, 0x8182838485868788ull, ERR_NOSPC);
 	ck_assert_mem_eq(bytes, expected, sizeof(expected));
 }
 END_TEST
 
-static const unsigned char cookie_bytes[8] = {0x81, 0x82, 0x83, 0x84,
-					      0x85, 0x86, 0x87, 0x88};
-#define COOKIE 0x8182838485868788ull
+#define COOKIE	     0x8182838485868788ull
+#define OFFSET	     0x1122334455667788ull
+#define COOKIE_BYTES "\x81\x82\x83\x84\x85\x86\x87\x88"
+#define OFFSET_BYTES "\x11\x22\x33\x44\x55\x66\x77\x88"
+#define CHUNK	     "\x66\x8e\x33\xef"
 
-/* The 20 bytes that each chunk begins with. */
-static void take_chunk(struct wire *wire, unsigned flags, unsigned type,
-		       uint32_t length)
-{
-	ck_assert_uint_eq(take_u32(wire), 0x668e33ef);
-	ck_assert_uint_eq(take_u16(wire), flags);
-	ck_assert_uint_eq(take_u16(wire), type);
-	ck_assert_mem_eq(take_bytes(wire, 8), cookie_bytes, 8);
-	ck_assert_uint_eq(take_u32(wire), length);
-}
-
+/* A chunk of data, a hole, the end, a block status of three extents, one. */
 START_TEST(chunks_are_encoded)
 {
-	static struct wire wire;
+	static const char expected[] = CHUNK
+		"\0\0\0\1" COOKIE_BYTES "\0\0\0\xd" OFFSET_BYTES CHUNK
+		"\0\1\0\2" COOKIE_BYTES "\0\0\0\xc" OFFSET_BYTES
+		"\xff\xff\xf0\0" CHUNK "\0\1\0\0" COOKIE_BYTES "\0\0\0\0" CHUNK
+		"\0\1\0\5" COOKIE_BYTES "\0\0\0\x1c\0\0\0\7"
+		"\xff\xff\xf0\0\0\0\0\3";
+	unsigned char bytes[sizeof(expected) - 1];
+	struct nbdc_bytes b = {.data = bytes, .room = sizeof(bytes)};
 
-	nbd_chunk_encode_data(wire_extend(&wire, NBD_DATA_CHUNK_BYTES), COOKIE,
-			      false, 0x1122334455667788ull, 5);
-	nbd_chunk_encode_hole(wire_extend(&wire, NBD_HOLE_CHUNK_BYTES), COOKIE,
-			      true, 0x1122334455667788ull, 0xfffff000u);
-	nbd_chunk_encode_none(wire_extend(&wire, NBD_CHUNK_BYTES), COOKIE);
-	nbd_chunk_encode_status(wire_extend(&wire, NBD_STATUS_CHUNK_BYTES),
-				COOKIE, 7, 3);
-	nbd_extent_encode(wire_extend(&wire, NBD_EXTENT_BYTES), 0xfffff000u, 3);
-	take_chunk(&wire, 0, 1, 8 + 5);
-	ck_assert_uint_eq(take_u64(&wire), 0x1122334455667788ull);
-	take_chunk(&wire, 1, 2, 12);
-	ck_assert_uint_eq(take_u64(&wire), 0x1122334455667788ull);
-	ck_assert_uint_eq(take_u32(&wire), 0xfffff000u);
-	take_chunk(&wire, 1, 0, 0);
-	take_chunk(&wire, 1, 5, 4 + 3 * 8);
-	ck_assert_uint_eq(take_u32(&wire), 7);
-	ck_assert_uint_eq(take_u32(&wire), 0xfffff000u);
-	ck_assert_uint_eq(take_u32(&wire), 3);
-	take_end(&wire);
+	nbd_chunk_encode_data(nbdc_extend(&b, NBD_DATA_CHUNK_BYTES), COOKIE,
+			      false, OFFSET, 5);
+	nbd_chunk_encode_hole(nbdc_extend(&b, NBD_HOLE_CHUNK_BYTES), COOKIE,
+			      true, OFFSET, 0xfffff000u);
+	nbd_chunk_encode_none(nbdc_extend(&b, NBD_CHUNK_BYTES), COOKIE);
+	nbd_chunk_encode_status(nbdc_extend(&b, NBD_STATUS_CHUNK_BYTES), COOKIE,
+				7, 3);
+	nbd_extent_encode(nbdc_extend(&b, NBD_EXTENT_BYTES), 0xfffff000u, 3);
+	ck_assert_uint_eq(b.bytes, sizeof(bytes));
+	ck_assert_mem_eq(bytes, expected, sizeof(bytes));
 }
 END_TEST
 
@@ -133,27 +119,29 @@ static const uint32_t all_errors[] = {1, 5, 12, 22, 28, 75, 95, 108, 9999};
 /* With a text, for all that is an error, and none for what is not. */
 START_TEST(error_chunks_are_encoded)
 {
-	const uint64_t offset = 0x1122334455667788ull;
-	const uint32_t error = all_errors[_i];
-	static struct wire wire;
-	uint32_t bytes, text_bytes;
+	const uint64_t offset = OFFSET;
+	unsigned char bytes[NBD_REPLY_MAX_BYTES];
+	struct nbdc_bytes b = {.data = bytes};
+	size_t text_bytes;
 
 	for (unsigned with_offset = 0; with_offset < 2; with_offset++) {
-		wire.bytes = wire.taken = 0;
-		bytes = nbd_chunk_encode_error(
-			wire_extend(&wire, NBD_REPLY_MAX_BYTES), COOKIE, error,
-			with_offset ? &offset : NULL);
-		ck_assert_uint_le(bytes, NBD_REPLY_MAX_BYTES);
-		wire.bytes = bytes;
-		take_chunk(&wire, 1, 0x8001 + with_offset, bytes - 20);
-		ck_assert_uint_eq(take_u32(&wire), error);
-		text_bytes = take_u16(&wire);
-		ck_assert_int_eq(text_bytes > 0, error != 9999);
+		b.taken = 0;
+		b.bytes = nbd_chunk_encode_error(bytes, COOKIE, all_errors[_i],
+						 with_offset ? &offset : NULL);
+		ck_assert_uint_le(b.bytes, NBD_REPLY_MAX_BYTES);
+		ck_assert_uint_eq(nbdc_take(&b, 4), NBDC_CHUNK_MAGIC);
+		ck_assert_uint_eq(nbdc_take(&b, 2), CHUNK_FLAG_DONE);
+		ck_assert_uint_eq(nbdc_take(&b, 2), CHUNK_ERROR + with_offset);
+		ck_assert_uint_eq(nbdc_take(&b, 8), COOKIE);
+		ck_assert_uint_eq(nbdc_take(&b, 4), b.bytes - 20);
+		ck_assert_uint_eq(nbdc_take(&b, 4), all_errors[_i]);
+		text_bytes = nbdc_take(&b, 2);
+		ck_assert_int_eq(text_bytes > 0, all_errors[_i] != 9999);
 		ck_assert_ptr_null(
-			memchr(take_bytes(&wire, text_bytes), 0, text_bytes));
+			memchr(nbdc_take_bytes(&b, text_bytes), 0, text_bytes));
 		if (with_offset)
-			ck_assert_uint_eq(take_u64(&wire), offset);
-		take_end(&wire);
+			ck_assert_uint_eq(nbdc_take(&b, 8), OFFSET);
+		ck_assert(!b.overrun && b.taken == b.bytes);
 	}
 }
 END_TEST
@@ -167,13 +155,6 @@ END_TEST
 	(NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH | NBD_FLAG_SEND_FUA | \
 	 NBD_FLAG_SEND_TRIM | NBD_FLAG_SEND_WRITE_ZEROES |              \
 	 NBD_FLAG_SEND_CACHE | NBD_FLAG_SEND_FAST_ZERO)
-
-/* Of command flags; those without a name are unknown to the protocol. */
-#define FUA	  (1u << 0)
-#define NO_HOLE	  (1u << 1)
-#define DF	  (1u << 2)
-#define REQ_ONE	  (1u << 3)
-#define FAST_ZERO (1u << 4)
 
 /* What a session has besides the flags of its export. */
 enum agreed {
@@ -228,12 +209,12 @@ static const struct {
 	uint32_t longer; /* its error above 32 MiB */
 	uint16_t offered_by; /* transmission flag that it needs */
 } commands[] = {
-	{NBD_CMD_READ, FUA, NBD_EINVAL, 0, NBD_EINVAL, 0},
-	{NBD_CMD_WRITE, FUA, NBD_ENOSPC, NBD_EPERM, NBD_EINVAL, 0},
-	{NBD_CMD_TRIM, FUA, NBD_EINVAL, NBD_EPERM, 0, NBD_FLAG_SEND_TRIM},
-	{NBD_CMD_CACHE, FUA, NBD_EINVAL, 0, 0, NBD_FLAG_SEND_CACHE},
-	{NBD_CMD_WRITE_ZEROES, FUA | NO_HOLE | FAST_ZERO, NBD_ENOSPC, NBD_EPERM,
-	 0, NBD_FLAG_SEND_WRITE_ZEROES},
+	{CMD_READ, FLAG_FUA, ERR_INVAL, 0, ERR_INVAL, 0},
+	{CMD_WRITE, FLAG_FUA, ERR_NOSPC, ERR_PERM, ERR_INVAL, 0},
+	{CMD_TRIM, FLAG_FUA, ERR_INVAL, ERR_PERM, 0, NBD_FLAG_SEND_TRIM},
+	{CMD_CACHE, FLAG_FUA, ERR_INVAL, 0, 0, NBD_FLAG_SEND_CACHE},
+	{CMD_WRITE_ZEROES, FLAG_FUA | FLAG_NO_HOLE | FLAG_FAST_ZERO, ERR_NOSPC,
+	 ERR_PERM, 0, NBD_FLAG_SEND_WRITE_ZEROES},
 };
 
 START_TEST(ranges_inside_the_disk_are_fine)
@@ -282,7 +263,7 @@ START_TEST(each_flag_is_taken_or_refused)
 		unsigned flag = 1u << bit;
 
 		ck_assert_uint_eq(check(commands[_i].type, flag, 0, 4096),
-				  commands[_i].flags & flag ? 0 : NBD_EINVAL);
+				  commands[_i].flags & flag ? 0 : ERR_INVAL);
 	}
 	ck_assert_uint_eq(check(commands[_i].type, commands[_i].flags, 0, 4096),
 			  0);
@@ -295,13 +276,14 @@ START_TEST(what_was_not_offered_is_refused)
 		(uint16_t)(ALL_FLAGS & ~commands[_i].offered_by);
 
 	ck_assert_uint_eq(check_with(without, commands[_i].type, 0, 0, 4096),
-			  commands[_i].offered_by ? NBD_EINVAL : 0);
+			  commands[_i].offered_by ? ERR_INVAL : 0);
 	ck_assert_uint_eq(check_with(ALL_FLAGS & ~NBD_FLAG_SEND_FUA,
-				     commands[_i].type, FUA, 0, 4096),
-			  NBD_EINVAL);
+				     commands[_i].type, FLAG_FUA, 0, 4096),
+			  ERR_INVAL);
 	ck_assert_uint_eq(check_with(ALL_FLAGS & ~NBD_FLAG_SEND_FAST_ZERO,
-				     commands[_i].type, FAST_ZERO, 0, 4096),
-			  NBD_EINVAL);
+				     commands[_i].type, FLAG_FAST_ZERO, 0,
+				     4096),
+			  ERR_INVAL);
 }
 END_TEST
 
@@ -320,8 +302,8 @@ START_TEST(a_read_only_export_says_so_of_all_changes)
 			       NBD_FLAG_SEND_FUA | NBD_FLAG_SEND_CACHE;
 	const uint32_t error = commands[_i].read_only;
 
-	ck_assert_uint_eq(check_with(flags, commands[_i].type, FUA, 0, 4096),
-			  error);
+	ck_assert_uint_eq(
+		check_with(flags, commands[_i].type, FLAG_FUA, 0, 4096), error);
 	ck_assert_uint_eq(check_with(flags, commands[_i].type, 0, SIZE, 1),
 			  error ? error : commands[_i].past_end);
 }
@@ -331,80 +313,79 @@ END_TEST
 
 START_TEST(a_read_may_ask_not_to_be_fragmented)
 {
-	ck_assert_uint_eq(check_in(NOTHING, ALL_FLAGS, NBD_CMD_READ, DF, 0, 1),
-			  NBD_EINVAL);
+	ck_assert_uint_eq(check_in(NOTHING, ALL_FLAGS, CMD_READ, FLAG_DF, 0, 1),
+			  ERR_INVAL);
 	ck_assert_uint_eq(
-		check_in(STRUCTURED, ALL_FLAGS, NBD_CMD_READ, DF, 0, MAX), 0);
-	ck_assert_uint_eq(check_in(STRUCTURED, ALL_FLAGS, NBD_CMD_READ,
-				   DF | FUA, SIZE - 1, 1),
+		check_in(STRUCTURED, ALL_FLAGS, CMD_READ, FLAG_DF, 0, MAX), 0);
+	ck_assert_uint_eq(check_in(STRUCTURED, ALL_FLAGS, CMD_READ,
+				   FLAG_DF | FLAG_FUA, SIZE - 1, 1),
 			  0);
-	ck_assert_uint_eq(check_in(STRUCTURED, ALL_FLAGS, NBD_CMD_READ, DF, 0,
+	ck_assert_uint_eq(check_in(STRUCTURED, ALL_FLAGS, CMD_READ, FLAG_DF, 0,
 				   MAX + 1),
-			  NBD_EOVERFLOW);
-	ck_assert_uint_eq(check_in(STRUCTURED, ALL_FLAGS, NBD_CMD_READ, DF,
+			  ERR_OVERFLOW);
+	ck_assert_uint_eq(check_in(STRUCTURED, ALL_FLAGS, CMD_READ, FLAG_DF,
 				   SIZE, 1),
-			  NBD_EINVAL);
-	ck_assert_uint_eq(check_in(STRUCTURED, ALL_FLAGS, NBD_CMD_WRITE, DF, 0,
+			  ERR_INVAL);
+	ck_assert_uint_eq(check_in(STRUCTURED, ALL_FLAGS, CMD_WRITE, FLAG_DF, 0,
 				   1),
-			  NBD_EINVAL);
+			  ERR_INVAL);
 }
 END_TEST
 
 START_TEST(a_read_in_chunks_has_any_length)
 {
-	ck_assert_uint_eq(check_in(STRUCTURED, ALL_FLAGS, NBD_CMD_READ, 0, 0,
-				   UINT32_MAX),
-			  0);
-	ck_assert_uint_eq(check_in(STRUCTURED, ALL_FLAGS, NBD_CMD_WRITE, 0, 0,
+	ck_assert_uint_eq(
+		check_in(STRUCTURED, ALL_FLAGS, CMD_READ, 0, 0, UINT32_MAX), 0);
+	ck_assert_uint_eq(check_in(STRUCTURED, ALL_FLAGS, CMD_WRITE, 0, 0,
 				   MAX + 1),
-			  NBD_EINVAL);
+			  ERR_INVAL);
 }
 END_TEST
 
 static uint32_t check_status(enum agreed agreed, unsigned flags,
 			     uint64_t offset, uint32_t length)
 {
-	return check_in(agreed, ALL_FLAGS, NBD_CMD_BLOCK_STATUS, flags, offset,
+	return check_in(agreed, ALL_FLAGS, CMD_BLOCK_STATUS, flags, offset,
 			length);
 }
 
 START_TEST(block_status_needs_a_context)
 {
-	ck_assert_uint_eq(check_status(NOTHING, 0, 0, 1), NBD_EINVAL);
-	ck_assert_uint_eq(check_status(STRUCTURED, 0, 0, 1), NBD_EINVAL);
+	ck_assert_uint_eq(check_status(NOTHING, 0, 0, 1), ERR_INVAL);
+	ck_assert_uint_eq(check_status(STRUCTURED, 0, 0, 1), ERR_INVAL);
 	ck_assert_uint_eq(check_status(CONTEXT, 0, 0, 1), 0);
 	ck_assert_uint_eq(check_status(CONTEXT, 0, 0, UINT32_MAX), 0);
 	ck_assert_uint_eq(check_status(CONTEXT, 0, SIZE - 1, 1), 0);
-	ck_assert_uint_eq(check_status(CONTEXT, 0, 0, 0), NBD_EINVAL);
-	ck_assert_uint_eq(check_status(CONTEXT, 0, SIZE, 1), NBD_EINVAL);
-	ck_assert_uint_eq(check_status(CONTEXT, 0, SIZE - 1, 2), NBD_EINVAL);
-	ck_assert_uint_eq(check_status(CONTEXT, 0, UINT64_MAX, 2), NBD_EINVAL);
+	ck_assert_uint_eq(check_status(CONTEXT, 0, 0, 0), ERR_INVAL);
+	ck_assert_uint_eq(check_status(CONTEXT, 0, SIZE, 1), ERR_INVAL);
+	ck_assert_uint_eq(check_status(CONTEXT, 0, SIZE - 1, 2), ERR_INVAL);
+	ck_assert_uint_eq(check_status(CONTEXT, 0, UINT64_MAX, 2), ERR_INVAL);
 	for (unsigned bit = 0; bit < 16; bit++) {
 		unsigned flag = 1u << bit;
 
 		ck_assert_uint_eq(check_status(CONTEXT, flag, 0, 4096),
-				  flag & (FUA | REQ_ONE) ? 0 : NBD_EINVAL);
+				  flag & (FLAG_FUA | FLAG_REQ_ONE) ? 0
+								   : ERR_INVAL);
 	}
 }
 END_TEST
 
 START_TEST(flush_has_no_range)
 {
-	ck_assert_uint_eq(check(NBD_CMD_FLUSH, 0, 0, 0), 0);
-	ck_assert_uint_eq(check(NBD_CMD_FLUSH, FUA, 0, 0), 0);
-	ck_assert_uint_eq(check(NBD_CMD_FLUSH, DF, 0, 0), NBD_EINVAL);
-	ck_assert_uint_eq(check(NBD_CMD_FLUSH, 0, 1, 0), NBD_EINVAL);
-	ck_assert_uint_eq(check(NBD_CMD_FLUSH, 0, 0, 1), NBD_EINVAL);
+	ck_assert_uint_eq(check(CMD_FLUSH, 0, 0, 0), 0);
+	ck_assert_uint_eq(check(CMD_FLUSH, FLAG_FUA, 0, 0), 0);
+	ck_assert_uint_eq(check(CMD_FLUSH, FLAG_DF, 0, 0), ERR_INVAL);
+	ck_assert_uint_eq(check(CMD_FLUSH, 0, 1, 0), ERR_INVAL);
+	ck_assert_uint_eq(check(CMD_FLUSH, 0, 0, 1), ERR_INVAL);
 	ck_assert_uint_eq(check_with(ALL_FLAGS & ~NBD_FLAG_SEND_FLUSH,
-				     NBD_CMD_FLUSH, 0, 0, 0),
-			  NBD_EINVAL);
+				     CMD_FLUSH, 0, 0, 0),
+			  ERR_INVAL);
 }
 END_TEST
 
 START_TEST(a_goodbye_is_never_refused)
 {
-	ck_assert_uint_eq(check(NBD_CMD_DISC, 0xffff, UINT64_MAX, UINT32_MAX),
-			  0);
+	ck_assert_uint_eq(check(CMD_DISC, 0xffff, UINT64_MAX, UINT32_MAX), 0);
 }
 END_TEST
 
@@ -412,8 +393,9 @@ static const uint16_t unknown_types[] = {8, 255, 0xffff};
 
 START_TEST(unknown_types_are_refused)
 {
-	ck_assert_uint_eq(check(unknown_types[_i], 0, 0, 4096), NBD_EINVAL);
-	ck_assert_uint_eq(check(unknown_types[_i], REQ_ONE, 0, 0), NBD_EINVAL);
+	ck_assert_uint_eq(check(unknown_types[_i], 0, 0, 4096), ERR_INVAL);
+	ck_assert_uint_eq(check(unknown_types[_i], FLAG_REQ_ONE, 0, 0),
+			  ERR_INVAL);
 }
 END_TEST
 
