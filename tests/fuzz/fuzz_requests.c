@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "base/bits.h"
-#include "base/bytes.h"
 #include "flat_disk.h"
 #include "fuzz.h"
 #include "nbd_model.h"
@@ -93,26 +92,23 @@ static uint32_t take_length(struct fuzz *f)
 static void put_request(struct fuzz *f)
 {
 	uint8_t type = fuzz_byte(&f->in), flags = fuzz_byte(&f->in);
-	uint8_t *p = wire + f->wire_bytes;
-	uint32_t length;
+	struct nbdc_request r;
 	size_t bytes;
 
-	if (room(f) < NBD_REQUEST_BYTES)
+	if (room(f) < NBDC_REQUEST_BYTES)
 		return;
-	store_be32(p, NBD_REQUEST_MAGIC);
 	/* Flags are mostly FUA or nothing. */
-	store_be16(p + 4, flags < 0xc0 ? flags & 1 : flags & 0x3f);
-	store_be16(p + 6,
-		   type < 0xf8 ? type % 9 : (uint16_t)fuzz_number(&f->in, 2));
-	store_be64(p + 8, UINT64_C(0x0123456789abcdef) * (f->wire_bytes + 1));
-	store_be64(p + 16, take_offset(f));
-	length = take_length(f);
-	store_be32(p + 24, length);
-	f->wire_bytes += NBD_REQUEST_BYTES;
-	if (load_be16(p + 6) != NBD_CMD_WRITE)
+	r.flags = flags < 0xc0 ? flags & 1 : flags & 0x3f;
+	r.type = type < 0xf8 ? type % 9 : (uint16_t)fuzz_number(&f->in, 2);
+	r.cookie = UINT64_C(0x0123456789abcdef) * (f->wire_bytes + 1);
+	r.offset = take_offset(f);
+	r.length = take_length(f);
+	nbdc_encode_request(wire + f->wire_bytes, &r);
+	f->wire_bytes += NBDC_REQUEST_BYTES;
+	if (r.type != CMD_WRITE)
 		return;
-	bytes = min_u64(length, room(f));
-	small_store_content(&f->in, bytes, p + NBD_REQUEST_BYTES);
+	bytes = min_u64(r.length, room(f));
+	small_store_content(&f->in, bytes, wire + f->wire_bytes);
 	f->wire_bytes += bytes;
 }
 
@@ -142,9 +138,10 @@ static void put_stream(struct fuzz *f)
 
 static void receive(struct fuzz *f)
 {
-	static const size_t edges[] = {NBD_REQUEST_BYTES - 1, NBD_REQUEST_BYTES,
-				       NBD_REQUEST_BYTES + ZSD_PAGE_BYTES - 1,
-				       NBD_REQUEST_BYTES + ZSD_PAGE_BYTES,
+	static const size_t edges[] = {NBDC_REQUEST_BYTES - 1,
+				       NBDC_REQUEST_BYTES,
+				       NBDC_REQUEST_BYTES + ZSD_PAGE_BYTES - 1,
+				       NBDC_REQUEST_BYTES + ZSD_PAGE_BYTES,
 				       ZSD_PAGE_BYTES};
 	size_t bytes;
 
@@ -154,14 +151,13 @@ static void receive(struct fuzz *f)
 	bytes = min_u64(bytes, buf_room(&f->rx));
 	memcpy(buf_free_data(&f->rx), wire + f->model.sent, bytes);
 	buf_fill(&f->rx, bytes);
-	f->model.sent += bytes;
+	nbd_model_sent(&f->model, bytes);
 }
 
 static void send(struct fuzz *f)
 {
-	static const size_t edges[] = {NBD_SIMPLE_REPLY_BYTES - 1,
-				       NBD_SIMPLE_REPLY_BYTES, ZSD_PAGE_BYTES,
-				       CONN_BACKLOG_BYTES};
+	static const size_t edges[] = {NBDC_SIMPLE_BYTES - 1, NBDC_SIMPLE_BYTES,
+				       ZSD_PAGE_BYTES, CONN_BACKLOG_BYTES};
 
 	buf_consume(&f->tx, fuzz_piece(&f->in, buf_used(&f->tx), edges,
 				       ARRAY_SIZE(edges)));
@@ -207,19 +203,20 @@ static enum step run(struct fuzz *f)
  * wait for. */
 static void check_waits_rightly(const struct fuzz *f)
 {
-	FUZZ_CHECK(buf_used(&f->rx) < NBD_REQUEST_BYTES + ZSD_PAGE_BYTES,
+	FUZZ_CHECK(buf_used(&f->rx) < NBDC_REQUEST_BYTES + ZSD_PAGE_BYTES,
 		   "waits for input, and has %zu bytes", buf_used(&f->rx));
-	if (buf_used(&f->rx) >= NBD_REQUEST_BYTES)
+	if (buf_used(&f->rx) >= NBDC_REQUEST_BYTES)
 		FUZZ_CHECK(transmission_missing_bytes(&f->t, &f->rx),
 			   "waits for input that it does not miss");
 }
 
 static void check_end(struct fuzz *f)
 {
-	struct model_request request;
+	struct nbdc_request request;
+	size_t payload_bytes;
 	int reason;
 
-	switch (nbd_model_next(&f->model, &request)) {
+	switch (nbd_model_next(&f->model, &request, &payload_bytes)) {
 	case MODEL_GOODBYE:
 		reason = 0;
 		break;
@@ -286,11 +283,11 @@ static void open_all(struct fuzz *f, const uint8_t *data, size_t size)
 	f->model = (struct nbd_model){
 		.export = &f->export,
 		.ctx = f->s.ctx,
-		.structured = f->session.structured_replies,
 		.has_context = f->session.has_context,
 		.may_be_full = f->s.params.mem_limit_bytes != 0,
 		.wire = wire,
 	};
+	nbdc_replies_init(&f->model.replies, f->session.structured_replies);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
