@@ -4,11 +4,10 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/bytes.h"
 #include "conform.h"
 
 /* Longest data that the server looks at, and most options that it takes: its
@@ -19,26 +18,36 @@
 /* Bytes from a literal, which may hold zeros; its own NUL is none of them. */
 #define BYTES(literal) literal, sizeof(literal) - 1
 
-/* --- the connection goes on ---------------------------------------------- */
+/* --- a connection -------------------------------------------------------- */
 
-/* The transmission phase has begun: a flush must be answered. */
-static void expect_transmission(int fd)
+static void connect_to(struct nbdc_conn *conn, const char *address,
+		       uint32_t client_flags)
 {
-	unsigned char bytes[28] = {0x25, 0x60, 0x95, 0x13};
-
-	store_be16(bytes + 6, CMD_FLUSH);
-	store_be64(bytes + 8, 0x1122334455667788);
-	conform_send(fd, bytes, sizeof(bytes));
-	conform_receive(fd, bytes, 16);
-	if (load_be32(bytes) != 0x67446698 || load_be32(bytes + 4) != 0 ||
-	    load_be64(bytes + 8) != 0x1122334455667788)
-		conform_fail("a flush afterwards is not answered");
+	conform_must(conn, nbdc_connect(conn, address, NBDC_TIMEOUT_S));
+	conform_must(conn, nbdc_greet(conn, client_flags));
 }
 
-static void expect_in_step(int fd)
+/* The type of the last answer. */
+static uint32_t run_option(struct nbdc_conn *conn, uint32_t option,
+			   const void *data, size_t bytes)
 {
-	conform_go(fd);
-	expect_transmission(fd);
+	uint32_t answer = 0;
+
+	conform_must(conn, nbdc_send_option(conn, option, data, bytes));
+	conform_must(conn, nbdc_receive_answer(conn, option, &answer));
+	return answer;
+}
+
+/* The transmission phase has begun: a flush must be answered. */
+static void expect_transmission(struct nbdc_conn *conn)
+{
+	const struct nbdc_request flush = {.type = CMD_FLUSH,
+					   .cookie = 0x1122334455667788};
+	uint32_t error = OK;
+
+	conform_must(conn, nbdc_run(conn, &flush, NULL, &error));
+	if (error)
+		conform_fail("a flush afterwards fails");
 }
 
 /* --- options ------------------------------------------------------------- */
@@ -179,36 +188,51 @@ static const struct option_case {
 	 false},
 };
 
-static void run_option_case(const char *path, const struct option_case *c,
+/* The server may hang up when it has seen the header. */
+static void expect_end(struct nbdc_conn *conn, uint32_t option,
+		       const void *data, size_t bytes)
+{
+	int err = nbdc_send_option(conn, option, data, bytes);
+
+	if (err != -EPIPE && err != -ECONNRESET)
+		conform_must(conn, err);
+	conform_must(conn, nbdc_receive_end(conn));
+}
+
+static void expect_answer(struct nbdc_conn *conn, const struct option_case *c,
+			  uint32_t option, const void *data, size_t bytes)
+{
+	uint32_t answer = run_option(conn, option, data, bytes);
+
+	if (answer != c->answer)
+		conform_fail("option %u: %#x, not %#x", option, answer,
+			     c->answer);
+	if ((option != OPT_GO || answer != REP_ACK) &&
+	    run_option(conn, OPT_GO, "\0\0\0\0\0", 6) != REP_ACK)
+		conform_fail("and nothing goes on");
+	expect_transmission(conn);
+}
+
+static void run_option_case(const char *address, const struct option_case *c,
 			    uint32_t option)
 {
-	int fd = conform_connect(path, CLIENT_MODERN);
 	size_t bytes = c->bytes + c->padding;
 	char *data = malloc(bytes + 1);
-	uint32_t answer;
+	struct nbdc_conn conn;
 
 	if (!data)
 		conform_fail("no memory");
 	memcpy(data, c->data, c->bytes);
 	memset(data + c->bytes, 'n', c->padding);
+	connect_to(&conn, address, NBDC_MODERN);
 	if (!c->is_unstructured)
-		conform_structured_reply(fd);
-	conform_send_option(fd, option, (uint32_t)bytes, data, bytes);
-	free(data);
-	if (c->answer == HANGS_UP) {
-		conform_expect_end(fd);
-		close(fd);
-		return;
-	}
-	answer = conform_receive_answer(fd, option);
-	if (answer != c->answer)
-		conform_fail("option %u: %#x, not %#x", option, answer,
-			     c->answer);
-	if (option == OPT_GO && answer == REP_ACK)
-		expect_transmission(fd);
+		run_option(&conn, OPT_STRUCTURED_REPLY, NULL, 0);
+	if (c->answer == HANGS_UP)
+		expect_end(&conn, option, data, bytes);
 	else
-		expect_in_step(fd);
-	close(fd);
+		expect_answer(&conn, c, option, data, bytes);
+	nbdc_close(&conn);
+	free(data);
 }
 
 /* --- bytes that are no option -------------------------------------------- */
@@ -224,94 +248,96 @@ static const struct raw_case {
 	 BYTES("")},
 	{"Client flags", "the last one", 1u << 31, BYTES("")},
 	{"Client flags", "known ones among all others", UINT32_MAX, BYTES("")},
-	{newstyle, "an option without its magic", CLIENT_MODERN,
+	{newstyle, "an option without its magic", NBDC_MODERN,
 	 BYTES("\0\0\0\0\0\0\0\0\0\0\0\3\0\0\0\0")},
-	{newstyle, "the magic of option replies", CLIENT_MODERN,
+	{newstyle, "the magic of option replies", NBDC_MODERN,
 	 BYTES("\0\3\350\211\4Ue\251\0\0\0\3\0\0\0\0")},
-	{newstyle, "a request in place of an option", CLIENT_MODERN,
+	{newstyle, "a request in place of an option", NBDC_MODERN,
 	 BYTES("\45\140\225\23\0\0\0\0\0\0\0\0\0\0\0\1"
 	       "\0\0\0\0\0\0\0\0\0\0\20\0")},
 };
 
-static void run_raw_case(const char *path, const struct raw_case *c)
+static void run_raw_case(const char *address, const struct raw_case *c)
 {
-	int fd = conform_connect(path, c->client_flags);
+	struct nbdc_conn conn;
 
-	conform_send(fd, c->bytes, c->nr_bytes);
-	conform_expect_end(fd);
-	close(fd);
+	connect_to(&conn, address, c->client_flags);
+	conform_must(&conn, nbdc_send_bytes(&conn, c->bytes, c->nr_bytes));
+	conform_must(&conn, nbdc_receive_end(&conn));
+	nbdc_close(&conn);
 }
 
 /* --- the others ---------------------------------------------------------- */
 
 /* Without fixed newstyle there is one option, and others must be said to be
  * none instead of being misunderstood. */
-static void old_newstyle(const char *path)
+static void old_newstyle(const char *address)
 {
 	static const uint32_t others[] = {OPT_ABORT, OPT_LIST, OPT_GO,
 					  OPT_STRUCTURED_REPLY};
-	unsigned char answer[134], zeros[124] = {0};
-	int fd;
+	unsigned char answer[NBDC_EXPORT_BYTES + NBDC_EXPORT_PAD_BYTES];
+	unsigned char zeros[NBDC_EXPORT_PAD_BYTES] = {0};
+	struct nbdc_conn conn;
 
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
 		conform_begin(newstyle, "an option of fixed newstyle alone");
-		fd = conform_connect(path, 0);
-		conform_send_option(fd, others[i], 0, NULL, 0);
-		if (conform_receive_answer(fd, others[i]) != REP_ERR_INVALID)
+		connect_to(&conn, address, 0);
+		if (run_option(&conn, others[i], NULL, 0) != REP_ERR_INVALID)
 			conform_fail("option %u is taken", others[i]);
-		conform_send_option(fd, OPT_EXPORT_NAME, 0, NULL, 0);
-		conform_receive(fd, answer, sizeof(answer));
-		if (memcmp(answer + 10, zeros, sizeof(zeros)) != 0)
+		conform_must(&conn,
+			     nbdc_send_option(&conn, OPT_EXPORT_NAME, NULL, 0));
+		conform_must(&conn,
+			     nbdc_receive_bytes(&conn, answer, sizeof(answer)));
+		if (memcmp(answer + NBDC_EXPORT_BYTES, zeros, sizeof(zeros)))
 			conform_fail("the padding is not zeros");
-		expect_transmission(fd);
-		close(fd);
+		expect_transmission(&conn);
+		nbdc_close(&conn);
 	}
 }
 
-static void abort_with_data(const char *path)
+static void abort_with_data(const char *address)
 {
-	int fd = conform_connect(path, CLIENT_MODERN);
+	struct nbdc_conn conn;
 
 	conform_begin(types, "ABORT with data");
-	conform_send_option(fd, OPT_ABORT, 3, "why", 3);
-	if (conform_receive_answer(fd, OPT_ABORT) != REP_ACK)
+	connect_to(&conn, address, NBDC_MODERN);
+	if (run_option(&conn, OPT_ABORT, "why", 3) != REP_ACK)
 		conform_fail("it is not acknowledged");
-	conform_expect_end(fd);
-	close(fd);
+	conform_must(&conn, nbdc_receive_end(&conn));
+	nbdc_close(&conn);
 }
 
-static void too_many_options(const char *path)
+static void too_many_options(const char *address)
 {
-	int fd = conform_connect(path, CLIENT_MODERN);
+	struct nbdc_conn conn;
 
 	conform_begin(ending, "an option too many");
+	connect_to(&conn, address, NBDC_MODERN);
 	for (unsigned i = 0; i < MAX_OPTIONS; i++) {
-		conform_send_option(fd, OPT_STARTTLS, 0, NULL, 0);
-		if (conform_receive_answer(fd, OPT_STARTTLS) != REP_ERR_UNSUP)
+		if (run_option(&conn, OPT_STARTTLS, NULL, 0) != REP_ERR_UNSUP)
 			conform_fail("option %u is not answered", i);
 	}
-	conform_send_option(fd, OPT_GO, 6, "\0\0\0\0\0", 6);
-	conform_expect_end(fd);
-	close(fd);
+	expect_end(&conn, OPT_GO, "\0\0\0\0\0", 6);
+	nbdc_close(&conn);
 }
 
-void conform_options(const char *path)
+void conform_options(const char *address)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(raw_cases); i++) {
 		conform_begin(raw_cases[i].section, raw_cases[i].what);
-		run_raw_case(path, &raw_cases[i]);
+		run_raw_case(address, &raw_cases[i]);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
 		const struct option_case *c = &options[i];
 
 		conform_begin(c->section, c->what);
-		run_option_case(path, c, c->option);
+		run_option_case(address, c, c->option);
 		if (!c->also)
 			continue;
 		conform_begin(c->section, c->what);
-		run_option_case(path, c, c->also);
+		run_option_case(address, c, c->also);
 	}
-	old_newstyle(path);
-	abort_with_data(path);
-	too_many_options(path);
+	old_newstyle(address);
+	abort_with_data(address);
+	too_many_options(address);
 }

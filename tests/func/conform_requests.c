@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/bits.h"
 #include "base/bytes.h"
@@ -37,14 +36,6 @@ enum base {
 	END,
 };
 
-struct request {
-	uint16_t type;
-	uint16_t flags;
-	uint64_t cookie;
-	uint64_t offset;
-	uint32_t length;
-};
-
 static const char reading[] = "Request types: NBD_CMD_READ";
 static const char writing[] = "Request types: NBD_CMD_WRITE";
 static const char flushing[] = "Request types: NBD_CMD_FLUSH";
@@ -70,41 +61,42 @@ static const struct request_case {
 	/* Ranges. */
 	{errors, "read: the last byte", SIMPLE, CMD_READ, 0, END, -1, 1, OK},
 	{errors, "read: a byte too many", SIMPLE, CMD_READ, 0, END, -1, 2,
-	 EINVAL_},
-	{errors, "read: past the end", SIMPLE, CMD_READ, 0, END, 0, 1, EINVAL_},
+	 ERR_INVAL},
+	{errors, "read: past the end", SIMPLE, CMD_READ, 0, END, 0, 1,
+	 ERR_INVAL},
 	{errors, "read: the end wraps around", SIMPLE, CMD_READ, 0, START, -1,
-	 4096, EINVAL_},
+	 4096, ERR_INVAL},
 	{errors, "read in chunks: a byte too many", CHUNKS, CMD_READ, 0, END,
-	 -1, 2, EINVAL_},
+	 -1, 2, ERR_INVAL},
 	{errors, "read in chunks: the end wraps around", CHUNKS, CMD_READ, 0,
-	 START, -4096, UINT32_MAX, EINVAL_},
+	 START, -4096, UINT32_MAX, ERR_INVAL},
 	{errors, "write: the last byte", SIMPLE, CMD_WRITE, 0, END, -1, 1, OK},
 	{errors, "write: a byte too many", SIMPLE, CMD_WRITE, 0, END, -4095,
-	 4096, ENOSPC_},
+	 4096, ERR_NOSPC},
 	{errors, "write: past the end", SIMPLE, CMD_WRITE, 0, END, 0, 65536,
-	 ENOSPC_},
+	 ERR_NOSPC},
 	{errors, "write: the end wraps around", SIMPLE, CMD_WRITE, 0, START, -1,
-	 4096, ENOSPC_},
+	 4096, ERR_NOSPC},
 	{errors, "write: past the end, told in a chunk", CHUNKS, CMD_WRITE, 0,
-	 END, -4095, 4096, ENOSPC_},
+	 END, -4095, 4096, ERR_NOSPC},
 	{errors, "trim: past the end", SIMPLE, CMD_TRIM, 0, END, -4096, 8192,
-	 EINVAL_},
+	 ERR_INVAL},
 	{errors, "trim: the end wraps around", SIMPLE, CMD_TRIM, 0, START,
-	 -4096, UINT32_MAX, EINVAL_},
+	 -4096, UINT32_MAX, ERR_INVAL},
 	{errors, "trim: past the end, told in a chunk", CHUNKS, CMD_TRIM, 0,
-	 END, 0, 1, EINVAL_},
+	 END, 0, 1, ERR_INVAL},
 	{zeroing, "zeroes: past the end", SIMPLE, CMD_WRITE_ZEROES, 0, END,
-	 -4096, 8192, ENOSPC_},
+	 -4096, 8192, ERR_NOSPC},
 	{zeroing, "zeroes: the end wraps around", SIMPLE, CMD_WRITE_ZEROES, 0,
-	 START, -4096, UINT32_MAX, ENOSPC_},
+	 START, -4096, UINT32_MAX, ERR_NOSPC},
 	{sizes, "cache: past the end", SIMPLE, CMD_CACHE, 0, END, -4096, 8192,
-	 EINVAL_},
+	 ERR_INVAL},
 	{status, "status: the last byte", CONTEXT, CMD_BLOCK_STATUS, 0, END, -1,
 	 1, OK},
 	{status, "status: past the end", CONTEXT, CMD_BLOCK_STATUS, 0, END, -1,
-	 2, EINVAL_},
+	 2, ERR_INVAL},
 	{status, "status: the end wraps around", CONTEXT, CMD_BLOCK_STATUS, 0,
-	 START, -1, UINT32_MAX, EINVAL_},
+	 START, -1, UINT32_MAX, ERR_INVAL},
 
 	/* No length at all: no error, but for what has no answer then. */
 	{reading, "read: of nothing", SIMPLE, CMD_READ, 0, START, 0, 0, OK},
@@ -115,289 +107,137 @@ static const struct request_case {
 	{zeroing, "zeroes: of nothing", SIMPLE, CMD_WRITE_ZEROES, 0, START, 0,
 	 0, OK},
 	{status, "status: of nothing", CONTEXT, CMD_BLOCK_STATUS, 0, START, 0,
-	 0, EINVAL_},
+	 0, ERR_INVAL},
 
 	/* Lengths. */
 	{sizes, "read: as long as may be", SIMPLE, CMD_READ, 0, START, 5,
 	 32 * MIB, OK},
 	{sizes, "read: longer", SIMPLE, CMD_READ, 0, START, 0, 32 * MIB + 1,
-	 EINVAL_},
+	 ERR_INVAL},
 	{reading, "read in chunks: longer", CHUNKS, CMD_READ, 0, START, 0,
 	 33 * MIB, OK},
-	{reading, "read in one chunk: 64 KiB", CHUNKS, CMD_READ, DF, START, 1,
-	 65536, OK},
-	{reading, "read in one chunk: as long as may be", CHUNKS, CMD_READ, DF,
-	 START, 1, 32 * MIB, OK},
-	{reading, "read in one chunk: longer", CHUNKS, CMD_READ, DF, START, 0,
-	 32 * MIB + 1, EOVERFLOW_},
+	{reading, "read in one chunk: 64 KiB", CHUNKS, CMD_READ, FLAG_DF, START,
+	 1, 65536, OK},
+	{reading, "read in one chunk: as long as may be", CHUNKS, CMD_READ,
+	 FLAG_DF, START, 1, 32 * MIB, OK},
+	{reading, "read in one chunk: longer", CHUNKS, CMD_READ, FLAG_DF, START,
+	 0, 32 * MIB + 1, ERR_OVERFLOW},
 	{sizes, "write: longer", SIMPLE, CMD_WRITE, 0, START, 0, 32 * MIB + 1,
-	 EINVAL_},
+	 ERR_INVAL},
 	{sizes, "write: the longest that is skipped", SIMPLE, CMD_WRITE, 0,
-	 START, 0, MAX_SKIP_BYTES, EINVAL_},
+	 START, 0, MAX_SKIP_BYTES, ERR_INVAL},
 	{sizes, "write: denial of service", SIMPLE, CMD_WRITE, 0, START, 0,
 	 MAX_SKIP_BYTES + 1, HANGS_UP},
 	{sizes, "write: 4 GiB", CHUNKS, CMD_WRITE, 0, START, 0, UINT32_MAX,
 	 HANGS_UP},
 	{sizes, "trim: of any length", SIMPLE, CMD_TRIM, 0, START,
 	 2 * KNOWN_OFFSET, DISK_BYTES - 2 * KNOWN_OFFSET, OK},
-	{sizes, "zeroes: of any length", SIMPLE, CMD_WRITE_ZEROES, FAST_ZERO,
-	 START, 2 * KNOWN_OFFSET, DISK_BYTES - 2 * KNOWN_OFFSET, OK},
+	{sizes, "zeroes: of any length", SIMPLE, CMD_WRITE_ZEROES,
+	 FLAG_FAST_ZERO, START, 2 * KNOWN_OFFSET, DISK_BYTES - 2 * KNOWN_OFFSET,
+	 OK},
 
 	/* Types. */
 	{errors, "the first type that is unknown", SIMPLE, CMD_RESIZE, 0, START,
-	 0, 4096, EINVAL_},
+	 0, 4096, ERR_INVAL},
 	{errors, "the largest type", SIMPLE, UINT16_MAX, 0, START, 0, 4096,
-	 EINVAL_},
+	 ERR_INVAL},
 	{errors, "an unknown type, told in a chunk", CHUNKS, 99, 0, START, 0, 0,
-	 EINVAL_},
+	 ERR_INVAL},
 	{status, "status without structured replies", SIMPLE, CMD_BLOCK_STATUS,
-	 0, START, 0, 4096, EINVAL_},
+	 0, START, 0, 4096, ERR_INVAL},
 	{status, "status without a context", CHUNKS, CMD_BLOCK_STATUS, 0, START,
-	 0, 4096, EINVAL_},
+	 0, 4096, ERR_INVAL},
 	{flushing, "flush with an offset", SIMPLE, CMD_FLUSH, 0, START, 1, 0,
-	 EINVAL_},
+	 ERR_INVAL},
 	{flushing, "flush with a length", SIMPLE, CMD_FLUSH, 0, START, 0, 1,
-	 EINVAL_},
+	 ERR_INVAL},
 
 	/* Flags; those that no type takes come below. */
-	{flags, "read: FUA, as any command", SIMPLE, CMD_READ, FUA, START, 0,
-	 4096, OK},
-	{flags, "flush: FUA, as any command", SIMPLE, CMD_FLUSH, FUA, START, 0,
-	 0, OK},
+	{flags, "read: FUA, as any command", SIMPLE, CMD_READ, FLAG_FUA, START,
+	 0, 4096, OK},
+	{flags, "write: FUA, as any command", SIMPLE, CMD_WRITE, FLAG_FUA,
+	 START, 0, 4096, OK},
+	{flags, "trim: FUA, as any command", SIMPLE, CMD_TRIM, FLAG_FUA, START,
+	 0, 4096, OK},
+	{flags, "flush: FUA, as any command", SIMPLE, CMD_FLUSH, FLAG_FUA,
+	 START, 0, 0, OK},
 	{flags, "status: FUA, as any command", CONTEXT, CMD_BLOCK_STATUS,
-	 FUA | REQ_ONE, START, 0, 4096, OK},
-	{flags, "read: DF without structured replies", SIMPLE, CMD_READ, DF,
-	 START, 0, 4096, EINVAL_},
-	{flags, "read: REQ_ONE", CONTEXT, CMD_READ, REQ_ONE, START, 0, 4096,
-	 EINVAL_},
-	{flags, "write: NO_HOLE", SIMPLE, CMD_WRITE, NO_HOLE, START, 0, 4096,
-	 EINVAL_},
+	 FLAG_FUA | FLAG_REQ_ONE, START, 0, 4096, OK},
+	{flags, "read: DF without structured replies", SIMPLE, CMD_READ,
+	 FLAG_DF, START, 0, 4096, ERR_INVAL},
+	{flags, "read: REQ_ONE", CONTEXT, CMD_READ, FLAG_REQ_ONE, START, 0,
+	 4096, ERR_INVAL},
+	{flags, "write: NO_HOLE", SIMPLE, CMD_WRITE, FLAG_NO_HOLE, START, 0,
+	 4096, ERR_INVAL},
 	{flags, "write: FAST_ZERO, told in a chunk", CHUNKS, CMD_WRITE,
-	 FAST_ZERO, START, 0, 4096, EINVAL_},
-	{flags, "trim: NO_HOLE", SIMPLE, CMD_TRIM, NO_HOLE, START, 0, 4096,
-	 EINVAL_},
-	{flags, "trim: DF", CHUNKS, CMD_TRIM, DF, START, 0, 4096, EINVAL_},
+	 FLAG_FAST_ZERO, START, 0, 4096, ERR_INVAL},
+	{flags, "trim: FAST_ZERO", SIMPLE, CMD_TRIM, FLAG_FAST_ZERO, START, 0,
+	 4096, ERR_INVAL},
+	{flags, "trim: NO_HOLE", SIMPLE, CMD_TRIM, FLAG_NO_HOLE, START, 0, 4096,
+	 ERR_INVAL},
+	{flags, "trim: DF", CHUNKS, CMD_TRIM, FLAG_DF, START, 0, 4096,
+	 ERR_INVAL},
+	{caching, "cache: a page", SIMPLE, CMD_CACHE, 0, START, 0, 4096, OK},
 	{caching, "cache: a flag that it does not know", SIMPLE, CMD_CACHE,
-	 REQ_ONE, START, 0, 4096, EINVAL_},
+	 FLAG_REQ_ONE, START, 0, 4096, ERR_INVAL},
 	{flags, "zeroes: all its flags", SIMPLE, CMD_WRITE_ZEROES,
-	 FUA | NO_HOLE | FAST_ZERO, START, 0, 4096, OK},
-	{flags, "zeroes: DF", CHUNKS, CMD_WRITE_ZEROES, DF, START, 0, 4096,
-	 EINVAL_},
-	{flags, "status: DF", CONTEXT, CMD_BLOCK_STATUS, DF, START, 0, 4096,
-	 EINVAL_},
+	 FLAG_FUA | FLAG_NO_HOLE | FLAG_FAST_ZERO, START, 0, 4096, OK},
+	{flags, "zeroes: DF", CHUNKS, CMD_WRITE_ZEROES, FLAG_DF, START, 0, 4096,
+	 ERR_INVAL},
+	{flags, "status: DF", CONTEXT, CMD_BLOCK_STATUS, FLAG_DF, START, 0,
+	 4096, ERR_INVAL},
 };
 
 /* On an export that may not be changed. */
 static const struct request_case read_only[] = {
-	{errors, "write", SIMPLE, CMD_WRITE, 0, START, 0, 4096, EPERM_},
-	{errors, "write: FUA, told in a chunk", CHUNKS, CMD_WRITE, FUA, START,
-	 0, 100000, EPERM_},
-	{errors, "trim", SIMPLE, CMD_TRIM, 0, START, 0, 4096, EPERM_},
+	{errors, "write", SIMPLE, CMD_WRITE, 0, START, 0, 4096, ERR_PERM},
+	{errors, "write: FUA, told in a chunk", CHUNKS, CMD_WRITE, FLAG_FUA,
+	 START, 0, 100000, ERR_PERM},
+	{errors, "trim", SIMPLE, CMD_TRIM, 0, START, 0, 4096, ERR_PERM},
 	{zeroing, "zeroes", SIMPLE, CMD_WRITE_ZEROES, 0, START, 0, 4096,
-	 EPERM_},
+	 ERR_PERM},
 	{zeroing, "zeroes: NO_HOLE, told in a chunk", CHUNKS, CMD_WRITE_ZEROES,
-	 NO_HOLE, START, 0, 4096, EPERM_},
+	 FLAG_NO_HOLE, START, 0, 4096, ERR_PERM},
 	{reading, "read", SIMPLE, CMD_READ, 0, START, 0, 4096, OK},
 	{flushing, "flush", SIMPLE, CMD_FLUSH, 0, START, 0, 0, OK},
 	{caching, "cache", SIMPLE, CMD_CACHE, 0, START, 0, 4096, OK},
 	{status, "status", CONTEXT, CMD_BLOCK_STATUS, 0, START, 0, 4096, OK},
 };
 
-/* --- a request and its reply --------------------------------------------- */
+/* --- rows ---------------------------------------------------------------- */
 
 /* What a write carries, or a read returned. */
 static unsigned char *data;
 
-static int open_session(const char *path, enum session session)
+static void open_session(struct nbdc_conn *conn, const char *address,
+			 enum session session)
 {
-	int fd = conform_connect(path, CLIENT_MODERN);
+	const struct nbdc_wish wish = {.structured = session >= CHUNKS,
+				       .context = session >= CONTEXT};
 
-	if (session >= CHUNKS)
-		conform_structured_reply(fd);
-	if (session >= CONTEXT)
-		conform_select_context(fd);
-	conform_go(fd);
-	return fd;
+	conform_must(conn, nbdc_connect(conn, address, NBDC_TIMEOUT_S));
+	conform_must(conn, nbdc_negotiate(conn, &wish));
 }
 
-static void send_request(int fd, const struct request *r)
+static uint32_t run_request(struct nbdc_conn *conn,
+			    const struct nbdc_request *r)
 {
-	unsigned char bytes[28];
+	uint32_t error = OK;
 
-	store_be32(bytes, 0x25609513);
-	store_be16(bytes + 4, r->flags);
-	store_be16(bytes + 6, r->type);
-	store_be64(bytes + 8, r->cookie);
-	store_be64(bytes + 16, r->offset);
-	store_be32(bytes + 24, r->length);
-	conform_send(fd, bytes, sizeof(bytes));
-	if (r->type == CMD_WRITE && r->length <= MAX_SKIP_BYTES)
-		conform_send(fd, data, r->length);
+	conform_must(conn, nbdc_run(conn, r, data, &error));
+	return error;
 }
-
-static void check_cookie(const struct request *r, const unsigned char *bytes)
-{
-	if (load_be64(bytes) != r->cookie)
-		conform_fail("a reply to another request");
-}
-
-/* The rest of a simple reply, its magic being there; returns its error. */
-static uint32_t receive_simple(int fd, const struct request *r)
-{
-	unsigned char bytes[12];
-
-	conform_receive(fd, bytes, sizeof(bytes));
-	check_cookie(r, bytes + 4);
-	if (r->type == CMD_READ && load_be32(bytes) == OK)
-		conform_receive(fd, data, r->length);
-	return load_be32(bytes);
-}
-
-/* What the chunks of one reply told so far. */
-struct told {
-	uint64_t covered; /* bytes of data and holes */
-	unsigned nr_chunks; /* of those */
-	unsigned nr_extents;
-	uint32_t error;
-};
-
-static void receive_content(int fd, const struct request *r, bool is_hole,
-			    uint32_t length, struct told *told)
-{
-	unsigned char bytes[12];
-	uint64_t offset;
-	uint32_t nr;
-
-	conform_receive(fd, bytes, is_hole ? 12 : 8);
-	offset = load_be64(bytes);
-	nr = is_hole ? load_be32(bytes + 8) : length - 8;
-	/* Ours come in order, so that they neither overlap nor leave gaps. */
-	if (r->type != CMD_READ || length < 9 || (is_hole && length != 12) ||
-	    nr == 0 || offset != r->offset + told->covered ||
-	    nr > r->length - told->covered)
-		conform_fail("a chunk out of place");
-	if (is_hole)
-		memset(data + told->covered, 0, nr);
-	else
-		conform_receive(fd, data + told->covered, nr);
-	told->covered += nr;
-	told->nr_chunks++;
-}
-
-static void receive_extents(int fd, const struct request *r, uint32_t length,
-			    struct told *told)
-{
-	unsigned char bytes[8];
-	uint64_t sum = 0;
-
-	if (r->type != CMD_BLOCK_STATUS || length < 12 || length % 8 != 4)
-		conform_fail("a block status of %u bytes", length);
-	conform_receive(fd, bytes, 4); /* the context's id is any */
-	for (; length > 4; length -= 8) {
-		conform_receive(fd, bytes, 8);
-		if (load_be32(bytes) == 0 || load_be32(bytes + 4) > 3 ||
-		    sum >= r->length)
-			conform_fail("an extent that makes no sense");
-		sum += load_be32(bytes);
-		told->nr_extents++;
-	}
-	if (r->flags & REQ_ONE && (told->nr_extents > 1 || sum > r->length))
-		conform_fail("more than one extent");
-}
-
-static void receive_error(int fd, uint32_t length, struct told *told)
-{
-	unsigned char bytes[6 + 4096];
-
-	if (length < 6 || length > sizeof(bytes))
-		conform_fail("an error of %u bytes", length);
-	conform_receive(fd, bytes, length);
-	if (load_be16(bytes + 4) != length - 6 || load_be32(bytes) == OK)
-		conform_fail("an error that is malformed");
-	told->error = load_be32(bytes);
-}
-
-/* One chunk, its magic being there; tells whether it was the last. */
-static bool receive_chunk(int fd, const struct request *r, struct told *told)
-{
-	unsigned char bytes[16];
-	uint32_t length;
-
-	conform_receive(fd, bytes, sizeof(bytes));
-	check_cookie(r, bytes + 4);
-	length = load_be32(bytes + 12);
-	switch (load_be16(bytes + 2)) {
-	case 0:
-		if (length || !load_be16(bytes))
-			conform_fail("a chunk of nothing that is not the last");
-		break;
-	case 1:
-	case 2:
-		receive_content(fd, r, load_be16(bytes + 2) == 2, length, told);
-		break;
-	case 5:
-		receive_extents(fd, r, length, told);
-		break;
-	case 0x8001:
-		receive_error(fd, length, told);
-		break;
-	default:
-		conform_fail("a chunk of type %#x", load_be16(bytes + 2));
-	}
-	if (load_be16(bytes) > 1)
-		conform_fail("a chunk with flags %#x", load_be16(bytes));
-	return load_be16(bytes);
-}
-
-/* The whole reply; returns its error. */
-static uint32_t receive_reply(int fd, enum session session,
-			      const struct request *r)
-{
-	struct told told = {0};
-	unsigned char magic[4];
-	bool is_last;
-
-	do {
-		conform_receive(fd, magic, sizeof(magic));
-		if (load_be32(magic) == 0x67446698) {
-			if (session != SIMPLE && r->type == CMD_READ)
-				conform_fail("a simple reply to a read");
-			return receive_simple(fd, r);
-		}
-		if (load_be32(magic) != 0x668e33ef || session == SIMPLE)
-			conform_fail("a reply without its magic");
-		is_last = receive_chunk(fd, r, &told);
-	} while (!is_last);
-	if (told.error)
-		return told.error;
-	if (r->type == CMD_READ && told.covered != r->length)
-		conform_fail("not all that was asked for");
-	if (r->flags & DF && told.nr_chunks > 1)
-		conform_fail("a fragmented reply");
-	if (r->type == CMD_BLOCK_STATUS && !told.nr_extents)
-		conform_fail("no block status");
-	return OK;
-}
-
-static uint32_t run_request(int fd, enum session session,
-			    const struct request *r)
-{
-	send_request(fd, r);
-	return receive_reply(fd, session, r);
-}
-
-/* --- rows ---------------------------------------------------------------- */
 
 /* The connection is in step, and the page that nothing touches is itself. */
-static void expect_known(int fd, enum session session, int byte)
+static void expect_known(struct nbdc_conn *conn, int byte)
 {
-	const struct request r = {.type = CMD_READ,
-				  .cookie = 7,
-				  .offset = KNOWN_OFFSET,
-				  .length = KNOWN_BYTES};
+	const struct nbdc_request r = {.type = CMD_READ,
+				       .cookie = 7,
+				       .offset = KNOWN_OFFSET,
+				       .length = KNOWN_BYTES};
 
 	memset(data, ~byte, KNOWN_BYTES);
-	if (run_request(fd, session, &r) != OK)
+	if (run_request(conn, &r) != OK)
 		conform_fail("a page cannot be read afterwards");
 	for (unsigned i = 0; i < KNOWN_BYTES; i++) {
 		if (data[i] != byte)
@@ -405,32 +245,43 @@ static void expect_known(int fd, enum session session, int byte)
 	}
 }
 
-static void run_row(const char *path, const struct request_case *c, int known)
+/* Whatever is sent, without a payload. */
+static void send_header(struct nbdc_conn *conn, const struct nbdc_request *r)
 {
-	struct request r = {.type = c->type,
-			    .flags = c->flags,
-			    .cookie = 0xfedcba9876543210,
-			    .length = c->length};
-	int fd = open_session(path, c->session);
-	uint32_t error;
+	unsigned char bytes[NBDC_REQUEST_BYTES];
 
-	r.offset = (uint64_t)c->offset;
-	if (c->base == END)
-		r.offset += DISK_BYTES;
-	if (c->error == HANGS_UP) {
-		send_request(fd, &r);
-		conform_expect_end(fd);
-		close(fd);
-		return;
-	}
-	error = run_request(fd, c->session, &r);
-	if (error != c->error)
-		conform_fail("error %u, not %u", error, c->error);
-	expect_known(fd, c->session, known);
-	close(fd);
+	nbdc_encode_request(bytes, r);
+	conform_must(conn, nbdc_send_bytes(conn, bytes, sizeof(bytes)));
 }
 
-static void run_table(const char *path, const struct request_case *table,
+static void run_row(const char *address, const struct request_case *c,
+		    int known)
+{
+	struct nbdc_request r = {.type = c->type,
+				 .flags = c->flags,
+				 .cookie = 0xfedcba9876543210,
+				 .offset = (uint64_t)c->offset,
+				 .length = c->length};
+	struct nbdc_conn conn;
+	uint32_t error;
+
+	if (c->base == END)
+		r.offset += DISK_BYTES;
+	open_session(&conn, address, c->session);
+	if (c->error == HANGS_UP) {
+		send_header(&conn, &r);
+		conform_must(&conn, nbdc_receive_end(&conn));
+		nbdc_close(&conn);
+		return;
+	}
+	error = run_request(&conn, &r);
+	if (error != c->error)
+		conform_fail("error %u, not %u", error, c->error);
+	expect_known(&conn, known);
+	nbdc_close(&conn);
+}
+
+static void run_table(const char *address, const struct request_case *table,
 		      size_t nr, int known)
 {
 	data = calloc(1, MAX_SKIP_BYTES);
@@ -438,106 +289,112 @@ static void run_table(const char *path, const struct request_case *table,
 		conform_fail("no memory");
 	for (size_t i = 0; i < nr; i++) {
 		conform_begin(table[i].section, table[i].what);
-		run_row(path, &table[i], known);
+		run_row(address, &table[i], known);
 	}
 }
 
 /* --- what needs no table ------------------------------------------------- */
 
 /* Flags that nobody knows are known of no type, whatever was negotiated. */
-static void unknown_flags(const char *path)
+static void unknown_flags(const char *address)
 {
+	struct nbdc_conn conn;
+
 	for (uint16_t type = CMD_READ; type <= CMD_BLOCK_STATUS; type++) {
-		struct request r = {.type = type, .cookie = 1};
-		int fd = open_session(path, CONTEXT);
+		struct nbdc_request r = {.type = type, .cookie = 1};
 
 		if (type == CMD_DISC)
 			continue; /* has no reply */
 		conform_begin(errors, "flags that have no name");
+		open_session(&conn, address, CONTEXT);
 		r.length = type == CMD_FLUSH ? 0 : 4096;
 		for (unsigned bit = 5; bit < 16; bit++) {
 			r.flags = (uint16_t)(1u << bit);
-			if (run_request(fd, CONTEXT, &r) != EINVAL_)
+			if (run_request(&conn, &r) != ERR_INVAL)
 				conform_fail("type %u takes flag %u", type,
 					     bit);
 		}
-		expect_known(fd, CONTEXT, KNOWN_BYTE);
-		close(fd);
+		expect_known(&conn, KNOWN_BYTE);
+		nbdc_close(&conn);
 	}
 }
 
 /* Magic numbers that are reserved, or belong elsewhere. */
-static void wrong_magic(const char *path)
+static void wrong_magic(const char *address)
 {
 	static const uint32_t magics[] = {0,	      0x12560953, 0x96744668,
 					  0x25609514, 0x21e41c71, 0x67446698,
 					  0x668e33ef, UINT32_MAX};
-	unsigned char bytes[28] = {0};
-	int fd;
+	unsigned char bytes[NBDC_REQUEST_BYTES] = {0};
+	struct nbdc_conn conn;
 
 	for (size_t i = 0; i < ARRAY_SIZE(magics); i++) {
 		conform_begin("Reserved Magic values", "a request of these");
-		fd = open_session(path, i % 2 ? CONTEXT : SIMPLE);
+		open_session(&conn, address, i % 2 ? CONTEXT : SIMPLE);
 		store_be32(bytes, magics[i]);
-		conform_send(fd, bytes, sizeof(bytes));
-		conform_expect_end(fd);
-		close(fd);
+		conform_must(&conn,
+			     nbdc_send_bytes(&conn, bytes, sizeof(bytes)));
+		conform_must(&conn, nbdc_receive_end(&conn));
+		nbdc_close(&conn);
 	}
 }
 
 /* It is not answered, and what came before it is. */
-static void disconnect(const char *path)
+static void disconnect(const char *address)
 {
-	const struct request flush = {.type = CMD_FLUSH, .cookie = 3};
-	struct request r = {.type = CMD_DISC, .cookie = 4};
+	const struct nbdc_request flush = {.type = CMD_FLUSH, .cookie = 3};
+	struct nbdc_request r = {.type = CMD_DISC, .cookie = 4};
+	struct nbdc_pending done;
+	struct nbdc_conn conn;
 
 	for (unsigned i = 0; i < 2; i++) {
-		int fd = open_session(path, i ? CHUNKS : SIMPLE);
-
 		conform_begin("Request types: NBD_CMD_DISC",
 			      i ? "with offset, length and flags" : "");
-		send_request(fd, &flush);
+		open_session(&conn, address, i ? CHUNKS : SIMPLE);
+		conform_must(&conn, nbdc_send(&conn, &flush, NULL));
 		r.offset = i * UINT64_MAX;
 		r.length = i * UINT32_MAX;
 		r.flags = (uint16_t)(i * UINT16_MAX);
-		send_request(fd, &r);
-		if (receive_reply(fd, SIMPLE, &flush) != OK)
+		send_header(&conn, &r);
+		conform_must(&conn, nbdc_receive(&conn, &done));
+		if (done.error)
 			conform_fail("the flush before it fails");
-		conform_expect_end(fd);
-		close(fd);
+		conform_must(&conn, nbdc_receive_end(&conn));
+		nbdc_close(&conn);
 	}
 }
 
-static void write_known(const char *path)
+static void write_known(const char *address)
 {
-	const struct request r = {.type = CMD_WRITE,
-				  .offset = KNOWN_OFFSET,
-				  .length = KNOWN_BYTES};
-	int fd = open_session(path, SIMPLE);
+	const struct nbdc_request r = {.type = CMD_WRITE,
+				       .offset = KNOWN_OFFSET,
+				       .length = KNOWN_BYTES};
+	struct nbdc_conn conn;
 
 	data = malloc(KNOWN_BYTES);
 	if (!data)
 		conform_fail("no memory");
 	memset(data, KNOWN_BYTE, KNOWN_BYTES);
-	if (run_request(fd, SIMPLE, &r) != OK)
+	open_session(&conn, address, SIMPLE);
+	if (run_request(&conn, &r) != OK)
 		conform_fail("cannot write a page");
-	close(fd);
+	nbdc_close(&conn);
 	free(data);
 }
 
-void conform_requests(const char *path)
+void conform_requests(const char *address)
 {
 	conform_begin(writing, "write: a page");
-	write_known(path);
-	run_table(path, requests, ARRAY_SIZE(requests), KNOWN_BYTE);
-	unknown_flags(path);
-	wrong_magic(path);
-	disconnect(path);
+	write_known(address);
+	run_table(address, requests, ARRAY_SIZE(requests), KNOWN_BYTE);
+	unknown_flags(address);
+	wrong_magic(address);
+	disconnect(address);
 	free(data);
 }
 
-void conform_read_only(const char *path)
+void conform_read_only(const char *address)
 {
-	run_table(path, read_only, ARRAY_SIZE(read_only), 0);
+	run_table(address, read_only, ARRAY_SIZE(read_only), 0);
 	free(data);
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# One client cannot keep the server to itself, nor its memory: all of them are
-# on one thread here, which makes it hardest.
+# One client cannot keep the server's memory to itself: all of them are on one
+# thread here, which makes it hardest. Nor its time: see delay.sh.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -12,16 +12,6 @@ rawclient=$top_builddir/tests/func/rawclient
 private_resident_bytes() {
     awk '$1 == "RssAnon:" { print $2 * 1024 }' "/proc/$zsd_pid/status"
 }
-
-# A server that runs a request of 4 GiB in one go lets no other read through,
-# or the one that came before it.
-for request in trim zeroes; do
-    start_zsd --size 4G --threads 1
-    reads=$("$rawclient" "$socket" beside "$request")
-    echo "$reads reads while all of 4 GiB was subject to one $request"
-    expect_at_least "the reads beside one $request" "$reads" 8
-    stop_zsd
-done
 
 start_zsd --size 64M --threads 1
 before=$(private_resident_bytes)

@@ -14,24 +14,19 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/bytes.h"
 #include "base/compiler.h"
 #include "base/units.h"
-#include "load_wire.h"
-#include "raw_conn.h"
 #include "raw_modes.h"
 
 #define MAX_MEMBERS 1024u
 
 struct member {
 	const struct vice *vice;
-	int fd;
+	struct nbdc_conn conn;
 	unsigned nr_acts; /* on this connection */
 	int64_t next_ms; /* when it acts again */
 };
@@ -55,37 +50,32 @@ static int64_t now_ms(void)
 
 /* --- vices --------------------------------------------------------------- */
 
-static bool was_dropped(int fd)
-{
-	struct pollfd p = {.fd = fd, .events = POLLRDHUP};
-
-	return poll(&p, 1, 0) > 0;
-}
-
 static int say_nothing(struct member *m)
 {
-	return was_dropped(m->fd) ? -ECONNRESET : 0;
+	return raw_poll(m->conn.fd, POLLRDHUP, 0) ? -ECONNRESET : 0;
 }
 
-static int send_header(int fd, uint16_t type, uint64_t offset, uint32_t length)
+static int send_header(struct member *m, uint16_t type, uint64_t offset,
+		       uint32_t length)
 {
-	const struct raw_request request = {
+	const struct nbdc_request request = {
 		.type = type, .offset = offset, .length = length};
-	unsigned char header[WIRE_REQUEST_BYTES];
+	unsigned char header[NBDC_REQUEST_BYTES];
 
-	raw_encode(&request, header);
-	return raw_send(fd, header, sizeof(header));
+	nbdc_encode_request(header, &request);
+	return nbdc_send_bytes(&m->conn, header, sizeof(header));
 }
 
 /* A read of a page, byte by byte; when it comes it is not taken. */
 static int drip(struct member *m)
 {
-	const struct raw_request request = {.type = WIRE_CMD_READ,
-					    .length = ZSD_PAGE_BYTES};
-	unsigned char header[WIRE_REQUEST_BYTES];
+	const struct nbdc_request request = {.type = CMD_READ,
+					     .length = ZSD_PAGE_BYTES};
+	unsigned char header[NBDC_REQUEST_BYTES];
 
-	raw_encode(&request, header);
-	return raw_send(m->fd, header + m->nr_acts % sizeof(header), 1);
+	nbdc_encode_request(header, &request);
+	return nbdc_send_bytes(&m->conn, header + m->nr_acts % sizeof(header),
+			       1);
 }
 
 /* Its pages up to the last, or half of a header. */
@@ -96,17 +86,17 @@ static int send_half(struct member *m)
 
 	if (m->nr_acts)
 		return say_nothing(m);
-	err = send_header(m->fd, WIRE_CMD_WRITE, 0, 2 * ZSD_PAGE_BYTES);
-	return err ? err : raw_send(m->fd, data, sizeof(data));
+	err = send_header(m, CMD_WRITE, 0, 2 * ZSD_PAGE_BYTES);
+	return err ? err : nbdc_send_bytes(&m->conn, data, sizeof(data));
 }
 
 static int send_half_header(struct member *m)
 {
-	static const unsigned char half[WIRE_REQUEST_BYTES / 2] = {0x25, 0x60,
+	static const unsigned char half[NBDC_REQUEST_BYTES / 2] = {0x25, 0x60,
 								   0x95, 0x13};
 
 	return m->nr_acts ? say_nothing(m)
-			  : raw_send(m->fd, half, sizeof(half));
+			  : nbdc_send_bytes(&m->conn, half, sizeof(half));
 }
 
 /*
@@ -121,18 +111,16 @@ static int boast(struct member *m)
 
 	switch (m->nr_acts) {
 	case 0:
-		err = send_header(m->fd, WIRE_CMD_READ, 0, UINT32_MAX);
+		err = send_header(m, CMD_READ, 0, UINT32_MAX);
 		break;
 	case 1:
-		err = send_header(m->fd, WIRE_CMD_TRIM, UINT64_MAX - 1,
-				  UINT32_MAX);
+		err = send_header(m, CMD_TRIM, UINT64_MAX - 1, UINT32_MAX);
 		break;
 	case 2:
-		err = send_header(m->fd, WIRE_CMD_WRITE, 0,
-				  (uint32_t)(64 * MIB));
+		err = send_header(m, CMD_WRITE, 0, (uint32_t)(64 * MIB));
 		break;
 	default:
-		err = raw_send(m->fd, data, sizeof(data));
+		err = nbdc_send_bytes(&m->conn, data, sizeof(data));
 		break;
 	}
 	return err ? err : say_nothing(m);
@@ -141,46 +129,45 @@ static int boast(struct member *m)
 static int boast_too_much(struct member *m)
 {
 	return m->nr_acts ? say_nothing(m)
-			  : send_header(m->fd, WIRE_CMD_WRITE, 0, UINT32_MAX);
+			  : send_header(m, CMD_WRITE, 0, UINT32_MAX);
 }
 
 /* An option of 4 GiB, a little at a time. */
 static int boast_early(struct member *m)
 {
 	static const unsigned char data[ZSD_PAGE_BYTES];
-	unsigned char start[4 + WIRE_OPTION_BYTES];
+	unsigned char start[4 + NBDC_OPTION_BYTES];
+	struct nbdc_bytes b = {.data = start, .room = sizeof(start)};
 
 	if (m->nr_acts)
-		return raw_send(m->fd, data, sizeof(data));
-	store_be32(start, WIRE_FIXED_NEWSTYLE | WIRE_NO_ZEROES);
-	store_be64(start + 4, WIRE_OPTION_MAGIC);
-	store_be32(start + 12, WIRE_OPT_GO);
-	store_be32(start + 16, UINT32_MAX);
-	return raw_send(m->fd, start, sizeof(start));
+		return nbdc_send_bytes(&m->conn, data, sizeof(data));
+	nbdc_put(&b, 4, NBDC_MODERN);
+	nbdc_put_option_header(&b, OPT_GO, UINT32_MAX);
+	return nbdc_send_bytes(&m->conn, start, sizeof(start));
 }
 
 /* Asks for a large read, and is gone when it has begun. */
 static int leave_early(struct member *m)
 {
 	unsigned char data[ZSD_PAGE_BYTES];
-	int err = send_header(m->fd, WIRE_CMD_READ, 0, (uint32_t)MIB);
+	int err = send_header(m, CMD_READ, 0, (uint32_t)MIB);
 
 	if (!err)
-		err = raw_receive(m->fd, data, sizeof(data));
+		err = nbdc_receive_bytes(&m->conn, data, sizeof(data));
 	return err ? err : -ECONNABORTED;
 }
 
 /* Asks for large reads, as many as the socket takes, and takes none. */
 static int never_read(struct member *m)
 {
-	const struct raw_request request = {.type = WIRE_CMD_READ,
-					    .length = (uint32_t)MIB};
-	unsigned char header[WIRE_REQUEST_BYTES];
+	const struct nbdc_request request = {.type = CMD_READ,
+					     .length = (uint32_t)MIB};
+	unsigned char header[NBDC_REQUEST_BYTES];
 	ssize_t n;
 
-	raw_encode(&request, header);
+	nbdc_encode_request(header, &request);
 	do {
-		n = send(m->fd, header, sizeof(header),
+		n = send(m->conn.fd, header, sizeof(header),
 			 MSG_NOSIGNAL | MSG_DONTWAIT);
 	} while (n == (ssize_t)sizeof(header));
 	return n < 0 && errno == EAGAIN ? 0 : -ECONNRESET;
@@ -201,23 +188,24 @@ static const struct vice vices[] = {
 
 /* --- the crowd ----------------------------------------------------------- */
 
-static void connect_member(struct member *m, const char *path)
+static void connect_member(struct member *m, const char *address)
 {
-	m->fd = m->vice->is_in_handshake ? raw_connect(path, RAW_TIMEOUT_S)
-					 : raw_open(path, NULL);
-	if (m->fd < 0)
-		error(1, -m->fd, "%s: connecting", m->vice->name);
+	if (m->vice->is_in_handshake)
+		nbdc_must(&m->conn,
+			  nbdc_connect(&m->conn, address, NBDC_TIMEOUT_S));
+	else
+		raw_open(&m->conn, address);
 	m->nr_acts = 0;
 }
 
 /* Returns whether it did something. */
-static bool run_member(struct member *m, const char *path)
+static bool run_member(struct member *m, const char *address)
 {
 	if (now_ms() < m->next_ms)
 		return false;
 	if (m->vice->act(m)) {
-		close(m->fd);
-		connect_member(m, path);
+		nbdc_close(&m->conn);
+		connect_member(m, address);
 	} else {
 		m->nr_acts++;
 	}
@@ -225,18 +213,11 @@ static bool run_member(struct member *m, const char *path)
 	return true;
 }
 
-static bool is_told_to_end(unsigned wait_ms)
-{
-	struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
-
-	return poll(&p, 1, (int)wait_ms) > 0;
-}
-
 /*
  * Says so when all have begun, goes on until standard input ends, and says
  * how often each vice was acted out.
  */
-void raw_crowd(const char *path, char **args)
+void raw_crowd(const char *address, char **args)
 {
 	static struct member members[MAX_MEMBERS];
 	unsigned long counts[ARRAY_SIZE(vices)] = {0};
@@ -246,15 +227,15 @@ void raw_crowd(const char *path, char **args)
 		error(2, 0, "at most %u members", MAX_MEMBERS);
 	for (unsigned long i = 0; i < nr; i++) {
 		members[i].vice = &vices[i % ARRAY_SIZE(vices)];
-		connect_member(&members[i], path);
-		counts[i % ARRAY_SIZE(vices)] += run_member(&members[i], path);
+		connect_member(&members[i], address);
+		counts[i % ARRAY_SIZE(vices)] +=
+			run_member(&members[i], address);
 	}
-	puts("crowd");
-	fflush(stdout);
-	while (!is_told_to_end(10)) {
+	raw_say("crowd");
+	while (!raw_poll(STDIN_FILENO, POLLIN, 10)) {
 		for (unsigned long i = 0; i < nr; i++)
 			counts[i % ARRAY_SIZE(vices)] +=
-				run_member(&members[i], path);
+				run_member(&members[i], address);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(vices); i++)
 		printf("%lu %s\n", counts[i], vices[i].name);

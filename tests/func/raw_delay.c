@@ -7,17 +7,13 @@
 #include <errno.h>
 #include <error.h>
 #include <poll.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/bits.h"
 #include "base/units.h"
-#include "load_wire.h"
-#include "raw_conn.h"
 #include "raw_modes.h"
 
 #define PIECE_BYTES ((uint32_t)(32 * MIB))
@@ -48,15 +44,6 @@ static uint64_t now_ns(void)
 	       (uint64_t)now.tv_nsec;
 }
 
-static int open_or_exit(const char *path, uint64_t *disk_bytes)
-{
-	int fd = raw_open(path, disk_bytes);
-
-	if (fd < 0)
-		error(1, -fd, "%s", path);
-	return fd;
-}
-
 /* Pages that compress to an object, and same-filled ones, in turn. */
 static void fill_piece(unsigned char *data)
 {
@@ -69,10 +56,10 @@ static void fill_piece(unsigned char *data)
 }
 
 /* Store every page of [0, @end). */
-static void fill_disk(int fd, uint64_t end)
+static void fill_disk(struct nbdc_conn *conn, uint64_t end)
 {
 	unsigned char *data = malloc(PIECE_BYTES);
-	struct raw_request request = {.type = WIRE_CMD_WRITE};
+	struct nbdc_request request = {.type = CMD_WRITE};
 
 	if (!data)
 		error(1, ENOMEM, "buffer");
@@ -80,67 +67,55 @@ static void fill_disk(int fd, uint64_t end)
 	while (request.offset < end) {
 		request.length =
 			(uint32_t)min_u64(PIECE_BYTES, end - request.offset);
-		raw_run(fd, &request, data);
+		nbdc_must_run(conn, &request, data);
 		request.offset += request.length;
 	}
 	free(data);
 }
 
-static void read_page(int fd, uint64_t offset, struct delays *delays)
+static void read_page(struct nbdc_conn *conn, uint64_t offset,
+		      struct delays *delays)
 {
-	const struct raw_request request = {
-		.type = WIRE_CMD_READ,
+	const struct nbdc_request request = {
+		.type = CMD_READ,
 		.offset = offset,
 		.length = ZSD_PAGE_BYTES,
 	};
 	unsigned char page[ZSD_PAGE_BYTES];
 	uint64_t start_ns = now_ns(), took_ns;
 
-	raw_run(fd, &request, page);
+	nbdc_must_run(conn, &request, page);
 	took_ns = now_ns() - start_ns;
 	delays->longest_ns = max_u64(delays->longest_ns, took_ns);
 	delays->all_ns += took_ns;
 	delays->nr_reads++;
 }
 
-static bool has_input(int fd)
-{
-	struct pollfd p = {.fd = fd, .events = POLLIN};
-
-	return poll(&p, 1, 0) > 0;
-}
-
 /* Read one page over and over, as long as the request of @busy runs. */
-static struct delays read_beside(int busy, int other, uint64_t offset,
-				 const struct raw_request *request)
+static struct delays read_beside(struct nbdc_conn *busy,
+				 struct nbdc_conn *other, uint64_t offset,
+				 const struct nbdc_request *request)
 {
-	unsigned char header[WIRE_REQUEST_BYTES];
 	struct delays delays = {0};
-	uint32_t answer;
-	uint64_t cookie;
-	int err;
+	struct nbdc_pending done;
 
-	raw_encode(request, header);
-	err = raw_send(busy, header, sizeof(header));
-	if (err)
-		error(1, -err, "sending a request");
+	nbdc_must(busy, nbdc_send(busy, request, NULL));
 	do {
 		read_page(other, offset, &delays);
-	} while (!has_input(busy));
-	err = raw_receive_reply(busy, &cookie, &answer);
-	if (err)
-		error(1, -err, "receiving a reply");
-	if (answer)
-		error(1, (int)answer, "the long request failed");
+	} while (!raw_poll(busy->fd, POLLIN, 0));
+	nbdc_must(busy, nbdc_receive(busy, &done));
+	if (done.error)
+		error(1, 0, "the long request fails: error %u", done.error);
 	return delays;
 }
 
-static struct delays read_for(int fd, uint64_t offset, uint64_t duration_ns)
+static struct delays read_for(struct nbdc_conn *conn, uint64_t offset,
+			      uint64_t duration_ns)
 {
 	struct delays delays = {0};
 
 	while (delays.all_ns < duration_ns)
-		read_page(fd, offset, &delays);
+		read_page(conn, offset, &delays);
 	return delays;
 }
 
@@ -150,29 +125,30 @@ static struct delays read_for(int fd, uint64_t offset, uint64_t duration_ns)
  * longest read then and the longest in more time without such a request, us;
  * how long the request took, ms; and how many reads there were.
  */
-void raw_delay(const char *path, char **args)
+void raw_delay(const char *address, char **args)
 {
-	struct raw_request request = {.type = WIRE_CMD_TRIM};
+	struct nbdc_request request = {.type = CMD_TRIM};
 	struct delays beside, quiet;
-	uint64_t disk_bytes, page;
-	int busy = open_or_exit(path, &disk_bytes);
-	int other = open_or_exit(path, NULL);
+	struct nbdc_conn busy, other;
+	uint64_t half, page;
 
 	if (strcmp(args[0], "zeroes") == 0)
-		request.type = WIRE_CMD_WRITE_ZEROES;
+		request.type = CMD_WRITE_ZEROES;
 	else if (strcmp(args[0], "trim") != 0)
 		error(2, 0, "neither trim nor zeroes: %s", args[0]);
-	page = align_down(disk_bytes / 4 * 3, ZSD_PAGE_BYTES);
-	fill_disk(busy, disk_bytes / 2);
-	request.length = (uint32_t)min_u64(
-		disk_bytes / 2, align_down(UINT32_MAX, ZSD_PAGE_BYTES));
-	beside = read_beside(busy, other, page, &request);
-	quiet = read_for(other, page,
+	raw_open(&busy, address);
+	raw_open(&other, address);
+	half = busy.size_bytes / 2;
+	page = align_down(half / 2 * 3, ZSD_PAGE_BYTES);
+	fill_disk(&busy, half);
+	request.length =
+		(uint32_t)min_u64(half, align_down(UINT32_MAX, ZSD_PAGE_BYTES));
+	beside = read_beside(&busy, &other, page, &request);
+	quiet = read_for(&other, page,
 			 max_u64(QUIET_TIMES * beside.all_ns, QUIET_NS));
-	printf("%llu %llu %llu %u\n",
-	       (unsigned long long)beside.longest_ns / 1000,
-	       (unsigned long long)quiet.longest_ns / 1000,
-	       (unsigned long long)beside.all_ns / 1000000, beside.nr_reads);
-	close(busy);
-	close(other);
+	printf("%ju %ju %ju %u\n", (uintmax_t)beside.longest_ns / 1000,
+	       (uintmax_t)quiet.longest_ns / 1000,
+	       (uintmax_t)beside.all_ns / 1000000, beside.nr_reads);
+	nbdc_close(&busy);
+	nbdc_close(&other);
 }

@@ -14,8 +14,6 @@
 
 #include "base/bytes.h"
 #include "base/units.h"
-#include "load_wire.h"
-#include "raw_conn.h"
 #include "raw_modes.h"
 #include "rng.h"
 
@@ -45,50 +43,48 @@ static void expect_one_of_its_own(uint64_t offset, const unsigned char *page)
 }
 
 /* Writers have the lower numbers. */
-static void hammer(const char *path, char **args, unsigned number)
+static void hammer(const char *address, char **args, unsigned number)
 {
 	unsigned long nr_writers = raw_number(args[0]);
 	unsigned long nr_requests = raw_number(args[2]);
-	struct raw_request request = {.length = ZSD_PAGE_BYTES};
+	struct nbdc_request request = {.length = ZSD_PAGE_BYTES};
 	unsigned char page[ZSD_PAGE_BYTES];
 	struct rng rng = {number};
-	int fd = raw_open(path, NULL);
+	struct nbdc_conn conn;
 
-	if (fd < 0)
-		error(1, -fd, "%s", path);
-	request.type = number < nr_writers ? WIRE_CMD_WRITE : WIRE_CMD_READ;
+	raw_open(&conn, address);
+	request.type = number < nr_writers ? CMD_WRITE : CMD_READ;
 	for (unsigned long i = 0; i < nr_requests; i++) {
 		request.offset = rng_below(&rng, NR_HOT_PAGES) * ZSD_PAGE_BYTES;
-		if (request.type == WIRE_CMD_WRITE)
+		if (request.type == CMD_WRITE)
 			make_page(request.offset, rng_below(&rng, NR_CONTENTS),
 				  page);
-		raw_run(fd, &request, page);
-		if (request.type == WIRE_CMD_READ)
+		nbdc_must_run(&conn, &request, page);
+		if (request.type == CMD_READ)
 			expect_one_of_its_own(request.offset, page);
 	}
 }
 
-static void fill(const char *path)
+static void fill(const char *address)
 {
-	struct raw_request request = {.type = WIRE_CMD_WRITE,
-				      .length = ZSD_PAGE_BYTES};
+	struct nbdc_request request = {.type = CMD_WRITE,
+				       .length = ZSD_PAGE_BYTES};
 	unsigned char page[ZSD_PAGE_BYTES];
-	int fd = raw_open(path, NULL);
+	struct nbdc_conn conn;
 
-	if (fd < 0)
-		error(1, -fd, "%s", path);
+	raw_open(&conn, address);
 	for (unsigned i = 0; i < NR_HOT_PAGES; i++) {
 		request.offset = (uint64_t)i * ZSD_PAGE_BYTES;
 		make_page(request.offset, 0, page);
-		raw_run(fd, &request, page);
+		nbdc_must_run(&conn, &request, page);
 	}
 }
 
-void raw_hot(const char *path, char **args)
+void raw_hot(const char *address, char **args)
 {
 	unsigned nr = (unsigned)(raw_number(args[0]) + raw_number(args[1]));
 
-	fill(path);
-	raw_run_many(path, args, nr, hammer);
+	fill(address);
+	raw_run_many(address, args, nr, hammer);
 	printf("%u clients saw no page that was never written\n", nr);
 }

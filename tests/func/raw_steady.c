@@ -17,8 +17,6 @@
 #include "base/bits.h"
 #include "base/compiler.h"
 #include "base/units.h"
-#include "load_wire.h"
-#include "raw_conn.h"
 #include "raw_modes.h"
 #include "rng.h"
 #include "synthetic.h"
@@ -40,18 +38,17 @@
 
 #define NR_PAGES 1024u
 
-#define BATCH_BYTES ((size_t)BATCH * (WIRE_REQUEST_BYTES + MAX_WRITE_BYTES))
+#define BATCH_BYTES ((size_t)BATCH * (NBDC_REQUEST_BYTES + MAX_WRITE_BYTES))
 
 struct steady {
 	struct rng rng;
 	unsigned nr_connections;
-	int fds[MAX_CONNECTIONS];
+	struct nbdc_conn conns[MAX_CONNECTIONS];
 	uint64_t disk_bytes;
 	unsigned char *pages; /* to be written: NR_PAGES of them */
 	unsigned char *out; /* a batch: BATCH_BYTES */
 	size_t out_bytes;
-	uint32_t read_bytes[BATCH]; /* data of each reply to the batch */
-	uint32_t batch_read_bytes; /* sum of them */
+	uint32_t read_bytes; /* data of all replies to it */
 };
 
 /* What a mixed load is made of, in percent. */
@@ -59,8 +56,8 @@ static const struct share {
 	uint16_t type;
 	unsigned percent;
 } mix[] = {
-	{WIRE_CMD_WRITE, 42},	    {WIRE_CMD_READ, 40}, {WIRE_CMD_TRIM, 8},
-	{WIRE_CMD_WRITE_ZEROES, 5}, {WIRE_CMD_CACHE, 3}, {WIRE_CMD_FLUSH, 2},
+	{CMD_WRITE, 42},       {CMD_READ, 40}, {CMD_TRIM, 8},
+	{CMD_WRITE_ZEROES, 5}, {CMD_CACHE, 3}, {CMD_FLUSH, 2},
 };
 
 static uint16_t choose_type(struct steady *s)
@@ -75,7 +72,7 @@ static uint16_t choose_type(struct steady *s)
 
 /* Whole pages at page borders mostly, as swap does; else any bytes. */
 static void choose_range(struct steady *s, uint32_t max_bytes,
-			 struct raw_request *request)
+			 struct nbdc_request *request)
 {
 	uint32_t length = ZSD_PAGE_BYTES;
 
@@ -87,23 +84,22 @@ static void choose_range(struct steady *s, uint32_t max_bytes,
 		request->offset = align_down(request->offset, ZSD_PAGE_BYTES);
 }
 
-static void choose_request(struct steady *s, struct raw_request *request)
+static void choose_request(struct steady *s, struct nbdc_request *request)
 {
 	request->flags = 0;
 	request->offset = 0;
 	request->length = 0;
 	request->type = choose_type(s);
 	switch (request->type) {
-	case WIRE_CMD_FLUSH:
+	case CMD_FLUSH:
 		break;
-	case WIRE_CMD_READ:
+	case CMD_READ:
 		choose_range(s, MAX_BATCH_READ_BYTES, request);
-		if (s->batch_read_bytes + request->length <=
-		    MAX_BATCH_READ_BYTES)
+		if (s->read_bytes + request->length <= MAX_BATCH_READ_BYTES)
 			break;
-		request->type = WIRE_CMD_CACHE; /* no room for its reply */
+		request->type = CMD_CACHE; /* no room for its reply */
 		break;
-	case WIRE_CMD_WRITE:
+	case CMD_WRITE:
 		choose_range(s, MAX_WRITE_BYTES, request);
 		break;
 	default:
@@ -122,42 +118,33 @@ static void add_payload(struct steady *s, uint32_t length)
 	s->out_bytes += length;
 }
 
-static void fill_batch(struct steady *s, unsigned nr)
+static void fill_batch(struct steady *s, struct nbdc_replies *replies,
+		       unsigned nr)
 {
 	s->out_bytes = 0;
-	s->batch_read_bytes = 0;
+	s->read_bytes = 0;
 	for (unsigned i = 0; i < nr; i++) {
-		struct raw_request request = {.cookie = i};
+		struct nbdc_request request = {.cookie = i};
 
 		choose_request(s, &request);
-		raw_encode(&request, s->out + s->out_bytes);
-		s->out_bytes += WIRE_REQUEST_BYTES;
-		s->read_bytes[i] = 0;
-		if (request.type == WIRE_CMD_WRITE)
+		nbdc_encode_request(s->out + s->out_bytes, &request);
+		nbdc_replies_sent(replies, &request, NULL);
+		s->out_bytes += NBDC_REQUEST_BYTES;
+		if (request.type == CMD_WRITE)
 			add_payload(s, request.length);
-		if (request.type == WIRE_CMD_READ)
-			s->read_bytes[i] = request.length;
-		s->batch_read_bytes += s->read_bytes[i];
+		if (request.type == CMD_READ)
+			s->read_bytes += request.length;
 	}
 }
 
-static void take_replies(struct steady *s, int fd, unsigned nr)
+static void take_replies(struct nbdc_conn *conn, unsigned nr)
 {
-	static unsigned char data[MAX_BATCH_READ_BYTES];
+	struct nbdc_pending done;
 
 	for (unsigned i = 0; i < nr; i++) {
-		uint32_t answer = 0;
-		uint64_t cookie = 0;
-		int err = raw_receive_reply(fd, &cookie, &answer);
-
-		if (!err && cookie >= nr)
-			err = -EPROTO;
-		if (!err)
-			err = raw_receive(fd, data, s->read_bytes[cookie]);
-		if (err)
-			error(1, -err, "receiving a reply");
-		if (answer)
-			error(1, (int)answer, "a request failed");
+		nbdc_must(conn, nbdc_receive(conn, &done));
+		if (done.error)
+			error(1, 0, "a request fails: error %u", done.error);
 	}
 }
 
@@ -166,19 +153,16 @@ static void run(struct steady *s, unsigned long nr_requests)
 {
 	for (unsigned turn = 0; nr_requests; turn++) {
 		unsigned nr = (unsigned)min_u64(nr_requests, BATCH);
-		int fd = s->fds[turn % s->nr_connections];
-		int err;
+		struct nbdc_conn *conn = &s->conns[turn % s->nr_connections];
 
-		fill_batch(s, nr);
-		err = raw_send(fd, s->out, s->out_bytes);
-		if (err)
-			error(1, -err, "sending");
-		take_replies(s, fd, nr);
+		fill_batch(s, &conn->replies, nr);
+		nbdc_must(conn, nbdc_send_bytes(conn, s->out, s->out_bytes));
+		take_replies(conn, nr);
 		nr_requests -= nr;
 	}
 }
 
-static void start(struct steady *s, const char *path)
+static void start(struct steady *s, const char *address)
 {
 	s->pages = malloc((size_t)NR_PAGES * ZSD_PAGE_BYTES);
 	s->out = malloc(BATCH_BYTES);
@@ -187,21 +171,20 @@ static void start(struct steady *s, const char *path)
 	synthetic_fill(s->pages, NR_PAGES, rng_next(&s->rng));
 	if (s->nr_connections < 1 || s->nr_connections > MAX_CONNECTIONS)
 		error(2, 0, "from 1 to %u connections", MAX_CONNECTIONS);
-	for (unsigned i = 0; i < s->nr_connections; i++) {
-		s->fds[i] = raw_open(path, &s->disk_bytes);
-		if (s->fds[i] < 0)
-			error(1, -s->fds[i], "%s", path);
-	}
+	for (unsigned i = 0; i < s->nr_connections; i++)
+		raw_open(&s->conns[i], address);
+	s->disk_bytes = s->conns[0].size_bytes;
 	if (s->disk_bytes < MAX_ZERO_BYTES)
 		error(1, 0, "the disk is too small");
 }
 
-void raw_steady(const char *path, char **args)
+void raw_steady(const char *address, char **args)
 {
-	struct steady s = {.rng = {raw_number(args[0])}};
+	static struct steady s;
 
+	s.rng.state = raw_number(args[0]);
 	s.nr_connections = (unsigned)raw_number(args[1]);
-	start(&s, path);
+	start(&s, address);
 	run(&s, raw_number(args[2]));
 	raw_say_and_wait("warm");
 	run(&s, raw_number(args[3]));

@@ -13,8 +13,6 @@
 
 #include "base/bytes.h"
 #include "base/units.h"
-#include "load_wire.h"
-#include "raw_conn.h"
 #include "raw_modes.h"
 #include "rng.h"
 
@@ -27,7 +25,7 @@
 #define NR_SECTORS (NR_PAGES * (ZSD_PAGE_BYTES / SECTOR_BYTES))
 
 struct writer {
-	int fd;
+	struct nbdc_conn conn;
 	unsigned nr_writers;
 	unsigned number; /* sectors of this number, modulo nr_writers */
 	struct rng rng;
@@ -52,14 +50,14 @@ static void make_sector(const struct writer *w, unsigned sector,
 		store_be64(bytes + i, rng_next(&rng));
 }
 
-static void check_sector(const struct writer *w, unsigned sector)
+static void check_sector(struct writer *w, unsigned sector)
 {
-	struct raw_request request = {.type = WIRE_CMD_READ,
-				      .offset = offset_of(sector),
-				      .length = SECTOR_BYTES};
+	struct nbdc_request request = {.type = CMD_READ,
+				       .offset = offset_of(sector),
+				       .length = SECTOR_BYTES};
 	unsigned char expected[SECTOR_BYTES], bytes[SECTOR_BYTES];
 
-	raw_run(w->fd, &request, bytes);
+	nbdc_must_run(&w->conn, &request, bytes);
 	make_sector(w, sector, expected);
 	if (memcmp(bytes, expected, SECTOR_BYTES) != 0)
 		error(1, 0, "writer %u lost version %u of sector %u", w->number,
@@ -68,25 +66,25 @@ static void check_sector(const struct writer *w, unsigned sector)
 
 static void write_sector(struct writer *w, unsigned sector)
 {
-	struct raw_request request = {.type = WIRE_CMD_WRITE,
-				      .offset = offset_of(sector),
-				      .length = SECTOR_BYTES};
+	struct nbdc_request request = {.type = CMD_WRITE,
+				       .offset = offset_of(sector),
+				       .length = SECTOR_BYTES};
 	unsigned char bytes[SECTOR_BYTES];
 
 	w->version[sector]++;
 	make_sector(w, sector, bytes);
-	raw_run(w->fd, &request, bytes);
+	nbdc_must_run(&w->conn, &request, bytes);
 }
 
 /* Zeroes by the other command that patches a page. */
 static void zero_sector(struct writer *w, unsigned sector)
 {
-	struct raw_request request = {.type = WIRE_CMD_WRITE_ZEROES,
-				      .offset = offset_of(sector),
-				      .length = SECTOR_BYTES};
+	struct nbdc_request request = {.type = CMD_WRITE_ZEROES,
+				       .offset = offset_of(sector),
+				       .length = SECTOR_BYTES};
 
 	w->version[sector] = 0;
-	raw_run(w->fd, &request, NULL);
+	nbdc_must_run(&w->conn, &request, NULL);
 }
 
 static void write_stripes(struct writer *w, unsigned long nr_writes)
@@ -107,25 +105,23 @@ static void write_stripes(struct writer *w, unsigned long nr_writes)
 		check_sector(w, own * w->nr_writers + w->number);
 }
 
-static void write_as(const char *path, char **args, unsigned number)
+static void write_as(const char *address, char **args, unsigned number)
 {
 	static struct writer w;
 
 	w.rng.state = raw_number(args[0]) + number;
 	w.nr_writers = (unsigned)raw_number(args[1]);
 	w.number = number;
-	w.fd = raw_open(path, NULL);
-	if (w.fd < 0)
-		error(1, -w.fd, "%s", path);
+	raw_open(&w.conn, address);
 	write_stripes(&w, raw_number(args[2]));
 }
 
-void raw_stripes(const char *path, char **args)
+void raw_stripes(const char *address, char **args)
 {
 	unsigned long nr_writers = raw_number(args[1]);
 
 	if (nr_writers < 1 || nr_writers > MAX_WRITERS)
 		error(2, 0, "from 1 to %u writers", MAX_WRITERS);
-	raw_run_many(path, args, (unsigned)nr_writers, write_as);
+	raw_run_many(address, args, (unsigned)nr_writers, write_as);
 	printf("%lu writers lost nothing\n", nr_writers);
 }

@@ -2,13 +2,15 @@
 /*
  * rawclient - a client for what well-behaved ones do not do
  *
- * Usage: rawclient SOCKET MODE [ARGUMENT...]; the modes are in a table below.
+ * Usage: rawclient ADDRESS MODE [ARGUMENT...]; the modes are in a table below,
+ * an address is what nbdc_connect() takes.
  * Exit status: 0 the server did what it must, 1 it did not, 2 usage.
  */
 #include "config.h"
 
 #include <errno.h>
 #include <error.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,14 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/bytes.h"
 #include "base/compiler.h"
-#include "load_wire.h"
-#include "raw_conn.h"
 #include "raw_modes.h"
-
-/* Most connections of the mode hold. */
-#define MAX_HELD 1024u
 
 unsigned long raw_number(const char *text)
 {
@@ -38,20 +34,38 @@ unsigned long raw_number(const char *text)
 	return number;
 }
 
+void raw_open(struct nbdc_conn *conn, const char *address)
+{
+	nbdc_must(conn, nbdc_open(conn, address, NULL));
+}
+
+bool raw_poll(int fd, short events, int wait_ms)
+{
+	struct pollfd p = {.fd = fd, .events = events};
+
+	return poll(&p, 1, wait_ms) > 0;
+}
+
+void raw_say(const char *word)
+{
+	puts(word);
+	fflush(stdout);
+}
+
 void raw_say_and_wait(const char *word)
 {
 	int c;
 
-	puts(word);
-	fflush(stdout);
+	raw_say(word);
 	while ((c = getchar()) != '\n') {
 		if (c == EOF)
 			error(1, 0, "nobody waits for us any more");
 	}
 }
 
-void raw_run_many(const char *path, char **args, unsigned nr,
-		  void (*one)(const char *path, char **args, unsigned number))
+void raw_run_many(const char *address, char **args, unsigned nr,
+		  void (*one)(const char *address, char **args,
+			      unsigned number))
 {
 	int status;
 
@@ -61,7 +75,7 @@ void raw_run_many(const char *path, char **args, unsigned nr,
 		if (pid < 0)
 			error(1, errno, "fork");
 		if (pid == 0) {
-			one(path, args, i);
+			one(address, args, i);
 			exit(0);
 		}
 	}
@@ -73,94 +87,68 @@ void raw_run_many(const char *path, char **args, unsigned nr,
 	}
 }
 
-static int connect_or_exit(const char *path, unsigned timeout_s)
+/* Say so, and stay until standard input ends. */
+static void hold(const char *address, char **args)
 {
-	int fd = raw_connect(path, timeout_s);
+	unsigned long nr = raw_number(args[0]);
+	struct nbdc_conn conn;
 
-	if (fd < 0)
-		error(1, -fd, "%s", path);
-	return fd;
-}
-
-static void wait_for_end_of_input(void)
-{
+	for (unsigned long i = 0; i < nr; i++)
+		raw_open(&conn, address);
+	raw_say("held");
 	while (getchar() != EOF)
 		;
 }
 
-/* Say so, and stay until standard input ends. */
-static void hold(const char *path, char **args)
+static void silent(const char *address, char **args)
 {
-	unsigned long nr = raw_number(args[0]);
+	struct nbdc_conn conn;
 
-	if (nr > MAX_HELD)
-		error(2, 0, "at most %u connections", MAX_HELD);
-	for (unsigned long i = 0; i < nr; i++) {
-		int fd = raw_open(path, NULL);
-
-		if (fd < 0)
-			error(1, -fd, "connection %lu", i + 1);
-	}
-	puts("held");
-	fflush(stdout);
-	wait_for_end_of_input();
-}
-
-static void expect_hang_up(int fd, unsigned seconds)
-{
-	int err = raw_drain(fd);
-
-	if (err)
-		error(1, -err, "not dropped within %u s", seconds);
-}
-
-static void silent(const char *path, char **args)
-{
-	unsigned seconds = (unsigned)raw_number(args[0]);
-
-	expect_hang_up(connect_or_exit(path, seconds), seconds);
+	nbdc_must(&conn,
+		  nbdc_connect(&conn, address, (unsigned)raw_number(args[0])));
+	nbdc_must(&conn, nbdc_drain(&conn));
 }
 
 /*
  * A byte now and then of options that are all in order: a server that starts
  * its clock anew with each would wait for ever.
  */
-static void trickle(const char *path, char **args)
+static void trickle(const char *address, char **args)
 {
 	const struct timespec pause = {.tv_nsec = 50000000}; /* 50 ms */
-	unsigned seconds = (unsigned)raw_number(args[0]);
-	unsigned char bytes[4 + WIRE_OPTION_BYTES];
-	int fd = connect_or_exit(path, seconds);
-	time_t deadline = time(NULL) + seconds;
+	unsigned char bytes[4 + NBDC_OPTION_BYTES];
+	struct nbdc_bytes b = {.data = bytes, .room = sizeof(bytes)};
+	time_t deadline = time(NULL) + (time_t)raw_number(args[0]);
+	struct nbdc_conn conn;
 	size_t at = 0;
 
-	store_be32(bytes, WIRE_FIXED_NEWSTYLE | WIRE_NO_ZEROES);
-	store_be64(bytes + 4, WIRE_OPTION_MAGIC);
-	store_be32(bytes + 12, UINT32_C(0x7a7a7a7a)); /* nobody knows it */
-	store_be32(bytes + 16, 0);
-	while (!raw_send(fd, bytes + at, 1)) {
+	nbdc_must(&conn, nbdc_connect(&conn, address, NBDC_TIMEOUT_S));
+	nbdc_put(&b, 4, NBDC_MODERN);
+	nbdc_put_option(&b, UINT32_C(0x7a7a7a7a), NULL, 0); /* no such one */
+	while (!nbdc_send_bytes(&conn, bytes + at, 1)) {
 		if (time(NULL) > deadline)
-			error(1, 0, "not dropped within %u s", seconds);
+			error(1, 0, "not dropped within %s s", args[0]);
 		at = at + 1 < sizeof(bytes) ? at + 1 : 4;
 		nanosleep(&pause, NULL);
 	}
 }
 
 /* Standard input to the socket, then what comes back to standard output. */
-static void cat(const char *path, char **args)
+static void cat(const char *address, char **args)
 {
-	int fd = connect_or_exit(path, RAW_TIMEOUT_S);
+	struct nbdc_conn conn;
 	char buffer[4096];
 	size_t n;
 	ssize_t got;
 
 	(void)args;
+	nbdc_must(&conn, nbdc_connect(&conn, address, NBDC_TIMEOUT_S));
 	while ((n = fread(buffer, 1, sizeof(buffer), stdin)) > 0) {
-		if (raw_send(fd, buffer, n))
+		if (nbdc_send_bytes(&conn, buffer, n))
 			break; /* what it said before it hung up counts */
 	}
-	shutdown(fd, SHUT_WR);
-	while ((got = recv(fd, buffer, sizeof(buffer), 0)) > 0)
+	shutdown(conn.fd, SHUT_WR);
+	while ((got = recv(conn.fd, buffer, sizeof(buffer), 0)) > 0)
 		fwrite(buffer, 1, (size_t)got, stdout);
 	if (got < 0 && errno != ECONNRESET)
 		error(1, errno, "receiving");
@@ -172,12 +160,10 @@ static const struct mode {
 	int nr_arguments;
 	raw_mode_fn *run;
 } modes[] = {
-	{"beside", "trim|zeroes", 1, raw_beside},
 	{"cat", "", 0, cat},
 	{"crowd", "MEMBERS", 1, raw_crowd},
 	{"deaf", "", 0, raw_deaf},
 	{"delay", "trim|zeroes", 1, raw_delay},
-	{"errors", "", 0, raw_errors},
 	{"garbage", "SEED ROUNDS", 2, raw_garbage},
 	{"hold", "CONNECTIONS", 1, hold},
 	{"hot", "WRITERS READERS REQUESTS", 3, raw_hot},
@@ -190,7 +176,7 @@ static const struct mode {
 static void usage(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
-		fprintf(stderr, "usage: rawclient SOCKET %s %s\n",
+		fprintf(stderr, "usage: rawclient ADDRESS %s %s\n",
 			modes[i].name, modes[i].arguments);
 	exit(2);
 }

@@ -217,21 +217,19 @@ static int receive_rep(struct nbdc_conn *conn, uint32_t option, uint32_t *type)
 	return 0;
 }
 
-/* All of them; the type of the last. */
-static int receive_answer(struct nbdc_conn *conn, uint32_t option,
-			  uint32_t *answer)
+int nbdc_receive_answer(struct nbdc_conn *conn, uint32_t option, uint32_t *last)
 {
 	for (unsigned i = 0; i < MAX_REPS; i++) {
-		int err = receive_rep(conn, option, answer);
+		int err = receive_rep(conn, option, last);
 
-		if (err || nbdc_rep_is_last(*answer))
+		if (err || nbdc_rep_is_last(*last))
 			return err;
 	}
 	return fail(conn, "answers without an end");
 }
 
-int nbdc_option(struct nbdc_conn *conn, uint32_t option, const void *data,
-		size_t bytes, uint32_t *answer)
+int nbdc_send_option(struct nbdc_conn *conn, uint32_t option, const void *data,
+		     size_t bytes)
 {
 	unsigned char header[NBDC_OPTION_BYTES];
 	struct nbdc_bytes b = {.data = header, .room = sizeof(header)};
@@ -239,9 +237,7 @@ int nbdc_option(struct nbdc_conn *conn, uint32_t option, const void *data,
 
 	nbdc_put_option_header(&b, option, bytes);
 	err = nbdc_send_bytes(conn, header, sizeof(header));
-	if (!err)
-		err = nbdc_send_bytes(conn, data, bytes);
-	return err ? err : receive_answer(conn, option, answer);
+	return err ? err : nbdc_send_bytes(conn, data, bytes);
 }
 
 /* An option that was put together. */
@@ -251,7 +247,8 @@ static int run_option(struct nbdc_conn *conn, const struct nbdc_bytes *b)
 	int err = nbdc_send_bytes(conn, b->data, b->bytes);
 
 	if (!err)
-		err = receive_answer(conn, load_be32(b->data + 8), &answer);
+		err = nbdc_receive_answer(conn, load_be32(b->data + 8),
+					  &answer);
 	return err ? err : answer == REP_ACK ? 0 : -ENOENT;
 }
 

@@ -72,9 +72,12 @@ int nbdc_receive_end(struct nbdc_conn *conn) ZSD_MUST_CHECK;
 /* Take the greeting, and answer with @client_flags. */
 int nbdc_greet(struct nbdc_conn *conn, uint32_t client_flags) ZSD_MUST_CHECK;
 
-/* An option, and all replies to it. @answer: receives the type of the last. */
-int nbdc_option(struct nbdc_conn *conn, uint32_t option, const void *data,
-		size_t bytes, uint32_t *answer) ZSD_MUST_CHECK;
+int nbdc_send_option(struct nbdc_conn *conn, uint32_t option, const void *data,
+		     size_t bytes) ZSD_MUST_CHECK;
+
+/* All answers to an option. @last: receives the type of the last. */
+int nbdc_receive_answer(struct nbdc_conn *conn, uint32_t option,
+			uint32_t *last) ZSD_MUST_CHECK;
 
 /*
  * From connected to the transmission phase. Return: besides, -ENOENT where the
