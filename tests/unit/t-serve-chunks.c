@@ -10,6 +10,7 @@
 
 #include "base/bits.h"
 #include "base/bytes.h"
+#include "nbd/nbdc_wire.h"
 #include "suite.h"
 #include "transmission_rig.h"
 
@@ -30,13 +31,13 @@ static uint32_t receive_chunk(uint64_t cookie, unsigned type, bool is_last)
 	const unsigned char *p = buf_data(&server.tx);
 	uint32_t length;
 
-	ck_assert_uint_ge(buf_used(&server.tx), NBD_CHUNK_BYTES);
-	ck_assert_uint_eq(load_be32(p), 0x668e33ef);
+	ck_assert_uint_ge(buf_used(&server.tx), NBDC_CHUNK_BYTES);
+	ck_assert_uint_eq(load_be32(p), NBDC_CHUNK_MAGIC);
 	ck_assert_uint_eq(load_be16(p + 4), is_last);
 	ck_assert_uint_eq(load_be16(p + 6), type);
 	ck_assert_uint_eq(load_be64(p + 8), cookie);
 	length = load_be32(p + 16);
-	buf_consume(&server.tx, NBD_CHUNK_BYTES);
+	buf_consume(&server.tx, NBDC_CHUNK_BYTES);
 	return length;
 }
 
@@ -60,15 +61,14 @@ static uint32_t receive_u32(void)
 
 static void receive_none(uint64_t cookie)
 {
-	ck_assert_uint_eq(receive_chunk(cookie, NBD_REPLY_TYPE_NONE, true), 0);
+	ck_assert_uint_eq(receive_chunk(cookie, CHUNK_NONE, true), 0);
 }
 
 /* A chunk of data, which must be what the store holds there. */
 static void receive_data_chunk(uint64_t cookie, bool is_last, uint64_t offset,
 			       uint32_t bytes)
 {
-	ck_assert_uint_eq(receive_chunk(cookie, NBD_REPLY_TYPE_OFFSET_DATA,
-					is_last),
+	ck_assert_uint_eq(receive_chunk(cookie, CHUNK_DATA, is_last),
 			  8 + bytes);
 	ck_assert_uint_eq(receive_u64(), offset);
 	receive_data(flat.bytes + offset, bytes);
@@ -77,15 +77,14 @@ static void receive_data_chunk(uint64_t cookie, bool is_last, uint64_t offset,
 static void receive_hole(uint64_t cookie, bool is_last, uint64_t offset,
 			 uint32_t bytes)
 {
-	ck_assert_uint_eq(
-		receive_chunk(cookie, NBD_REPLY_TYPE_OFFSET_HOLE, is_last), 12);
+	ck_assert_uint_eq(receive_chunk(cookie, CHUNK_HOLE, is_last), 12);
 	ck_assert_uint_eq(receive_u64(), offset);
 	ck_assert_uint_eq(receive_u32(), bytes);
 }
 
 static void receive_error(uint64_t cookie, uint32_t error)
 {
-	uint32_t length = receive_chunk(cookie, NBD_REPLY_TYPE_ERROR, true);
+	uint32_t length = receive_chunk(cookie, CHUNK_ERROR, true);
 
 	ck_assert_uint_eq(receive_u32(), error);
 	ck_assert_uint_eq(load_be16(buf_data(&server.tx)), length - 6);
@@ -94,8 +93,7 @@ static void receive_error(uint64_t cookie, uint32_t error)
 
 static void receive_error_at(uint64_t cookie, uint32_t error, uint64_t offset)
 {
-	uint32_t length =
-		receive_chunk(cookie, NBD_REPLY_TYPE_ERROR_OFFSET, true);
+	uint32_t length = receive_chunk(cookie, CHUNK_ERROR_OFFSET, true);
 
 	ck_assert_uint_eq(receive_u32(), error);
 	ck_assert_uint_eq(load_be16(buf_data(&server.tx)), length - 14);
@@ -111,8 +109,7 @@ static void receive_extent(uint32_t length, uint32_t state)
 
 static void receive_status(uint64_t cookie, uint32_t nr_extents)
 {
-	ck_assert_uint_eq(receive_chunk(cookie, NBD_REPLY_TYPE_BLOCK_STATUS,
-					true),
+	ck_assert_uint_eq(receive_chunk(cookie, CHUNK_STATUS, true),
 			  4 + 8 * nr_extents);
 	ck_assert_uint_eq(receive_u32(), NBD_CONTEXT_ID);
 }
@@ -168,8 +165,8 @@ static uint64_t receive_chunks(uint64_t at, uint64_t end, bool *is_last)
 	uint32_t bytes;
 
 	*is_last = load_be16(p + 4);
-	if (load_be16(p + 6) == NBD_REPLY_TYPE_OFFSET_HOLE) {
-		bytes = load_be32(p + NBD_CHUNK_BYTES + 8);
+	if (load_be16(p + 6) == CHUNK_HOLE) {
+		bytes = load_be32(p + NBDC_CHUNK_BYTES + 8);
 		receive_hole(5, *is_last, at, bytes);
 		for (uint64_t i = at; i < min_u64(at + bytes, FLAT_STORE_BYTES);
 		     i++) {
@@ -344,8 +341,7 @@ START_TEST(a_long_unfragmented_read_is_one_chunk)
 		store_be64(flat.bytes + at, at + 1);
 	send_flagged(NBD_CMD_READ, NBD_CMD_FLAG_DF, 5, 1000, length);
 	ck_assert_int_ne(run(), STEP_NEEDS_INPUT);
-	ck_assert_uint_eq(receive_chunk(5, NBD_REPLY_TYPE_OFFSET_DATA, false),
-			  8 + length);
+	ck_assert_uint_eq(receive_chunk(5, CHUNK_DATA, false), 8 + length);
 	ck_assert_uint_eq(receive_u64(), 1000);
 	receive_long(1000, length, length);
 	run_on(STEP_NEEDS_INPUT);
@@ -367,8 +363,7 @@ START_TEST(an_unfragmented_read_that_fails_is_completed)
 	send_flagged(NBD_CMD_READ, NBD_CMD_FLAG_DF, 5, 0, length);
 	send_request(NBD_CMD_FLUSH, 6, 0, 0);
 	ck_assert_int_ne(run(), STEP_NEEDS_INPUT);
-	ck_assert_uint_eq(receive_chunk(5, NBD_REPLY_TYPE_OFFSET_DATA, false),
-			  8 + length);
+	ck_assert_uint_eq(receive_chunk(5, CHUNK_DATA, false), 8 + length);
 	ck_assert_uint_eq(receive_u64(), 0);
 	receive_long(0, length, 5 * piece);
 	run_on(STEP_NEEDS_INPUT);
@@ -393,7 +388,7 @@ END_TEST
 
 /* --- block status -------------------------------------------------------- */
 
-#define HOLE (NBD_STATE_HOLE | NBD_STATE_ZERO)
+#define HOLE (STATE_HOLE | STATE_ZERO)
 
 START_TEST(block_status_tells_the_extents)
 {

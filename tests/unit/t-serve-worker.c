@@ -16,6 +16,7 @@
 #include "base/compiler.h"
 #include "flat_store.h"
 #include "nbd/nbd_proto.h"
+#include "nbd/nbdc_bytes.h"
 #include "serve/busy_poll.h"
 #include "serve/conn.h"
 #include "serve/worker.h"
@@ -181,33 +182,26 @@ static void receive_end(int fd)
 	close(fd);
 }
 
-static size_t put_option(unsigned char *p, uint32_t option, uint32_t bytes)
-{
-	store_be64(p, NBD_IHAVEOPT);
-	store_be32(p + 8, option);
-	store_be32(p + 12, bytes);
-	memset(p + 16, 0, bytes);
-	return 16 + bytes;
-}
-
 /* Client flags and GO for the default export. */
-#define HANDSHAKE_BYTES (4 + 16 + 6)
-#define GREETING_BYTES	18
+#define HANDSHAKE_BYTES (4 + NBDC_OPTION_BYTES + 6)
 #define GO_REPLY_BYTES	(32 + 20)
 
 static void put_handshake(unsigned char p[HANDSHAKE_BYTES])
 {
-	store_be32(p, NBD_FLAG_C_FIXED_NEWSTYLE | NBD_FLAG_C_NO_ZEROES);
-	put_option(p + 4, NBD_OPT_GO, 6);
+	struct nbdc_bytes b = {.data = p, .room = HANDSHAKE_BYTES};
+
+	nbdc_put(&b, 4, NBDC_MODERN);
+	nbdc_put_info(&b, OPT_GO, "", NULL, 0);
 }
 
 static void receive_welcome(int fd)
 {
-	unsigned char bytes[GREETING_BYTES + GO_REPLY_BYTES];
+	unsigned char bytes[NBDC_GREETING_BYTES + GO_REPLY_BYTES];
 
 	receive_all(fd, bytes, sizeof(bytes));
-	ck_assert_uint_eq(load_be64(bytes), NBD_MAGIC);
-	ck_assert_uint_eq(load_be64(bytes + GREETING_BYTES), NBD_REP_MAGIC);
+	ck_assert_uint_eq(load_be64(bytes), NBDC_INIT_MAGIC);
+	ck_assert_uint_eq(load_be64(bytes + NBDC_GREETING_BYTES),
+			  NBDC_REP_MAGIC);
 }
 
 static void shake_hands(int fd)
@@ -227,21 +221,21 @@ static int connect_served(void)
 	return fd;
 }
 
-static void put_request(unsigned char p[NBD_REQUEST_BYTES], uint16_t type,
+static void put_request(unsigned char p[NBDC_REQUEST_BYTES], uint16_t type,
 			uint64_t cookie, uint64_t offset, uint32_t length)
 {
-	store_be32(p, NBD_REQUEST_MAGIC);
-	store_be16(p + 4, 0);
-	store_be16(p + 6, type);
-	store_be64(p + 8, cookie);
-	store_be64(p + 16, offset);
-	store_be32(p + 24, length);
+	const struct nbdc_request request = {.type = type,
+					     .cookie = cookie,
+					     .offset = offset,
+					     .length = length};
+
+	nbdc_encode_request(p, &request);
 }
 
 static void send_request(int fd, uint16_t type, uint64_t cookie,
 			 uint64_t offset, uint32_t length)
 {
-	unsigned char bytes[NBD_REQUEST_BYTES];
+	unsigned char bytes[NBDC_REQUEST_BYTES];
 
 	put_request(bytes, type, cookie, offset, length);
 	send_all(fd, bytes, sizeof(bytes));
@@ -249,10 +243,10 @@ static void send_request(int fd, uint16_t type, uint64_t cookie,
 
 static void receive_reply(int fd, uint64_t cookie, uint32_t error)
 {
-	unsigned char bytes[NBD_SIMPLE_REPLY_BYTES];
+	unsigned char bytes[NBDC_SIMPLE_BYTES];
 
 	receive_all(fd, bytes, sizeof(bytes));
-	ck_assert_uint_eq(load_be32(bytes), NBD_SIMPLE_REPLY_MAGIC);
+	ck_assert_uint_eq(load_be32(bytes), NBDC_SIMPLE_MAGIC);
 	ck_assert_uint_eq(load_be32(bytes + 4), error);
 	ck_assert_uint_eq(load_be64(bytes + 8), cookie);
 }
@@ -299,18 +293,18 @@ START_TEST(a_client_is_served)
 	int fd = connect_served();
 
 	memset(data, 'd', sizeof(data));
-	send_request(fd, NBD_CMD_WRITE, 1, 5000, sizeof(data));
+	send_request(fd, CMD_WRITE, 1, 5000, sizeof(data));
 	send_all(fd, data, sizeof(data));
 	receive_reply(fd, 1, 0);
 	ck_assert_mem_eq(flat.bytes + 5000, data, sizeof(data));
-	send_request(fd, NBD_CMD_READ, 2, 4096, 20000);
+	send_request(fd, CMD_READ, 2, 4096, 20000);
 	receive_reply(fd, 2, 0);
 	receive_data(fd, 4096, 20000);
 	worker_count(worker, &counts);
 	ck_assert_uint_eq(counts.requests.write, 1);
 	ck_assert_uint_eq(counts.requests.write_bytes, sizeof(data));
 	ck_assert_uint_eq(counts.connections.open, 1);
-	send_request(fd, NBD_CMD_DISC, 3, 0, 0);
+	send_request(fd, CMD_DISC, 3, 0, 0);
 	receive_end(fd);
 	ck_assert_uint_eq(nr_handshake_failures(), 0);
 }
@@ -318,13 +312,13 @@ END_TEST
 
 START_TEST(all_may_be_sent_at_once_and_the_end_too)
 {
-	unsigned char bytes[HANDSHAKE_BYTES + 2 * NBD_REQUEST_BYTES];
+	unsigned char bytes[HANDSHAKE_BYTES + 2 * NBDC_REQUEST_BYTES];
 	int fd = connect_client();
 
 	put_handshake(bytes);
-	put_request(bytes + HANDSHAKE_BYTES, NBD_CMD_READ, 1, 0, 4096);
-	put_request(bytes + HANDSHAKE_BYTES + NBD_REQUEST_BYTES, NBD_CMD_FLUSH,
-		    2, 0, 0);
+	put_request(bytes + HANDSHAKE_BYTES, CMD_READ, 1, 0, 4096);
+	put_request(bytes + HANDSHAKE_BYTES + NBDC_REQUEST_BYTES, CMD_FLUSH, 2,
+		    0, 0);
 	send_all(fd, bytes, sizeof(bytes));
 	ck_assert_int_eq(shutdown(fd, SHUT_WR), 0);
 	receive_welcome(fd);
@@ -337,10 +331,10 @@ END_TEST
 
 START_TEST(a_request_without_magic_closes_after_the_answers)
 {
-	static const unsigned char bytes[NBD_REQUEST_BYTES];
+	static const unsigned char bytes[NBDC_REQUEST_BYTES];
 	int fd = connect_served();
 
-	send_request(fd, NBD_CMD_FLUSH, 1, 0, 0);
+	send_request(fd, CMD_FLUSH, 1, 0, 0);
 	send_all(fd, bytes, sizeof(bytes));
 	receive_reply(fd, 1, 0);
 	receive_end(fd);
@@ -351,18 +345,18 @@ END_TEST
 #define RESET_MS 300
 
 /* By a goodbye, and by what is no request. */
-static const uint32_t last_magics[] = {NBD_REQUEST_MAGIC, 0};
+static const uint32_t last_magics[] = {NBDC_REQUEST_MAGIC, 0};
 
 START_TEST(what_comes_after_the_end_costs_no_answer)
 {
 	static const unsigned char more[1 << 20];
-	unsigned char last[NBD_REQUEST_BYTES];
+	unsigned char last[NBDC_REQUEST_BYTES];
 	int fd = connect_tcp_client();
 	struct pollfd reset = {.fd = fd};
 
 	shake_hands(fd);
-	send_request(fd, NBD_CMD_READ, 1, 0, 256 << 10);
-	put_request(last, NBD_CMD_DISC, 2, 0, 0);
+	send_request(fd, CMD_READ, 1, 0, 256 << 10);
+	put_request(last, CMD_DISC, 2, 0, 0);
 	store_be32(last, last_magics[_i]);
 	send_all(fd, last, sizeof(last));
 	send_all(fd, more, sizeof(more));
@@ -379,7 +373,7 @@ START_TEST(who_stays_after_the_end_is_closed)
 	struct pollfd closed = {.fd = connect_tcp_client()};
 
 	shake_hands(closed.fd);
-	send_request(closed.fd, NBD_CMD_DISC, 1, 0, 0);
+	send_request(closed.fd, CMD_DISC, 1, 0, 0);
 	/* Now and then a byte, until the server's socket is gone. */
 	while (send(closed.fd, "", 1, MSG_NOSIGNAL) == 1)
 		poll(&closed, 1, RESET_MS);
@@ -392,7 +386,7 @@ END_TEST
 START_TEST(a_handshake_has_a_deadline)
 {
 	unsigned char bytes[HANDSHAKE_BYTES];
-	unsigned char greeting[GREETING_BYTES];
+	unsigned char greeting[NBDC_GREETING_BYTES];
 	int fd;
 
 	stop_worker();
@@ -415,7 +409,7 @@ START_TEST(a_client_that_was_served_has_none)
 	start_worker(1);
 	fd = connect_served();
 	nanosleep(&longer, NULL); /* what must not happen is given its time */
-	send_request(fd, NBD_CMD_FLUSH, 1, 0, 0);
+	send_request(fd, CMD_FLUSH, 1, 0, 0);
 	receive_reply(fd, 1, 0);
 	close(fd);
 }
@@ -430,11 +424,13 @@ END_TEST
 
 START_TEST(a_client_that_aborts_is_no_failure)
 {
-	unsigned char bytes[4 + 16], reply[GREETING_BYTES + 20];
+	unsigned char bytes[4 + NBDC_OPTION_BYTES];
+	unsigned char reply[NBDC_GREETING_BYTES + NBDC_REP_BYTES];
+	struct nbdc_bytes b = {.data = bytes, .room = sizeof(bytes)};
 	int fd = connect_client();
 
-	store_be32(bytes, NBD_FLAG_C_FIXED_NEWSTYLE);
-	put_option(bytes + 4, NBD_OPT_ABORT, 0);
+	nbdc_put(&b, 4, NBDC_FIXED_NEWSTYLE);
+	nbdc_put_option(&b, OPT_ABORT, NULL, 0);
 	send_all(fd, bytes, sizeof(bytes));
 	receive_all(fd, reply, sizeof(reply));
 	receive_end(fd);
@@ -445,26 +441,25 @@ END_TEST
 /* More answers than the send buffer holds, to a client that reads late. */
 START_TEST(a_handshake_waits_for_its_reader)
 {
-	const unsigned nr = 60, nr_infos = 3000;
-	unsigned char flags[4], option[16 + 6 + 2 * 3000] = {0};
-	unsigned char reply[20];
+	static const uint16_t infos[3000];
+	static unsigned char said[512 << 10];
+	const unsigned nr = 60;
+	struct nbdc_bytes b = {.data = said, .room = sizeof(said)};
+	unsigned char reply[NBDC_GREETING_BYTES + NBDC_REP_BYTES];
 	int fd = connect_client();
 
-	store_be32(flags, NBD_FLAG_C_FIXED_NEWSTYLE | NBD_FLAG_C_NO_ZEROES);
-	send_all(fd, flags, sizeof(flags));
-	put_option(option, NBD_OPT_INFO, 6 + 2 * nr_infos);
-	store_be16(option + 16 + 4, (uint16_t)nr_infos);
+	nbdc_put(&b, 4, NBDC_MODERN);
 	for (unsigned i = 0; i < nr; i++)
-		send_all(fd, option, sizeof(option));
-	put_option(option, NBD_OPT_ABORT, 0);
-	send_all(fd, option, 16);
-	receive_all(fd, reply, GREETING_BYTES);
+		nbdc_put_info(&b, OPT_INFO, "", infos, ARRAY_SIZE(infos));
+	nbdc_put_option(&b, OPT_ABORT, NULL, 0);
+	send_all(fd, said, b.bytes);
+	receive_all(fd, reply, NBDC_GREETING_BYTES);
 	for (unsigned i = 0; i < nr; i++) {
 		unsigned char info[GO_REPLY_BYTES];
 
 		receive_all(fd, info, sizeof(info));
 	}
-	receive_all(fd, reply, sizeof(reply));
+	receive_all(fd, reply, NBDC_REP_BYTES);
 	receive_end(fd);
 }
 END_TEST
@@ -504,9 +499,9 @@ START_TEST(a_slow_reader_stalls_nobody_else)
 
 	memset(flat.bytes, 's', FLAT_STORE_BYTES);
 	for (unsigned i = 0; i < nr; i++)
-		send_request(slow, NBD_CMD_READ, i, i * 512u, length);
+		send_request(slow, CMD_READ, i, i * 512u, length);
 	for (unsigned i = 0; i < 100; i++) {
-		send_request(quick, NBD_CMD_READ, i, 0, 4096);
+		send_request(quick, CMD_READ, i, 0, 4096);
 		receive_reply(quick, i, 0);
 		receive_data(quick, 0, 4096);
 	}
@@ -525,7 +520,7 @@ START_TEST(a_reader_that_goes_away_is_let_go_of)
 	int fd = connect_served();
 
 	for (unsigned i = 0; i < 64; i++)
-		send_request(fd, NBD_CMD_READ, i, 0, 1u << 20);
+		send_request(fd, CMD_READ, i, 0, 1u << 20);
 	close(fd);
 	wait_for_no_conns();
 }
@@ -536,9 +531,9 @@ START_TEST(a_long_trim_lets_others_through)
 	int slow = connect_served(), quick = connect_served();
 
 	flat_store_hold();
-	send_request(slow, NBD_CMD_TRIM, 1, 0, UINT32_MAX - 4095);
+	send_request(slow, CMD_TRIM, 1, 0, UINT32_MAX - 4095);
 	flat_store_wait_held();
-	send_request(quick, NBD_CMD_READ, 2, 0, 4096);
+	send_request(quick, CMD_READ, 2, 0, 4096);
 	flat_store_release();
 	receive_reply(quick, 2, 0);
 	receive_data(quick, 0, 4096);
@@ -555,20 +550,20 @@ END_TEST
 
 START_TEST(drain_serves_who_is_attached_until_they_leave)
 {
-	unsigned char greeting[GREETING_BYTES];
+	unsigned char greeting[NBDC_GREETING_BYTES];
 	int fd = connect_served(), early = connect_client();
 
 	receive_all(early, greeting, sizeof(greeting));
 	worker_drain(worker);
 	receive_end(early);
 	for (unsigned i = 0; i < 1000; i++) {
-		send_request(fd, NBD_CMD_READ, i, i * 4096u, 4096);
+		send_request(fd, CMD_READ, i, i * 4096u, 4096);
 		receive_reply(fd, i, 0);
 		receive_data(fd, i * 4096u, 4096);
 	}
 	ck_assert_uint_eq(worker_nr_conns(worker), 1);
 	ck_assert_uint_eq(atomic_load(&nr_left), 1);
-	send_request(fd, NBD_CMD_DISC, 0, 0, 0);
+	send_request(fd, CMD_DISC, 0, 0, 0);
 	receive_end(fd);
 	wait_for_no_conns();
 	stop_worker();
@@ -578,7 +573,7 @@ END_TEST
 
 START_TEST(drain_turns_away_who_comes_after_it)
 {
-	unsigned char greeting[GREETING_BYTES];
+	unsigned char greeting[NBDC_GREETING_BYTES];
 	int fd;
 
 	worker_drain(worker);
@@ -594,7 +589,7 @@ START_TEST(stop_ends_a_drain)
 	int fd = connect_served();
 
 	worker_drain(worker);
-	send_request(fd, NBD_CMD_FLUSH, 1, 0, 0);
+	send_request(fd, CMD_FLUSH, 1, 0, 0);
 	receive_reply(fd, 1, 0);
 	stop_worker();
 	receive_end(fd);
@@ -605,19 +600,19 @@ END_TEST
 
 START_TEST(stop_answers_what_was_sent)
 {
-	static unsigned char bytes[1000 * NBD_REQUEST_BYTES];
+	static unsigned char bytes[1000 * NBDC_REQUEST_BYTES];
 	const unsigned nr = 1000;
 	int fd = connect_served();
 
 	flat_store_hold();
 	for (unsigned i = 0; i < nr; i++)
-		put_request(bytes + (size_t)i * NBD_REQUEST_BYTES, NBD_CMD_READ,
-			    i, i * 4096u, 4096);
-	send_all(fd, bytes, NBD_REQUEST_BYTES);
+		put_request(bytes + (size_t)i * NBDC_REQUEST_BYTES, CMD_READ, i,
+			    i * 4096u, 4096);
+	send_all(fd, bytes, NBDC_REQUEST_BYTES);
 	flat_store_wait_held();
 	worker_stop(worker); /* which it sees after the release */
-	send_all(fd, bytes + NBD_REQUEST_BYTES,
-		 sizeof(bytes) - NBD_REQUEST_BYTES);
+	send_all(fd, bytes + NBDC_REQUEST_BYTES,
+		 sizeof(bytes) - NBDC_REQUEST_BYTES);
 	flat_store_release();
 	for (unsigned i = 0; i < nr; i++) {
 		receive_reply(fd, i, 0);
@@ -637,7 +632,7 @@ START_TEST(stop_lets_a_write_finish)
 
 	memset(flat.bytes, 'x', sizeof(data));
 	flat_store_hold();
-	send_request(fd, NBD_CMD_WRITE, 1, 0, sizeof(data));
+	send_request(fd, CMD_WRITE, 1, 0, sizeof(data));
 	send_all(fd, data, 8192);
 	flat_store_wait_held();
 	worker_stop(worker);
@@ -653,7 +648,7 @@ END_TEST
 
 START_TEST(stop_closes_who_is_idle_or_shaking_hands)
 {
-	unsigned char greeting[GREETING_BYTES];
+	unsigned char greeting[NBDC_GREETING_BYTES];
 	int idle = connect_served(), early = connect_client();
 
 	receive_all(early, greeting, sizeof(greeting));
@@ -681,7 +676,7 @@ START_TEST(polling_finds_requests_that_come_at_once)
 
 	while (polled().hits == 0) {
 		ck_assert_int_lt(time(NULL), end);
-		send_request(fd, NBD_CMD_FLUSH, 1, 0, 0);
+		send_request(fd, CMD_FLUSH, 1, 0, 0);
 		receive_reply(fd, 1, 0);
 	}
 	while (polled().misses == 0) /* and then none comes */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "nbd/nbdc_bytes.h"
 #include "transmission_rig.h"
 
 static const struct nbd_export export = {
@@ -47,21 +48,25 @@ void send_bytes(const void *data, size_t bytes)
 void encode_request(unsigned char bytes[NBD_REQUEST_BYTES], uint16_t type,
 		    uint64_t cookie, uint64_t offset, uint32_t length)
 {
-	store_be32(bytes, NBD_REQUEST_MAGIC);
-	store_be16(bytes + 4, 0);
-	store_be16(bytes + 6, type);
-	store_be64(bytes + 8, cookie);
-	store_be64(bytes + 16, offset);
-	store_be32(bytes + 24, length);
+	const struct nbdc_request request = {.type = type,
+					     .cookie = cookie,
+					     .offset = offset,
+					     .length = length};
+
+	nbdc_encode_request(bytes, &request);
 }
 
 void send_flagged(uint16_t type, unsigned flags, uint64_t cookie,
 		  uint64_t offset, uint32_t length)
 {
-	unsigned char bytes[NBD_REQUEST_BYTES];
+	const struct nbdc_request request = {.type = type,
+					     .flags = (uint16_t)flags,
+					     .cookie = cookie,
+					     .offset = offset,
+					     .length = length};
+	unsigned char bytes[NBDC_REQUEST_BYTES];
 
-	encode_request(bytes, type, cookie, offset, length);
-	store_be16(bytes + 4, (uint16_t)flags);
+	nbdc_encode_request(bytes, &request);
 	send_bytes(bytes, sizeof(bytes));
 }
 
@@ -97,11 +102,11 @@ void receive_reply(uint64_t cookie, uint32_t error)
 {
 	const unsigned char *p = buf_data(&server.tx);
 
-	ck_assert_uint_ge(buf_used(&server.tx), NBD_SIMPLE_REPLY_BYTES);
-	ck_assert_uint_eq(load_be32(p), NBD_SIMPLE_REPLY_MAGIC);
+	ck_assert_uint_ge(buf_used(&server.tx), NBDC_SIMPLE_BYTES);
+	ck_assert_uint_eq(load_be32(p), NBDC_SIMPLE_MAGIC);
 	ck_assert_uint_eq(load_be32(p + 4), error);
 	ck_assert_uint_eq(load_be64(p + 8), cookie);
-	buf_consume(&server.tx, NBD_SIMPLE_REPLY_BYTES);
+	buf_consume(&server.tx, NBDC_SIMPLE_BYTES);
 }
 
 void receive_data(const void *expected, size_t bytes)
