@@ -2,89 +2,56 @@
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/check.h"
 #include "control/control_internal.h"
 
-static void on_connection(uv_stream_t *listener, int status);
-
-/* Go on with the one that came meanwhile, if any. */
-static void on_refusal_closed(uv_handle_t *handle)
-{
-	struct control *control = handle->data;
-
-	control->refusing = false;
-	if (!control->accept_waits || control->stopping)
-		return;
-	control->accept_waits = false;
-	on_connection((uv_stream_t *)&control->listener, 0);
-}
-
 /* Every slot is taken: say so, and hang up. */
-static void refuse(struct control *control)
+static void refuse(int fd)
 {
 	struct ctl_error error;
 	size_t bytes;
-	uv_buf_t buf;
 	char *line;
 
-	control->refusing = true;
-	uv_pipe_init(&control->loop, &control->refusal, 0);
-	control->refusal.data = control;
-	if (uv_accept((uv_stream_t *)&control->listener,
-		      (uv_stream_t *)&control->refusal))
-		goto out;
 	ctl_error_set(&error, -EBUSY,
 		      "there are %u control clients already: try again",
 		      CONTROL_MAX_CLIENTS);
-	if (ctl_reply_format(CTL_NO_ID, NULL, &error, &line, &bytes))
-		goto out;
-	/* Fits the empty socket buffer; nobody waits for it if it did not. */
-	buf = uv_buf_init(line, (unsigned)bytes);
-	(void)uv_try_write((uv_stream_t *)&control->refusal, &buf, 1);
-	free(line);
-out:
-	uv_close((uv_handle_t *)&control->refusal, on_refusal_closed);
+	if (ctl_reply_format(CTL_NO_ID, NULL, &error, &line, &bytes) == 0) {
+		/* Fits the empty socket buffer; nobody waits if it does not. */
+		(void)send(fd, line, bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+		free(line);
+	}
+	close(fd);
 }
 
-static void on_connection(uv_stream_t *listener, int status)
+static void on_accepted(void *arg, int fd)
 {
-	struct control *control = listener->data;
+	struct control *control = arg;
 
-	if (status < 0)
-		return;
 	for (size_t i = 0; i < CONTROL_MAX_CLIENTS; i++) {
 		if (!control->clients[i].in_use) {
-			control_client_open(&control->clients[i]);
+			control_client_open(&control->clients[i], fd);
 			return;
 		}
 	}
-	/* libuv announces no other connection until this one is accepted. */
-	if (control->refusing)
-		control->accept_waits = true;
-	else
-		refuse(control);
+	refuse(fd);
 }
 
 static void on_stop(uv_async_t *stop)
 {
 	struct control *control = stop->data;
 
-	control->stopping = true;
-	uv_close((uv_handle_t *)&control->stop, NULL);
-	/* The command that runs, if one does, is waited for. */
-	if (!control->running)
-		uv_close((uv_handle_t *)&control->ran, NULL);
-	uv_close((uv_handle_t *)&control->listener, NULL);
+	control->is_stopping = true;
+	io_accept_close(&control->acceptor);
 	for (size_t i = 0; i < CONTROL_MAX_CLIENTS; i++) {
 		if (control->clients[i].in_use)
 			control_client_close(&control->clients[i]);
 	}
+	/* The command that runs, if one does, is waited for. */
+	control->is_over = !control->running;
 }
 
 /* Clients that wait were closed, so that no other command begins then. */
@@ -96,8 +63,7 @@ static void on_ran(uv_async_t *ran)
 				      memory_order_acquire))
 		return;
 	control_long_done(control);
-	if (control->stopping)
-		uv_close((uv_handle_t *)&control->ran, NULL);
+	control->is_over = control->is_stopping;
 }
 
 static void runner_main(void *arg)
@@ -115,65 +81,65 @@ static void runner_main(void *arg)
 	}
 }
 
-static void control_run(void *arg)
+static bool is_due(const struct control_client *client)
 {
-	struct control *control = arg;
-	sigset_t set;
-
-	residence_join(control->env.params.residence, "control", false);
-
-	/* A client that hangs up is an error code. */
-	sigemptyset(&set);
-	sigaddset(&set, SIGPIPE);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	uv_run(&control->loop, UV_RUN_DEFAULT);
+	return client->in_use && client->is_due;
 }
 
-/*
- * Open the loop with its three lasting handles. The listening socket is
- * duplicated, so that the caller's stays the caller's if a later step fails.
- */
+/* Return: whether some are due again. */
+static bool serve_due(struct control *control)
+{
+	bool is_any = false;
+
+	for (size_t i = 0; i < CONTROL_MAX_CLIENTS; i++) {
+		struct control_client *client = &control->clients[i];
+
+		if (is_due(client))
+			control_client_serve(client);
+		is_any |= is_due(client);
+	}
+	return is_any;
+}
+
+static void control_main(void *arg)
+{
+	struct control *control = arg;
+	bool is_any_due = false;
+
+	residence_join(control->env.params.residence, "control", false);
+	while (!control->is_over) {
+		io_loop_turn(&control->loop, !is_any_due);
+		is_any_due = serve_due(control);
+	}
+}
+
+/* --- life ----------------------------------------------------------------- */
+
+static void close_loop(struct control *control)
+{
+	io_accept_close(&control->acceptor);
+	uv_close((uv_handle_t *)&control->stop, NULL);
+	uv_close((uv_handle_t *)&control->ran, NULL);
+	io_loop_fini(&control->loop);
+}
+
 static int open_loop(struct control *control)
 {
-	int err, fd;
+	const struct control_params *params = &control->env.params;
+	int err = io_loop_init(&control->loop);
 
-	err = uv_loop_init(&control->loop);
 	if (err)
 		return err;
-	err = uv_async_init(&control->loop, &control->stop, on_stop);
-	if (err)
-		goto err_loop;
+	/* The second of its kind finds what the first one made. */
+	BUG_ON(uv_async_init(&control->loop.uv, &control->stop, on_stop));
 	control->stop.data = control;
-	err = uv_async_init(&control->loop, &control->ran, on_ran);
-	if (err)
-		goto err_stop;
+	BUG_ON(uv_async_init(&control->loop.uv, &control->ran, on_ran));
 	control->ran.data = control;
-	uv_pipe_init(&control->loop, &control->listener, 0);
-	control->listener.data = control;
-	fd = fcntl(control->env.params.listen_fd, F_DUPFD_CLOEXEC, 0);
-	if (fd < 0) {
-		err = -errno;
-		goto err_handles;
-	}
-	err = uv_pipe_open(&control->listener, fd);
-	if (err) {
-		close(fd);
-		goto err_handles;
-	}
-	err = uv_listen((uv_stream_t *)&control->listener, SOMAXCONN,
-			on_connection);
+	err = io_accept_open(&control->acceptor, &control->loop, params->log,
+			     params->listen_fds, params->nr_listen_fds,
+			     on_accepted, control);
 	if (err)
-		goto err_handles;
-	return 0;
-
-err_handles:
-	uv_close((uv_handle_t *)&control->listener, NULL);
-	uv_close((uv_handle_t *)&control->ran, NULL);
-err_stop:
-	uv_close((uv_handle_t *)&control->stop, NULL);
-	uv_run(&control->loop, UV_RUN_DEFAULT);
-err_loop:
-	uv_loop_close(&control->loop);
+		close_loop(control);
 	return err;
 }
 
@@ -181,7 +147,7 @@ static void free_control(struct control *control)
 {
 	for (size_t i = 0; i < CONTROL_MAX_CLIENTS; i++)
 		ctl_lines_fini(&control->clients[i].lines);
-	zstore_ctx_destroy(control->env.ctx);
+	control_env_fini(&control->env);
 	free(control);
 }
 
@@ -191,29 +157,19 @@ static struct control *new_control(const struct control_params *params)
 
 	if (!control)
 		return NULL;
-	control->env.params = *params;
-	control->env.started_ns = uv_hrtime();
 	list_init(&control->waiting);
+	if (control_env_init(&control->env, params))
+		goto err;
 	for (size_t i = 0; i < CONTROL_MAX_CLIENTS; i++) {
 		control->clients[i].control = control;
 		if (ctl_lines_init(&control->clients[i].lines,
 				   CTL_MAX_REQUEST_BYTES))
 			goto err;
 	}
-	if (zstore_ctx_create(params->store, &control->env.ctx))
-		goto err;
 	return control;
 err:
 	free_control(control);
 	return NULL;
-}
-
-/* Close what open_loop() opened, where no thread runs it. */
-static void close_loop(struct control *control)
-{
-	uv_async_send(&control->stop);
-	uv_run(&control->loop, UV_RUN_DEFAULT);
-	BUG_ON(uv_loop_close(&control->loop));
 }
 
 static int start_runner(struct control *control)
@@ -236,23 +192,28 @@ static void end_runner(struct control *control)
 	uv_sem_destroy(&control->run);
 }
 
+static void close_listeners(const struct control_params *params)
+{
+	for (size_t i = 0; i < params->nr_listen_fds; i++)
+		close(params->listen_fds[i]);
+}
+
 int control_start(const struct control_params *params, struct control **out)
 {
 	struct control *control = new_control(params);
-	int err;
+	int err = -ENOMEM;
 
 	if (!control)
-		return -ENOMEM;
+		goto err_listeners;
 	err = open_loop(control);
 	if (err)
 		goto err_free;
 	err = start_runner(control);
 	if (err)
 		goto err_loop;
-	err = uv_thread_create(&control->thread, control_run, control);
+	err = uv_thread_create(&control->thread, control_main, control);
 	if (err)
 		goto err_runner;
-	close(params->listen_fd);
 	*out = control;
 	return 0;
 
@@ -262,6 +223,8 @@ err_loop:
 	close_loop(control);
 err_free:
 	free_control(control);
+err_listeners:
+	close_listeners(params);
 	return err;
 }
 
@@ -272,7 +235,7 @@ void control_stop(struct control *control)
 	uv_async_send(&control->stop);
 	uv_thread_join(&control->thread);
 	end_runner(control);
-	/* Whatever is left open would be a leak, and use freed memory. */
-	BUG_ON(uv_loop_close(&control->loop));
+	close_loop(control);
+	close_listeners(&control->env.params);
 	free_control(control);
 }

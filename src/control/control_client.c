@@ -3,37 +3,45 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "control/control_internal.h"
 
-static void serve_next(struct control_client *client);
+/* Lines taken from one client before others have their turn. */
+#define MAX_LINES 16u
+
+/* --- life ----------------------------------------------------------------- */
 
 /* Make the slot free again, once nothing refers to it. */
 static void release_slot(struct control_client *client)
 {
-	if (client->nr_handles || client->control->running == client)
+	if (client->is_timer_open || client->control->running == client)
 		return;
 	ctl_request_fini(&client->request);
 	client->in_use = false;
 }
 
-static void on_closed(uv_handle_t *handle)
+static void on_timer_closed(uv_handle_t *handle)
 {
 	struct control_client *client = handle->data;
 
-	client->nr_handles--;
+	client->is_timer_open = false;
 	release_slot(client);
 }
 
 void control_client_close(struct control_client *client)
 {
-	if (client->closing)
+	if (client->is_closing)
 		return;
-	client->closing = true;
+	client->is_closing = true;
 	list_del(&client->waiting);
-	uv_close((uv_handle_t *)&client->pipe, on_closed);
-	uv_close((uv_handle_t *)&client->patience, on_closed);
+	io_watch_del(&client->control->loop, &client->watch);
+	close(client->fd);
+	free(client->reply);
+	client->reply = NULL;
+	uv_close((uv_handle_t *)&client->patience, on_timer_closed);
 }
 
 static void on_patience_ends(uv_timer_t *timer)
@@ -46,48 +54,31 @@ static void wait_for_client(struct control_client *client)
 {
 	const unsigned ms = client->control->env.params.idle_ms;
 
-	BUG_ON(uv_timer_start(&client->patience, on_patience_ends, ms, 0));
+	if (!uv_is_active((uv_handle_t *)&client->patience))
+		BUG_ON(uv_timer_start(&client->patience, on_patience_ends, ms,
+				      0));
 }
 
-static void on_written(uv_write_t *write, int status)
-{
-	struct control_client *client = write->data;
-
-	free(client->reply);
-	client->reply = NULL;
-	if (status < 0 || client->closing) {
-		control_client_close(client);
-		return;
-	}
-	serve_next(client);
-}
+/* --- commands ------------------------------------------------------------- */
 
 /* Answer the request under way with @result, or with @error if it is NULL. */
 static void reply(struct control_client *client, json_t *result,
 		  struct ctl_error *error)
 {
 	const json_int_t id = client->request.id;
-	size_t bytes;
-	uv_buf_t buf;
 	int err;
 
-	err = ctl_reply_format(id, result, error, &client->reply, &bytes);
+	err = ctl_reply_format(id, result, error, &client->reply,
+			       &client->reply_bytes);
 	if (err == -EMSGSIZE) {
 		ctl_error_set(error, -EIO, "the result is too long for a line");
-		err = ctl_reply_format(id, NULL, error, &client->reply, &bytes);
+		err = ctl_reply_format(id, NULL, error, &client->reply,
+				       &client->reply_bytes);
 	}
 	ctl_request_fini(&client->request);
-	if (err) {
-		control_client_close(client);
-		return;
-	}
-	buf = uv_buf_init(client->reply, (unsigned)bytes);
-	client->write.data = client;
-	wait_for_client(client);
-	err = uv_write(&client->write, (uv_stream_t *)&client->pipe, &buf, 1,
-		       on_written);
+	client->sent_bytes = 0;
 	if (err)
-		on_written(&client->write, err);
+		control_client_close(client);
 }
 
 /* Run the client's command; what comes of it is in the client. */
@@ -126,12 +117,13 @@ void control_long_done(struct control *control)
 	struct control_client *client = control->running;
 
 	control->running = NULL;
-	if (client->closing) {
+	if (client->is_closing) {
 		json_decref(client->result);
 		client->result = NULL;
 		release_slot(client);
 	} else {
 		reply_with_outcome(client);
+		control_client_serve(client);
 	}
 	run_next_long(control);
 }
@@ -150,10 +142,9 @@ static void run_next_long(struct control *control)
 
 static void run_command(struct control_client *client)
 {
-	const struct control_command *command = client->command;
 	struct control *control = client->control;
 
-	if (command->is_long) {
+	if (client->command->is_long) {
 		list_add_tail(&control->waiting, &client->waiting);
 		run_next_long(control);
 		return;
@@ -162,6 +153,8 @@ static void run_command(struct control_client *client)
 	reply_with_outcome(client);
 }
 
+/* --- lines ---------------------------------------------------------------- */
+
 static void take_line(struct control_client *client, const char *line,
 		      size_t bytes)
 {
@@ -169,7 +162,6 @@ static void take_line(struct control_client *client, const char *line,
 	struct ctl_error error;
 	int err;
 
-	uv_timer_stop(&client->patience);
 	err = ctl_request_parse(line, bytes, request, &error);
 	if (err)
 		goto refuse;
@@ -201,80 +193,150 @@ static void refuse_overlong(struct control_client *client)
 	reply(client, NULL, &error);
 }
 
-/*
- * Take the next line, if there is one. Its command then is under way, and the
- * end of its reply is what takes the line after it. Nothing is read before
- * there is none.
- */
+/* Take the next line, if there is one; it is under way then. */
 static bool take_next(struct control_client *client)
 {
 	const char *line;
 	size_t bytes;
+	enum ctl_lines_next result =
+		ctl_lines_next(&client->lines, &line, &bytes);
 
-	switch (ctl_lines_next(&client->lines, &line, &bytes)) {
-	case CTL_LINES_LINE:
+	if (result == CTL_LINES_NONE)
+		return false;
+	client->is_under_way = true;
+	uv_timer_stop(&client->patience);
+	if (result == CTL_LINES_LINE)
 		take_line(client, line, bytes);
-		return true;
-	case CTL_LINES_OVERLONG:
+	else
 		refuse_overlong(client);
-		return true;
-	case CTL_LINES_NONE:
-		break;
+	return true;
+}
+
+/* --- the socket ----------------------------------------------------------- */
+
+/* Return: whether all of the reply is sent. */
+static bool send_reply(struct control_client *client)
+{
+	ssize_t n;
+
+	do {
+		n = send(client->fd, client->reply + client->sent_bytes,
+			 client->reply_bytes - client->sent_bytes,
+			 MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n > 0)
+			client->sent_bytes += (size_t)n;
+	} while ((n < 0 && errno == EINTR) ||
+		 (n > 0 && client->sent_bytes < client->reply_bytes));
+	if (n < 0 && errno != EAGAIN)
+		control_client_close(client);
+	return n >= 0;
+}
+
+/* Whether the last of the reply has gone; if not, it is waited for. */
+static bool is_answered(struct control_client *client)
+{
+	const bool is_sent = send_reply(client);
+
+	if (client->is_closing)
+		return false;
+	if (is_sent == client->wants_room) {
+		client->wants_room = !is_sent;
+		if (io_watch_room(&client->control->loop, &client->watch,
+				  !is_sent)) {
+			control_client_close(client);
+			return false;
+		}
 	}
+	if (!is_sent)
+		return false;
+	free(client->reply);
+	client->reply = NULL;
+	client->is_under_way = false;
+	return true;
+}
+
+/* Return: whether something came. */
+static bool receive(struct control_client *client)
+{
+	char *space;
+	size_t bytes = ctl_lines_space(&client->lines, &space);
+	ssize_t n;
+
+	if (!client->may_recv)
+		return false;
+	do {
+		n = recv(client->fd, space, bytes, MSG_DONTWAIT);
+	} while (n < 0 && errno == EINTR);
+	if (n > 0) {
+		ctl_lines_add(&client->lines, (size_t)n);
+		return true;
+	}
+	client->may_recv = false;
+	/* At the end of the stream there is no whole line left: all of them
+	 * were taken before this was asked for. */
+	if (n == 0 || errno != EAGAIN)
+		control_client_close(client);
 	return false;
 }
 
-static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+/* Go on with a client until something must be waited for, or others should
+ * have their turn. */
+void control_client_serve(struct control_client *client)
 {
-	struct control_client *client = handle->data;
+	unsigned nr_lines = 0;
 
-	(void)suggested;
-	buf->len = ctl_lines_space(&client->lines, &buf->base);
-}
-
-static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
-{
-	struct control_client *client = stream->data;
-
-	(void)buf;
-	/* At the end of the stream there is no whole line left: see above. */
-	if (nread < 0) {
-		control_client_close(client);
-		return;
+	client->is_due = false;
+	while (!client->is_closing) {
+		if (client->is_under_way) {
+			if (!client->reply) /* its command runs */
+				return;
+			wait_for_client(client);
+			if (!is_answered(client))
+				return;
+			uv_timer_stop(&client->patience);
+		}
+		if (nr_lines == MAX_LINES) {
+			client->is_due = true;
+			return;
+		}
+		if (take_next(client)) {
+			nr_lines++;
+			continue;
+		}
+		wait_for_client(client);
+		if (!receive(client))
+			return;
 	}
-	ctl_lines_add(&client->lines, (size_t)nread);
-	if (take_next(client))
-		uv_read_stop(stream);
 }
 
-/* Nothing is under way and nothing is read: go on. */
-static void serve_next(struct control_client *client)
+static void on_ready(struct io_watch *watch, uint32_t events)
 {
-	uv_stream_t *stream = (uv_stream_t *)&client->pipe;
+	struct control_client *client =
+		container_of(watch, struct control_client, watch);
 
-	if (take_next(client))
-		return;
-	wait_for_client(client);
-	if (uv_read_start(stream, on_alloc, on_read))
-		control_client_close(client);
+	if (events & ~(uint32_t)EPOLLOUT)
+		client->may_recv = true;
+	control_client_serve(client);
 }
 
-void control_client_open(struct control_client *client)
+void control_client_open(struct control_client *client, int fd)
 {
 	struct control *control = client->control;
 
 	client->in_use = true;
-	client->closing = false;
-	client->nr_handles = 2;
+	client->is_closing = client->is_under_way = false;
+	client->wants_room = client->is_due = false;
+	client->may_recv = true;
+	client->fd = fd;
+	client->watch.fd = fd;
+	client->watch.ready = on_ready;
 	list_init(&client->waiting);
 	ctl_lines_reset(&client->lines);
-	uv_pipe_init(&control->loop, &client->pipe, 0);
-	client->pipe.data = client;
-	uv_timer_init(&control->loop, &client->patience); /* cannot fail */
+	uv_timer_init(&control->loop.uv, &client->patience); /* cannot fail */
 	client->patience.data = client;
-	if (uv_accept((uv_stream_t *)&control->listener,
-		      (uv_stream_t *)&client->pipe))
+	client->is_timer_open = true;
+	if (io_watch_add(&control->loop, &client->watch, fd))
 		control_client_close(client);
 	else
-		serve_next(client);
+		control_client_serve(client);
 }

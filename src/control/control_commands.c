@@ -12,11 +12,35 @@
 #include "control/control_dicts.h"
 #include "control/safety.h"
 
+int control_env_init(struct control_env *env,
+		     const struct control_params *params)
+{
+	int err = 0;
+
+	env->params = *params;
+	env->started_ns = uv_hrtime();
+	for (size_t i = 0; i < params->exports->nr && !err; i++)
+		err = zstore_ctx_create(params->exports->all[i]->store,
+					&env->ctxs[i]);
+	return err;
+}
+
+void control_env_fini(struct control_env *env)
+{
+	for (size_t i = 0; i < EXPORT_MAX; i++)
+		zstore_ctx_destroy(env->ctxs[i]);
+}
+
+static struct zstore *store_of(const struct control_env *env)
+{
+	return env->params.exports->all[0]->store;
+}
+
 /*
  * NAME_document(): an object with each field of a struct that a list of
  * X(field) names.
  */
-#define SET_FIELD(name)                              \
+#define SET_FIELD(name, ...)                         \
 	failed |= json_object_set_new(object, #name, \
 				      json_integer((json_int_t)from->name));
 #define DEFINE_DOCUMENT(name, type, FIELDS)                     \
@@ -35,9 +59,9 @@
 DEFINE_DOCUMENT(mm_stat, zstore_stats, ZSTORE_MM_STAT)
 DEFINE_DOCUMENT(io_stat, zstore_stats, ZSTORE_IO_STAT)
 DEFINE_DOCUMENT(memory_stat, zstore_stats, ZSTORE_MEMORY_STAT)
-DEFINE_DOCUMENT(requests, server_requests, SERVER_REQUEST_COUNTERS)
-DEFINE_DOCUMENT(connections, server_connections, SERVER_CONNECTION_COUNTERS)
-DEFINE_DOCUMENT(polling, server_polling, SERVER_POLLING_COUNTERS)
+DEFINE_DOCUMENT(requests, ctl_requests, CTL_REQUESTS)
+DEFINE_DOCUMENT(connections, ctl_connections, CTL_CONNECTIONS)
+DEFINE_DOCUMENT(polling, ctl_polling, CTL_POLLING)
 
 /* What the process has in memory, the store included; null if not told. */
 static json_t *resident_bytes(void)
@@ -86,7 +110,7 @@ static json_t *memory_document(const struct zstore_stats *stats)
 
 static json_t *disk_document(const struct control_env *env)
 {
-	const struct zstore_params *params = zstore_params(env->params.store);
+	const struct zstore_params *params = zstore_params(store_of(env));
 	char algorithm[ZCOMP_NAME_BYTES];
 
 	return json_pack("{sI ss sb si si}", "size_bytes",
@@ -115,11 +139,14 @@ static int run_version(const struct control_env *env, const json_t *arguments,
 static json_t *whole_stats(const struct control_env *env)
 {
 	const uint64_t uptime_ns = uv_hrtime() - env->started_ns;
-	struct server_counts counts;
+	struct ctl_connections connections;
+	struct ctl_requests requests;
+	struct ctl_polling polling;
 	struct zstore_stats stats;
 
-	zstore_stats(env->params.store, &stats);
-	env->params.count(env->params.count_arg, &counts);
+	zstore_stats(store_of(env), &stats);
+	export_sum(env->params.exports->all[0], &requests);
+	env->params.count(env->params.count_arg, &connections, &polling);
 	return json_pack(
 		"{ss si si sI so so so so so so so so so}", "version",
 		PACKAGE_VERSION, "protocol", CTL_PROTOCOL, "pid", (int)getpid(),
@@ -127,12 +154,12 @@ static json_t *whole_stats(const struct control_env *env)
 		disk_document(env), "mm_stat", mm_stat_document(&stats),
 		"io_stat", io_stat_document(&stats), "memory",
 		memory_document(&stats), "dictionary",
-		control_dicts_document(env->params.store), "connections",
-		connections_document(&counts.connections), "requests",
-		requests_document(&counts.requests), "polling",
-		polling_document(&counts.polling), "safety",
+		control_dicts_document(store_of(env)), "connections",
+		connections_document(&connections), "requests",
+		requests_document(&requests), "polling",
+		polling_document(&polling), "safety",
 		safety_document(env->params.residence, env->params.keeper,
-				env->params.store));
+				store_of(env)));
 }
 
 /* The columns that add up: X(field of struct zs_class_stats). */
@@ -191,7 +218,7 @@ static int run_stats(const struct control_env *env, const json_t *arguments,
 
 	(void)error;
 	if (json_is_true(json_object_get(arguments, "classes")))
-		document = class_stats(zstore_pool(env->params.store));
+		document = class_stats(zstore_pool(store_of(env)));
 	else
 		document = whole_stats(env);
 	if (!document)
@@ -215,9 +242,9 @@ static int run_compact(const struct control_env *env, const json_t *arguments,
 
 	(void)arguments;
 	(void)error;
-	zstore_compact(env->params.store, &done);
+	zstore_compact(store_of(env), &done);
 	duration_us = us_since(start_ns);
-	zstore_shrink(env->params.store);
+	zstore_shrink(store_of(env));
 	document = json_pack("{sI sI sI sI sI}", "pages_compacted",
 			     (json_int_t)done.freed_pages, "bytes_freed",
 			     (json_int_t)done.freed_pages * ZSD_PAGE_BYTES,
@@ -240,7 +267,7 @@ static int run_verify(const struct control_env *env, const json_t *arguments,
 
 	(void)arguments;
 	(void)error;
-	ok = zstore_verify(env->ctx, &report) == 0;
+	ok = zstore_verify(env->ctxs[0], &report) == 0;
 	document = json_pack("{sb sI sI ss sI}", "ok", ok, "pages_checked",
 			     (json_int_t)report.pages_checked, "pages_damaged",
 			     (json_int_t)report.pages_damaged, "problem",

@@ -19,9 +19,15 @@
 /* What commands work with. */
 struct control_env {
 	struct control_params params;
-	struct zstore_ctx *ctx; /* for long commands: one runs at a time */
+	/* Of each export, for long commands: one runs at a time. */
+	struct zstore_ctx *ctxs[EXPORT_MAX];
 	uint64_t started_ns; /* uv_hrtime() */
 };
+
+/* control_env_init() - Return: 0 or -ENOMEM; control_env_fini() in any case. */
+int control_env_init(struct control_env *env,
+		     const struct control_params *params) ZSD_MUST_CHECK;
+void control_env_fini(struct control_env *env);
 
 struct control_command {
 	const char *name;

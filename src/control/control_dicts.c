@@ -131,7 +131,7 @@ int control_train(const struct control_env *env, const json_t *arguments,
 	report = malloc(sizeof(*report));
 	if (!report)
 		return -ENOMEM;
-	err = train_run(env->params.store, env->ctx, is_swapped, bytes, report,
+	err = train_run(env->params.exports->all[0]->store, env->ctxs[0], is_swapped, bytes, report,
 			error);
 	if (!err) {
 		*result = report_document(

@@ -7,12 +7,12 @@
  * touches that client's request meanwhile.
  *
  * A client has one command under way at most. From the moment that a line is
- * taken until its reply is written nothing is read from it, so it holds one
- * buffer of input and one reply, and one that does not read its replies waits
- * for itself alone. While it is the client's turn, to send a line or to take
- * the reply, its patience timer runs, and closes it in the end: pieces of a
- * line do not start it anew. Long commands of all clients run one after the
- * other: they take one core from the workers at most.
+ * taken until its reply is sent nothing is read from it, so it holds one buffer
+ * of input and one reply, and one that does not read its replies waits for
+ * itself alone. While it is the client's turn, to send a line or to take the
+ * reply, its patience timer runs, and closes it in the end: pieces of a line do
+ * not start it anew. Long commands of all clients run one after the other: they
+ * take one core from the workers at most.
  */
 #ifndef ZSD_CONTROL_CONTROL_INTERNAL_H
 #define ZSD_CONTROL_CONTROL_INTERNAL_H
@@ -22,20 +22,26 @@
 #include <uv.h>
 
 #include "base/list.h"
+#include "control/control_commands.h"
 #include "ctl/ctl.h"
 #include "ctl/ctl_lines.h"
-#include "control/control_commands.h"
+#include "io/loop.h"
 
 /* Most control clients: people and monitors, not crowds. */
 #define CONTROL_MAX_CLIENTS 16u
 
 struct control_client {
 	struct control *control;
-	uv_pipe_t pipe;
+	int fd;
+	struct io_watch watch;
 	uv_timer_t patience; /* runs while the client keeps us waiting */
 	bool in_use;
-	bool closing; /* uv_close() was called */
-	unsigned nr_handles; /* that are open, or still being closed */
+	bool is_closing;
+	bool is_timer_open; /* patience is not let go of yet */
+	bool is_under_way; /* a line was taken, and is not answered yet */
+	bool may_recv; /* there may be more to be received */
+	bool wants_room; /* is told when the client has read */
+	bool is_due; /* to be served again, when the others were */
 	struct ctl_lines lines;
 
 	struct ctl_request request; /* under way */
@@ -45,22 +51,21 @@ struct control_client {
 	int err; /* then why not */
 	struct ctl_error error; /* and more about it, if its text is not empty */
 
-	uv_write_t write;
-	char *reply; /* what is being written, or NULL */
+	char *reply; /* what is being sent, or NULL */
+	size_t reply_bytes;
+	size_t sent_bytes; /* of it */
 };
 
 struct control {
 	struct control_env env;
 	uv_thread_t thread;
-	uv_loop_t loop;
+	struct io_loop loop;
 	uv_async_t stop;
-	uv_pipe_t listener;
-	bool stopping;
-	bool accept_waits; /* a connection found a refusal under way */
+	struct io_acceptor acceptor;
+	bool is_stopping;
+	bool is_over; /* the loop ends */
 
 	struct control_client clients[CONTROL_MAX_CLIENTS];
-	uv_pipe_t refusal; /* for the one that is being turned away */
-	bool refusing;
 
 	/* Not libuv's pool, which aborts where it cannot make its threads. */
 	uv_thread_t runner;
@@ -74,8 +79,11 @@ struct control {
 	struct list_node waiting; /* clients, in order of asking */
 };
 
-/* Take the connection that the listener announces into a free slot. */
-void control_client_open(struct control_client *client);
+/* Take a connection into a free slot. */
+void control_client_open(struct control_client *client, int fd);
+
+/* Go on with a client until something must be waited for. */
+void control_client_serve(struct control_client *client);
 
 /* Let go of a client; a command of its that runs goes on to its end. */
 void control_client_close(struct control_client *client);

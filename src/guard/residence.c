@@ -17,7 +17,6 @@
 #include "base/bits.h"
 #include "base/check.h"
 #include "base/units.h"
-#include "io/log.h"
 #include "guard/residence.h"
 
 #ifndef PR_SET_IO_FLUSHER /* Linux 5.6 */
@@ -57,6 +56,7 @@ static const struct {
 
 struct residence {
 	enum swap_mode mode;
+	struct io_log *log;
 	uv_mutex_t lock;
 	uv_cond_t joined;
 	int errs[NR_MEASURES]; /* 0, or why a measure failed */
@@ -151,7 +151,7 @@ static int run_in_real_time(void)
 /* --- life --------------------------------------------------------------- */
 
 int residence_begin(enum swap_mode mode, unsigned max_threads,
-		    struct residence **out)
+		    struct io_log *log, struct residence **out)
 {
 	struct residence *r;
 
@@ -159,6 +159,7 @@ int residence_begin(enum swap_mode mode, unsigned max_threads,
 	if (!r)
 		return -ENOMEM;
 	r->mode = mode;
+	r->log = log;
 	r->max_members = max_threads;
 	if (uv_mutex_init(&r->lock))
 		goto err;
@@ -259,13 +260,16 @@ static int tell(const struct residence *r)
 		if (!r->errs[i])
 			continue;
 		err = r->errs[i];
-		log_line("%s: %s: %s; it takes %s",
-			 r->mode == SWAP_STRICT ? "--swap=strict" : "warning",
-			 measures[i].what, strerror(-err), measures[i].mend);
+		io_log(r->log,
+		       r->mode == SWAP_STRICT ? IO_LOG_ERROR : IO_LOG_WARNING,
+		       "%s: %s: %s; this needs %s",
+		       r->mode == SWAP_STRICT ? "--swap=strict" : "warning",
+		       measures[i].what, strerror(-err), measures[i].mend);
 	}
 	if (err && r->mode == SWAP_ON)
-		log_line("warning: do not swap on this disk on this machine: "
-			 "it could hang");
+		io_log(r->log, IO_LOG_WARNING,
+		       "warning: do not swap on this disk on this machine: "
+		       "it could hang");
 	return r->mode == SWAP_STRICT ? err : 0;
 }
 

@@ -31,6 +31,7 @@
 #include <sys/types.h>
 
 #include "base/compiler.h"
+#include "io/log.h"
 
 enum swap_mode {
 	SWAP_OFF, /* no measure is taken */
@@ -67,6 +68,7 @@ struct residence;
  * residence_begin() - take the measures that come before all else
  * @mode: SWAP_OFF takes none, and all calls below do nothing but keep record
  * @max_threads: how many may join
+ * @log: for residence_check(); outlives it
  *
  * Before threads are started and before the store is made. What is in memory by
  * now is locked; what is mapped from now on is locked as it is touched.
@@ -74,7 +76,7 @@ struct residence;
  * Release: residence_end(), after all threads; takes NULL too.
  */
 int residence_begin(enum swap_mode mode, unsigned max_threads,
-		    struct residence **out) ZSD_MUST_CHECK;
+		    struct io_log *log, struct residence **out) ZSD_MUST_CHECK;
 void residence_end(struct residence *r);
 
 /**
@@ -93,7 +95,7 @@ void residence_settle(struct residence *r);
 void residence_join(struct residence *r, const char *name, bool is_urgent);
 
 /**
- * residence_check() - tell of measures that failed, by log_line()
+ * residence_check() - log measures that failed
  * @nr_threads: waits until so many have joined
  *
  * Also marks READY for the counts since then.

@@ -9,64 +9,87 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "io/listen.h"
-#include "io/log.h"
-#include "io/sd.h"
 #include "io/tcp_socket.h"
 
 /* TCP port of NBD. Source: IANA. */
 #define DEFAULT_PORT "10809"
 
+/*
+ * Connections taken in one go. Clients that connect as fast as we accept must
+ * not keep the loop from everything else; the rest is taken in its next turn.
+ */
+#define MAX_ACCEPTS 64u
+
+/* How long to leave the queue alone when there is no descriptor, ms. */
+#define PAUSE_MS 100u
+
 /* --- where they come from ----------------------------------------------- */
 
-static int add_passed(struct listeners *l)
+static int add(int *fds, size_t *nr, int fd)
 {
-	struct sd_socket passed[LISTENER_MAX_SOCKETS + 1]; /* and the control */
-	size_t nr;
-	int err;
-
-	err = sd_take_sockets(passed, LISTENER_MAX_SOCKETS + 1, &nr);
-	if (err) {
-		log_line("LISTEN_FDS: %s", strerror(-err));
-		return err;
-	}
-	for (size_t i = 0; i < nr; i++) {
-		if (passed[i].is_control && l->control_fd < 0) {
-			l->control_fd = passed[i].fd;
-		} else if (l->nr < LISTENER_MAX_SOCKETS) {
-			l->fds[l->nr++] = passed[i].fd;
-		} else {
-			log_line("LISTEN_FDS: more than %u sockets",
-				 LISTENER_MAX_SOCKETS);
-			return -E2BIG;
-		}
-	}
-	l->are_passed = l->nr > 0;
+	if (*nr == IO_LISTEN_MAX)
+		return -E2BIG;
+	fds[(*nr)++] = fd;
 	return 0;
 }
 
-static int listen_unix(const char *path, struct unix_file *file, int *fd)
+static int add_passed(struct io_listeners *l, struct io_log *log)
+{
+	struct io_passed passed[2 * IO_LISTEN_MAX];
+	size_t nr;
+	int err;
+
+	err = io_listen_take_passed(passed, ARRAY_SIZE(passed), &nr);
+	for (size_t i = 0; i < nr && !err; i++) {
+		if (passed[i].is_control)
+			err = add(l->control, &l->nr_control, passed[i].fd);
+		else
+			err = add(l->nbd, &l->nr_nbd, passed[i].fd);
+	}
+	if (err == -E2BIG)
+		io_log(log, IO_LOG_ERROR,
+		       "LISTEN_FDS: at most %u sockets for NBD and as many for "
+		       "control can be passed",
+		       IO_LISTEN_MAX);
+	else if (err)
+		io_log(log, IO_LOG_ERROR, "LISTEN_FDS: %s", strerror(-err));
+	l->are_passed = l->nr_nbd > 0;
+	return err;
+}
+
+static int listen_unix(const char *path, struct io_log *log,
+		       struct unix_file *file, int *fd)
 {
 	int err = unix_listen(path, file, fd);
 
 	if (err == -EADDRINUSE)
-		log_line("%s: somebody listens there, or it is no socket",
-			 path);
+		io_log(log, IO_LOG_ERROR,
+		       "%s: another server listens there, or it is not a "
+		       "socket",
+		       path);
+	else if (err == -EPERM)
+		io_log(log, IO_LOG_ERROR,
+		       "cannot listen on %s: the lock file %s" UNIX_LOCK_SUFFIX
+		       " belongs to another user: remove it",
+		       path, path);
 	else if (err)
-		log_line("cannot listen on %s: %s", path, strerror(-err));
+		io_log(log, IO_LOG_ERROR, "cannot listen on %s: %s", path,
+		       strerror(-err));
 	return err;
 }
 
-static int add_unix(struct listeners *l, const char *path)
+static int add_unix(struct io_listeners *l, struct io_log *log,
+		    const char *path)
 {
-	int err = listen_unix(path, &l->file, &l->fds[l->nr]);
+	int err = listen_unix(path, log, &l->file, &l->nbd[l->nr_nbd]);
 
-	if (!err)
-		l->nr++;
+	l->nr_nbd += !err;
 	return err;
 }
 
-static int add_tcp(struct listeners *l, const char *text)
+static int add_tcp(struct io_listeners *l, struct io_log *log, const char *text)
 {
 	struct tcp_address address;
 	const char *reason;
@@ -75,96 +98,129 @@ static int add_tcp(struct listeners *l, const char *text)
 
 	err = tcp_address_parse(text, DEFAULT_PORT, &address);
 	if (err) {
-		log_line("%s: not of the form HOST[:PORT]", text);
+		io_log(log, IO_LOG_ERROR,
+		       "--listen '%s': must be HOST, HOST:PORT, :PORT or PORT, "
+		       "with a port from 1 to 65535",
+		       text);
 		return err;
 	}
-	err = tcp_listen(&address, l->fds + l->nr, LISTENER_MAX_SOCKETS - l->nr,
-			 &nr, &reason);
+	err = tcp_listen(&address, l->nbd + l->nr_nbd,
+			 IO_LISTEN_MAX - l->nr_nbd, &nr, &reason);
 	if (err) {
-		log_line("cannot listen on %s: %s", text, reason);
+		io_log(log, IO_LOG_ERROR, "cannot listen on %s: %s", text,
+		       reason);
 		return err;
 	}
-	l->nr += nr;
+	l->nr_nbd += nr;
 	return 0;
 }
 
-static int add_nbd(struct listeners *l, const struct listen_params *params)
+static int add_nbd(struct io_listeners *l, struct io_log *log,
+		   const struct io_listen_params *params)
 {
 	int err = 0;
 
-	if (l->nr) {
+	if (l->are_passed) {
 		if (params->socket_path || params->listen_address)
-			log_line("listening on the sockets of LISTEN_FDS "
-				 "instead of --socket or --listen");
+			io_log(log, IO_LOG_NOTICE,
+			       "listening on the sockets of LISTEN_FDS instead "
+			       "of --socket or --listen");
 		return 0;
 	}
 	if (params->socket_path)
-		err = add_unix(l, params->socket_path);
+		err = add_unix(l, log, params->socket_path);
 	if (!err && params->listen_address)
-		err = add_tcp(l, params->listen_address);
-	if (!err && l->nr == 0) {
-		log_line("nothing to listen on: give --socket PATH or "
-			 "--listen ADDRESS, or pass sockets by LISTEN_FDS");
+		err = add_tcp(l, log, params->listen_address);
+	if (!err && l->nr_nbd == 0) {
+		io_log(log, IO_LOG_ERROR,
+		       "nothing to listen on: give --socket PATH or --listen "
+		       "ADDRESS, or pass sockets by LISTEN_FDS");
 		err = -EDESTADDRREQ;
 	}
 	return err;
 }
 
-int listener_open(const struct listen_params *params, struct listeners *out)
+static int add_control(struct io_listeners *l, struct io_log *log,
+		       const char *path)
 {
-	struct listeners l = {.control_fd = -1};
 	int err;
 
-	err = add_passed(&l);
-	if (!err)
-		err = add_nbd(&l, params);
-	if (!err && l.control_fd < 0 && params->control_path)
-		err = listen_unix(params->control_path, &l.control_file,
-				  &l.control_fd);
-	if (err) {
-		listener_close(&l);
-		return err;
-	}
-	*out = l;
-	return 0;
+	if (l->nr_control || !path)
+		return 0;
+	err = listen_unix(path, log, &l->control_file, &l->control[0]);
+	l->nr_control += !err;
+	return err;
 }
 
-void listener_close_nbd(struct listeners *l)
+int io_listen_open(const struct io_listen_params *params, struct io_log *log,
+		   struct io_listeners *out)
+{
+	int err;
+
+	memset(out, 0, sizeof(*out));
+	err = add_passed(out, log);
+	if (!err)
+		err = add_nbd(out, log, params);
+	if (!err)
+		err = add_control(out, log, params->control_path);
+	if (err)
+		io_listen_close(out);
+	return err;
+}
+
+void io_listen_close_nbd(struct io_listeners *l)
 {
 	unix_file_remove(&l->file);
-	for (size_t i = 0; i < l->nr; i++)
-		close(l->fds[i]);
-	l->nr = 0;
+	while (l->nr_nbd)
+		close(l->nbd[--l->nr_nbd]);
 }
 
-void listener_close(struct listeners *l)
+void io_listen_close(struct io_listeners *l)
 {
-	listener_close_nbd(l);
+	io_listen_close_nbd(l);
 	unix_file_remove(&l->control_file);
-	if (l->control_fd >= 0)
-		close(l->control_fd);
-	l->control_fd = -1;
+	while (l->nr_control)
+		close(l->control[--l->nr_control]);
 }
 
-int listener_take_control(struct listeners *l)
+size_t io_listen_take_control(struct io_listeners *l, int fds[IO_LISTEN_MAX])
 {
-	int fd = l->control_fd;
+	size_t nr = l->nr_control;
 
-	l->control_fd = -1;
-	return fd;
+	memcpy(fds, l->control, nr * sizeof(fds[0]));
+	l->nr_control = 0;
+	return nr;
 }
 
-/* --- for people --------------------------------------------------------- */
+/* --- of what kind they are ------------------------------------------------ */
 
-char *listener_describe(const struct listeners *l, size_t index, char *text,
-			size_t bytes)
+bool io_socket_is_local(int fd)
+{
+	int domain = AF_UNIX;
+	socklen_t bytes = sizeof(domain);
+
+	(void)getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &bytes);
+	return domain == AF_UNIX;
+}
+
+bool io_listen_is_mixed(const struct io_listeners *l)
+{
+	size_t nr_local = 0;
+
+	for (size_t i = 0; i < l->nr_nbd; i++)
+		nr_local += io_socket_is_local(l->nbd[i]);
+	return nr_local && nr_local < l->nr_nbd;
+}
+
+char *io_listen_describe(const struct io_listeners *l, size_t index, char *text,
+			 size_t bytes)
 {
 	char host[TCP_HOST_BYTES] = "?", port[TCP_PORT_BYTES] = "?";
 	struct sockaddr_storage addr = {0};
 	socklen_t len = sizeof(addr);
 	struct sockaddr *any = (struct sockaddr *)&addr;
 
-	(void)getsockname(l->fds[index], any, &len);
+	(void)getsockname(l->nbd[index], any, &len);
 	if (addr.ss_family == AF_UNIX) {
 		(void)snprintf(text, bytes, "%s",
 			       ((struct sockaddr_un *)any)->sun_path);
@@ -176,4 +232,133 @@ char *listener_describe(const struct listeners *l, size_t index, char *text,
 	(void)snprintf(text, bytes, strchr(host, ':') ? "[%s]:%s" : "%s:%s",
 		       host, port);
 	return text;
+}
+
+/* --- accepting ------------------------------------------------------------ */
+
+static void on_again(uv_timer_t *timer);
+
+static void again_in(struct io_acceptor *a, uint64_t ms)
+{
+	BUG_ON(uv_timer_start(&a->again, on_again, ms, 0));
+}
+
+static void pause_all(struct io_acceptor *a, int err)
+{
+	if (!a->is_short)
+		io_log(a->log, IO_LOG_WARNING,
+		       "connections have to wait: %s; trying again",
+		       strerror(-err));
+	a->is_short = true;
+	again_in(a, PAUSE_MS);
+}
+
+/* Errors that say something about one client, who is gone, but nothing about
+ * the next. Source: accept(2), "Error handling". */
+static bool is_transient(int err)
+{
+	switch (-err) {
+	case EINTR:
+	case ECONNABORTED:
+	case EPROTO:
+	case EPERM: /* a firewall rule */
+	case ENETDOWN:
+	case ENOPROTOOPT:
+	case EHOSTDOWN:
+	case ENONET:
+	case EHOSTUNREACH:
+	case EOPNOTSUPP:
+	case ENETUNREACH:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Return: 0 where no connection is left, or there may be more; or -errno. */
+static int take(struct io_accept_socket *socket)
+{
+	struct io_acceptor *a = socket->acceptor;
+	int fd, err;
+
+	for (unsigned i = 0; i < MAX_ACCEPTS; i++) {
+		fd = accept4(socket->watch.fd, NULL, NULL,
+			     SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd >= 0) {
+			a->is_short = false;
+			a->accepted(a->arg, fd);
+			/* What is told may have closed the acceptor. */
+			if (!a->is_open)
+				return 0;
+			continue;
+		}
+		err = -errno;
+		if (err == -EAGAIN) {
+			socket->may_have_more = false;
+			return 0;
+		}
+		if (!is_transient(err))
+			return err;
+	}
+	again_in(a, 0);
+	return 0;
+}
+
+static void on_ready(struct io_watch *watch, uint32_t events)
+{
+	struct io_accept_socket *socket =
+		container_of(watch, struct io_accept_socket, watch);
+	int err;
+
+	(void)events; /* accept4() finds out what is wrong, if anything is */
+	socket->may_have_more = true;
+	err = take(socket);
+	if (err)
+		pause_all(socket->acceptor, err);
+}
+
+static void on_again(uv_timer_t *timer)
+{
+	struct io_acceptor *a = timer->data;
+
+	for (size_t i = 0; i < a->nr && a->is_open; i++) {
+		if (a->sockets[i].may_have_more)
+			on_ready(&a->sockets[i].watch, 0);
+	}
+}
+
+int io_accept_open(struct io_acceptor *a, struct io_loop *loop,
+		   struct io_log *log, const int *fds, size_t nr,
+		   void (*accepted)(void *arg, int fd), void *arg)
+{
+	int err;
+
+	BUG_ON(nr > IO_LISTEN_MAX);
+	memset(a, 0, sizeof(*a));
+	a->loop = loop;
+	a->log = log;
+	a->accepted = accepted;
+	a->arg = arg;
+	uv_timer_init(&loop->uv, &a->again); /* cannot fail */
+	a->again.data = a;
+	a->is_open = true;
+	for (size_t i = 0; i < nr; i++) {
+		a->sockets[i].acceptor = a;
+		a->sockets[i].watch.ready = on_ready;
+		err = io_watch_add(loop, &a->sockets[i].watch, fds[i]);
+		if (err)
+			return err;
+		a->nr++;
+	}
+	return 0;
+}
+
+void io_accept_close(struct io_acceptor *a)
+{
+	if (!a->is_open)
+		return;
+	a->is_open = false;
+	uv_close((uv_handle_t *)&a->again, NULL);
+	for (size_t i = 0; i < a->nr; i++)
+		io_watch_del(a->loop, &a->sockets[i].watch);
 }

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * listener - all the sockets that the server listens on
+ * listen - the sockets that the server listens on, and what connects to them
  *
  * They come from LISTEN_FDS where the service manager passes some, and from
- * the parameters otherwise; the control socket likewise.
+ * the parameters otherwise; control sockets likewise. A socket that was passed
+ * under the name "control" is a control socket, however many there are: what it
+ * is for must not depend on how many came before it.
  *
- * Ownership: the listeners own the NBD sockets and all the files they made;
- * the control socket is handed on with listener_take_control().
- * Threads: main.
+ * An acceptor takes connections from some of them with accept4(2), and hands
+ * each on. Where the process or the system has no descriptor or memory left, it
+ * leaves the rest in the queue and tries again a little later.
+ *
+ * Ownership: the listeners own the NBD sockets and all the files they made; the
+ * control sockets are handed on with io_listen_take_control().
+ * Threads: main; an acceptor is its loop's.
  */
 #ifndef ZSD_IO_LISTEN_H
 #define ZSD_IO_LISTEN_H
@@ -16,57 +22,126 @@
 #include <stddef.h>
 
 #include "base/compiler.h"
+#include "io/log.h"
+#include "io/loop.h"
 #include "io/unix_socket.h"
 
-/*
- * NBD sockets at most. A name that stands for more addresses is served on the
- * first of them.
- */
-#define LISTENER_MAX_SOCKETS 16u
+/* Sockets of each kind at most, NBD and control. A name that stands for more
+ * addresses is served on the first of them. */
+#define IO_LISTEN_MAX 16u
 
 /* Where to listen, if no sockets were passed. Strings are not copied. */
-struct listen_params {
+struct io_listen_params {
 	const char *socket_path; /* NBD on a Unix socket, or NULL */
-	const char *listen_address; /* NBD on TCP, "HOST[:PORT]", or NULL */
+	const char *listen_address; /* NBD on TCP, see tcp_address_parse() */
 	const char *control_path; /* control socket, or NULL */
 };
 
-struct listeners {
-	int fds[LISTENER_MAX_SOCKETS]; /* for NBD */
-	size_t nr;
+struct io_listeners {
+	int nbd[IO_LISTEN_MAX];
+	size_t nr_nbd;
 	bool are_passed; /* by LISTEN_FDS: somebody else listens there, too */
 	struct unix_file file;
-	int control_fd; /* -1: none */
+	int control[IO_LISTEN_MAX];
+	size_t nr_control;
 	struct unix_file control_file;
 };
 
 /**
- * listener_open() - start to listen
- * @out: receives the sockets
+ * io_listen_open() - start to listen
+ * @out: receives the sockets; all zero on error
  *
- * Says on standard error what is wrong, if anything is.
+ * Logs what is wrong, if anything is.
  * Return: 0 or -errno; -EDESTADDRREQ where there is nothing to listen on.
- * Release: listener_close().
+ * Release: io_listen_close().
  */
-int listener_open(const struct listen_params *params,
-		  struct listeners *out) ZSD_MUST_CHECK;
-void listener_close(struct listeners *listeners);
+int io_listen_open(const struct io_listen_params *params, struct io_log *log,
+		   struct io_listeners *out) ZSD_MUST_CHECK;
+void io_listen_close(struct io_listeners *listeners);
 
-/* listener_close_nbd() - listen for NBD no more. What waits to be accepted is
+/* io_listen_close_nbd() - listen for NBD no more. What waits to be accepted is
  * refused, unless the sockets were passed. */
-void listener_close_nbd(struct listeners *listeners);
+void io_listen_close_nbd(struct io_listeners *listeners);
 
-/* listener_take_control() - the control socket, which is the caller's from
- * now on. Return: -1 if there is none. */
-int listener_take_control(struct listeners *listeners);
+/* io_listen_take_control() - the control sockets, which are the caller's from
+ * now on. Return: how many. */
+size_t io_listen_take_control(struct io_listeners *listeners,
+			      int fds[IO_LISTEN_MAX]);
+
+/* io_listen_is_mixed() - whether NBD is listened for both on this machine and
+ * on a network */
+bool io_listen_is_mixed(const struct io_listeners *listeners);
+
+/* io_socket_is_local() - whether a socket is a Unix socket */
+bool io_socket_is_local(int fd);
 
 /**
- * listener_describe() - the address of the NBD socket @index, for people
+ * io_listen_describe() - the address of the NBD socket @index, for people
  * @text, @bytes: receives it, always terminated
  *
  * Return: @text.
  */
-char *listener_describe(const struct listeners *listeners, size_t index,
-			char *text, size_t bytes);
+char *io_listen_describe(const struct io_listeners *listeners, size_t index,
+			 char *text, size_t bytes);
+
+/* --- accepting ------------------------------------------------------------ */
+
+struct io_acceptor;
+
+/* One of the sockets that connections are taken from. */
+struct io_accept_socket {
+	struct io_watch watch;
+	struct io_acceptor *acceptor;
+	bool may_have_more; /* it was not asked until it had none */
+};
+
+struct io_acceptor {
+	struct io_accept_socket sockets[IO_LISTEN_MAX];
+	size_t nr;
+	struct io_loop *loop;
+	struct io_log *log;
+	uv_timer_t again; /* runs while some may have more */
+	bool is_open;
+	bool is_short; /* of descriptors or memory: it was said once */
+	void (*accepted)(void *arg, int fd);
+	void *arg;
+};
+
+/**
+ * io_accept_open() - accept from @fds in @loop
+ * @fds, @nr: non-blocking listening sockets, at most IO_LISTEN_MAX; they stay
+ *            open until after io_accept_close()
+ * @accepted: is given each connection: a non-blocking, close-on-exec socket
+ *            that is its own from then on
+ *
+ * Return: 0 or -errno; in either case io_accept_close() must follow.
+ */
+int io_accept_open(struct io_acceptor *acceptor, struct io_loop *loop,
+		   struct io_log *log, const int *fds, size_t nr,
+		   void (*accepted)(void *arg, int fd),
+		   void *arg) ZSD_MUST_CHECK;
+
+/* io_accept_close() - stop. Nothing where it is not open. */
+void io_accept_close(struct io_acceptor *acceptor);
+
+/* --- between the files of listen ------------------------------------------ */
+
+/* A listening stream socket that was passed in. */
+struct io_passed {
+	int fd;
+	bool is_control; /* its name is "control" */
+};
+
+/**
+ * io_listen_take_passed() - take over the sockets of LISTEN_FDS
+ * @passed, @max: receives at most that many
+ * @nr:           receives how many; 0 where there is no LISTEN_FDS for us
+ *
+ * Without libsystemd at configure time there are none.
+ * Return: 0, -E2BIG for more than @max, -ENOTSOCK where one of them is no
+ * listening stream socket, or the -errno of sd_listen_fds(3).
+ */
+int io_listen_take_passed(struct io_passed *passed, size_t max,
+			  size_t *nr) ZSD_MUST_CHECK;
 
 #endif

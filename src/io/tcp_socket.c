@@ -25,6 +25,11 @@ static int copy_part(const char *from, size_t bytes, char *to, size_t room)
 	return 0;
 }
 
+static bool is_number(const char *text)
+{
+	return *text && text[strspn(text, "0123456789")] == '\0';
+}
+
 /* Where the host ends, and the text of the port or NULL. */
 static int split(const char *text, const char **host, size_t *host_bytes,
 		 const char **port)
@@ -32,6 +37,12 @@ static int split(const char *text, const char **host, size_t *host_bytes,
 	const char *end;
 
 	*port = NULL;
+	*host = text;
+	*host_bytes = 0;
+	if (is_number(text)) {
+		*port = text;
+		return 0;
+	}
 	if (*text == '[') {
 		end = strchr(text, ']');
 		if (!end || (end[1] != '\0' && end[1] != ':'))
@@ -43,7 +54,6 @@ static int split(const char *text, const char **host, size_t *host_bytes,
 		return 0;
 	}
 	end = strchr(text, ':');
-	*host = text;
 	if (!end || strchr(end + 1, ':')) { /* a name, or bare IPv6 */
 		*host_bytes = strlen(text);
 		return 0;
@@ -54,7 +64,7 @@ static int split(const char *text, const char **host, size_t *host_bytes,
 }
 
 /* getaddrinfo(3) takes any number, and uses the low 16 bits of it. */
-static bool is_port(const char *text)
+static bool is_port(const char *text, unsigned long min)
 {
 	unsigned long number;
 	char *end;
@@ -62,7 +72,7 @@ static bool is_port(const char *text)
 	if (!isdigit((unsigned char)*text))
 		return *text != '\0'; /* the name of a service */
 	number = strtoul(text, &end, 10);
-	return *end == '\0' && number <= UINT16_MAX;
+	return *end == '\0' && number >= min && number <= UINT16_MAX;
 }
 
 int tcp_address_parse(const char *text, const char *default_port,
@@ -76,12 +86,12 @@ int tcp_address_parse(const char *text, const char *default_port,
 	err = split(text, &host, &host_bytes, &port);
 	if (err)
 		return err;
-	if (host_bytes == 1 && *host == '*')
-		host_bytes = 0;
 	if (!port)
 		port = default_port;
-	if (*text == '\0' || !is_port(port))
+	if (*text == '\0' || !is_port(port, host_bytes ? 0 : 1))
 		return -EINVAL;
+	if (host_bytes == 1 && *host == '*')
+		host_bytes = 0;
 	err = copy_part(host, host_bytes, address.host, sizeof(address.host));
 	if (err)
 		return err;
@@ -139,26 +149,39 @@ static int resolve(const struct tcp_address *address, struct addrinfo **list,
 	return -EADDRNOTAVAIL;
 }
 
+/* This machine has no such address: IPv6 may be switched off. */
+static bool is_absent(int err)
+{
+	return err == -EAFNOSUPPORT || err == -EADDRNOTAVAIL;
+}
+
 int tcp_listen(const struct tcp_address *address, int *fds, size_t max,
 	       size_t *nr, const char **reason)
 {
 	struct addrinfo *list;
 	size_t used = 0;
-	int err;
+	int err, last;
 
 	err = resolve(address, &list, reason);
 	if (err)
 		return err;
-	err = -EADDRNOTAVAIL;
-	for (struct addrinfo *i = list; i && used < max; i = i->ai_next) {
-		/* One that works is enough: IPv6 may be switched off. */
+	last = -EADDRNOTAVAIL;
+	for (struct addrinfo *i = list; i && used < max && !err;
+	     i = i->ai_next) {
 		err = listen_one(i, &fds[used]);
-		if (!err)
-			used++;
+		used += !err;
+		if (is_absent(err)) {
+			last = err;
+			err = 0;
+		}
 	}
 	freeaddrinfo(list);
-	if (used == 0) {
+	if (!err && !used)
+		err = last;
+	if (err) {
 		*reason = strerror(-err);
+		while (used)
+			close(fds[--used]);
 		return err;
 	}
 	*nr = used;
@@ -169,7 +192,7 @@ void tcp_tune(int fd)
 {
 	const int on = 1;
 
-	/* Both are hints, and mean nothing to a Unix socket. */
+	/* Both are hints. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 }

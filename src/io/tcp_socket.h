@@ -22,11 +22,13 @@ struct tcp_address {
 };
 
 /**
- * tcp_address_parse() - read "HOST", "HOST:PORT", "[V6]:PORT", or ":PORT"
+ * tcp_address_parse() - read "HOST", "HOST:PORT", "[V6]:PORT", ":PORT", "PORT"
  * @default_port: where none is named
  *
- * A bare IPv6 address (with more than one colon) needs no brackets. "*" is any
- * address. Return: 0 or -EINVAL.
+ * A bare IPv6 address (with more than one colon) needs no brackets. "*", and no
+ * host, is any address. What is a number is a port, and not the address that
+ * getaddrinfo(3) makes of it. Port 0 is any that is free; it needs a host.
+ * Return: 0, or -EINVAL where it is none of these, or not a port.
  */
 int tcp_address_parse(const char *text, const char *default_port,
 		      struct tcp_address *out) ZSD_MUST_CHECK;
@@ -38,13 +40,16 @@ int tcp_address_parse(const char *text, const char *default_port,
  * @nr:        receives how many, at least 1
  * @reason:    receives a text in case of an error
  *
+ * One that this machine does not have, or a family that it does not know, is
+ * passed over if there is another. One that is taken is an error: clients would
+ * find another server there.
  * Context: may ask a name server: only at start. Return: 0 or -errno.
  */
 int tcp_listen(const struct tcp_address *address, int *fds, size_t max,
 	       size_t *nr, const char **reason) ZSD_MUST_CHECK;
 
-/* tcp_tune() - make a connection send small replies at once, and notice a peer
- * that is gone for good. Does nothing to a socket that is not TCP. */
+/* tcp_tune() - make a TCP connection send small replies at once, and notice a
+ * peer that is gone for good. */
 void tcp_tune(int fd);
 
 #endif

@@ -22,11 +22,9 @@
  * what stands at a path holds a lock meanwhile: on a file beside it, which is
  * removed with the lock. Nobody waits for anything while holding it.
  */
-#define LOCK_SUFFIX ".zsd-lock"
-
 struct path_lock {
 	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path) +
-		  sizeof(LOCK_SUFFIX)];
+		  sizeof(UNIX_LOCK_SUFFIX)];
 	int fd;
 };
 
@@ -61,7 +59,7 @@ static int path_lock(const char *path, struct path_lock *lock)
 {
 	int err;
 
-	(void)snprintf(lock->path, sizeof(lock->path), "%s" LOCK_SUFFIX, path);
+	(void)snprintf(lock->path, sizeof(lock->path), "%s" UNIX_LOCK_SUFFIX, path);
 	do {
 		lock->fd = open(lock->path,
 				O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,

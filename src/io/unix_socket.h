@@ -15,6 +15,9 @@
 
 #include "base/compiler.h"
 
+/* What is added to a path to name the file that is locked. */
+#define UNIX_LOCK_SUFFIX ".zsd-lock"
+
 /* The file of a listening socket, known well enough not to remove another's. */
 struct unix_file {
 	const char *path; /* not copied; NULL: there is none */

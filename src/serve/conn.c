@@ -6,64 +6,173 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/bits.h"
 #include "base/check.h"
-#include "serve/conn_internal.h"
-#include "io/log.h"
-#include "serve/worker_internal.h"
+#include "base/lock.h"
+#include "io/listen.h"
+#include "serve/worker.h"
 
-/*
- * recv(2) calls in one turn. Two see whether more came in while the first lot
- * was run; more than that lets a busy client keep its thread to itself.
- */
-#define MAX_RECVS 4u
+/* recv(2) calls in one turn: enough to see whether more came in while the last
+ * lot was run, again and again. */
+#define MAX_RECVS 8u
 
-#define BUFFERS_BYTES (CONN_RX_BYTES + CONN_TX_BYTES)
+/* What a connection has memory for from its start, bytes of each ring: an
+ * option of the handshake, and its answer. */
+#define FIRST_BYTES ((size_t)(64 * KIB) + NBD_HANDSHAKE_OUT_BYTES)
 
-/* The mapping is made of whole pages. */
-_Static_assert(BUFFERS_BYTES + ZSD_PAGE_BYTES + sizeof(struct conn) <=
-		       CONN_MAX_BYTES,
+/* What is received at a time until the ring has all its memory, bytes: as many
+ * writes of a page as clients commonly have under way. */
+#define RECV_BYTES ((size_t)(256 * KIB))
+
+/* Each ring is made of whole pages. */
+_Static_assert(CONN_RX_BYTES + CONN_TX_BYTES + sizeof(struct conn) +
+		       2 * ZSD_PAGE_BYTES <= CONN_MAX_BYTES,
 	       "a connection takes no more memory than it is said to");
 _Static_assert(CONN_RX_BYTES >= NBD_HANDSHAKE_IN_BYTES,
-	       "an option fits the receive buffer");
-_Static_assert(CONN_TX_BYTES - CONN_BACKLOG_BYTES >= NBD_HANDSHAKE_OUT_BYTES,
-	       "an option's answer fits the send buffer");
+	       "an option fits the receive ring");
+_Static_assert(CONN_TX_BYTES - CONN_BACKLOG_BYTES >= NBD_HANDSHAKE_OUT_BYTES &&
+		       CONN_TX_BYTES - CONN_BACKLOG_BYTES >=
+			       TRANSMISSION_ROOM_BYTES,
+	       "an answer fits the send ring, whatever is unsent");
 
-/* --- life --------------------------------------------------------------- */
+/* --- memory --------------------------------------------------------------- */
 
-int conn_create(int fd, uint64_t id, struct conn **out)
+static void free_memory(struct conn *c)
 {
-	struct conn *c;
-	unsigned char *buffers;
+	io_ring_destroy(&c->rx);
+	io_ring_destroy(&c->tx);
+	free(c);
+}
 
-	c = calloc(1, sizeof(*c));
+/* Take memory for @bytes of each ring at once. */
+static int take_memory(size_t bytes, struct conn **out)
+{
+	struct conn *c = calloc(1, sizeof(*c));
+	int err;
+
 	if (!c)
 		return -ENOMEM;
-	/* A mapping, so that what a quiet client never needs costs nothing. */
-	buffers = mmap(NULL, BUFFERS_BYTES, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (buffers == MAP_FAILED) {
-		free(c);
-		return -ENOMEM;
+	err = io_ring_create(&c->rx, CONN_RX_BYTES);
+	if (err)
+		goto err_free;
+	err = io_ring_create(&c->tx, CONN_TX_BYTES);
+	if (err)
+		goto err_rx;
+	if (io_ring_prepare(&c->rx, min_u64(bytes, CONN_RX_BYTES)) < bytes ||
+	    io_ring_prepare(&c->tx, min_u64(bytes, CONN_TX_BYTES)) <
+		    min_u64(bytes, CONN_TX_BYTES)) {
+		err = -ENOMEM;
+		goto err_tx;
 	}
-	buf_init(&c->rx, buffers, CONN_RX_BYTES);
-	buf_init(&c->tx, buffers + CONN_RX_BYTES, CONN_TX_BYTES);
+	*out = c;
+	return 0;
+
+err_tx:
+	io_ring_destroy(&c->tx);
+err_rx:
+	io_ring_destroy(&c->rx);
+err_free:
+	free(c);
+	return err;
+}
+
+int conn_pool_init(struct conn_pool *pool, unsigned nr_kept, bool is_full,
+		   bool inherit_priority)
+{
+	struct conn *c;
+	int err = 0;
+
+	*pool = (struct conn_pool){.nr_kept = nr_kept};
+	list_init(&pool->ready);
+	lock_init(&pool->lock, inherit_priority);
+	while (pool->nr < nr_kept && !err) {
+		err = take_memory(is_full ? CONN_RX_BYTES : FIRST_BYTES, &c);
+		if (err)
+			break;
+		list_add_tail(&pool->ready, &c->node);
+		pool->nr++;
+	}
+	if (err)
+		conn_pool_fini(pool);
+	return err;
+}
+
+void conn_pool_fini(struct conn_pool *pool)
+{
+	struct conn *c, *next;
+
+	list_for_each_safe (c, next, &pool->ready, struct conn, node) {
+		list_del(&c->node);
+		free_memory(c);
+	}
+	pthread_mutex_destroy(&pool->lock);
+}
+
+/* Return: a connection of the pool, or NULL. */
+static struct conn *pool_take(struct conn_pool *pool)
+{
+	struct conn *c = NULL;
+
+	pthread_mutex_lock(&pool->lock);
+	if (pool->nr) {
+		c = list_first(&pool->ready, struct conn, node);
+		list_del(&c->node);
+		pool->nr--;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return c;
+}
+
+/* As good as new, but for the memory that its rings have. */
+static void forget(struct conn *c)
+{
+	struct io_ring rx = c->rx, tx = c->tx;
+
+	memset(c, 0, sizeof(*c));
+	rx.head = rx.tail = tx.head = tx.tail = 0;
+	c->rx = rx;
+	c->tx = tx;
+}
+
+/* Back to the pool, if it is not full. */
+static void conn_free(struct conn *c)
+{
+	struct conn_pool *pool = c->pool;
+	bool is_kept;
+
+	forget(c);
+	pthread_mutex_lock(&pool->lock);
+	is_kept = pool->nr < pool->nr_kept;
+	if (is_kept) {
+		list_add_tail(&pool->ready, &c->node);
+		pool->nr++;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	if (!is_kept)
+		free_memory(c);
+}
+
+int conn_create(struct conn_pool *pool, int fd, uint64_t id, struct conn **out)
+{
+	struct conn *c = pool_take(pool);
+	int err;
+
+	if (!c) {
+		err = take_memory(FIRST_BYTES, &c);
+		if (err)
+			return err;
+	}
 	list_init(&c->node);
 	list_init(&c->runnable);
+	list_init(&c->paused);
+	c->pool = pool;
 	c->fd = fd;
 	c->id = id;
 	*out = c;
 	return 0;
-}
-
-static void conn_free(struct conn *c)
-{
-	munmap(c->rx.base, BUFFERS_BYTES);
-	free(c);
 }
 
 void conn_destroy(struct conn *c)
@@ -72,37 +181,41 @@ void conn_destroy(struct conn *c)
 	conn_free(c);
 }
 
-static void on_handle_closed(uv_handle_t *handle)
+/* --- the end -------------------------------------------------------------- */
+
+static void on_timer_closed(uv_handle_t *handle)
 {
 	struct conn *c = handle->data;
 
-	if (--c->nr_handles)
-		return;
 	worker_closed(c->worker, c);
 	conn_free(c);
 }
 
 static void log_end(const struct conn *c)
 {
-	const char *phase = c->was_served ? "served" : "handshake";
+	const struct serve_params *params = c->worker->params;
 
-	if (c->worker->params.verbose)
-		log_line("connection %" PRIu64 ": closed (%s: %s)", c->id,
-			 phase, c->reason ? strerror(-c->reason) : "done");
+	if (params->verbose)
+		io_log(params->log, IO_LOG_INFO,
+		       "connection %" PRIu64 ": closed (%s: %s)", c->id,
+		       c->was_served ? "served" : "handshake",
+		       c->reason ? strerror(-c->reason) : "done");
 }
 
 /* Takes the client's socket away at once; the memory lives until libuv has
- * let go of the handles, so the caller may go on to return. */
+ * let go of the timer, so the caller may go on to return. */
 static void conn_close(struct conn *c)
 {
 	if (c->state == CONN_CLOSED)
 		return;
 	c->state = CONN_CLOSED;
-	worker_not_runnable(c->worker, c);
+	worker_forget(c->worker, c);
 	log_end(c);
-	if (c->nr_handles > 1) /* conn_attach() may have failed in between */
-		uv_close((uv_handle_t *)&c->poll, on_handle_closed);
-	uv_close((uv_handle_t *)&c->deadline, on_handle_closed);
+	if (c->was_served)
+		atomic_fetch_sub(&c->transmission.view->export->nr_clients, 1);
+	if (c->is_watched)
+		io_watch_del(&c->worker->loop, &c->watch);
+	uv_close((uv_handle_t *)&c->deadline, on_timer_closed);
 	close(c->fd);
 }
 
@@ -123,7 +236,7 @@ static void on_deadline(uv_timer_t *timer)
 		conn_close_for(c, -ETIMEDOUT);
 }
 
-static void conn_set_deadline(struct conn *c, uint64_t ms)
+static void set_deadline(struct conn *c, uint64_t ms)
 {
 	BUG_ON(uv_timer_start(&c->deadline, on_deadline, ms, 0));
 }
@@ -136,47 +249,61 @@ static void conn_drain(struct conn *c, int reason)
 	c->state = CONN_DRAINING;
 	if (!c->reason)
 		c->reason = reason;
-	conn_set_deadline(c, CONN_LINGER_MS);
+	set_deadline(c, CONN_LINGER_MS);
 }
 
 /* --- the socket --------------------------------------------------------- */
 
+/* What the kernel says where it has no memory for a call: tried again. */
+static bool is_shortage(int err)
+{
+	return err == -ENOMEM || err == -ENOBUFS;
+}
+
+/* Return: 0, also where the client takes no more for now; or -errno. */
 static int conn_send(struct conn *c)
 {
+	size_t used = io_ring_used(&c->tx);
 	ssize_t n;
 
-	if (buf_used(&c->tx) == 0)
+	if (used == 0)
 		return 0;
 	do {
-		n = send(c->fd, buf_data(&c->tx), buf_used(&c->tx),
+		n = send(c->fd, io_ring_at(&c->tx, c->tx.head), used,
 			 MSG_NOSIGNAL | MSG_DONTWAIT);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return errno == EAGAIN ? 0 : -errno;
-	buf_consume(&c->tx, (size_t)n);
+	io_ring_consume_to(&c->tx, c->tx.head + (uint64_t)n);
 	return 0;
 }
 
-/* How much may be received now. What is incomplete is at the start of the
- * buffer, so that there is always room for the rest of it. */
+/* How much may be received now: a client that sends little needs little. */
 static size_t recv_limit(struct conn *c)
 {
-	size_t room;
+	size_t room = io_ring_room(&c->rx);
 
-	buf_reserve(&c->rx, c->rx.size - buf_used(&c->rx));
-	room = buf_room(&c->rx);
-	CHECK(room > 0);
+	if (c->rx.committed < c->rx.bytes)
+		room = min_u64(room, c->state == CONN_HANDSHAKE ? FIRST_BYTES
+								: RECV_BYTES);
+	room = io_ring_prepare(&c->rx, room);
 	if (!c->is_stopping)
 		return room;
 	if (c->stop_bytes == 0)
-		c->stop_bytes =
-			transmission_missing_bytes(&c->transmission, &c->rx);
+		c->stop_bytes = transmission_missing_bytes(&c->transmission);
 	return min_u64(room, c->stop_bytes);
 }
 
+/* The end of what is received. */
+static int end_input(struct conn *c)
+{
+	c->input_ended = true;
+	return 0;
+}
+
 /*
- * Return: 0, -EAGAIN if nothing is there, -ENODATA if nothing will come any
- * more, or the -errno of recv(2).
+ * Return: 0, -EAGAIN if nothing can be received for now, or the -errno of
+ * recv(2).
  */
 static int conn_recv(struct conn *c)
 {
@@ -184,19 +311,23 @@ static int conn_recv(struct conn *c)
 	ssize_t n;
 
 	if (limit == 0)
-		return -ENODATA;
+		return c->is_stopping && !c->stop_bytes ? end_input(c)
+							: -EAGAIN;
 	do {
-		n = recv(c->fd, buf_free_data(&c->rx), limit, MSG_DONTWAIT);
+		n = recv(c->fd, io_ring_end(&c->rx), limit, MSG_DONTWAIT);
 	} while (n < 0 && errno == EINTR);
+	/* With less than was asked for there is no more, but an edge to come. */
+	c->may_recv = n < 0 ? errno != EAGAIN
+			    : (size_t)n == limit || c->has_hung_up;
 	if (n < 0)
 		return -errno;
 	if (n == 0) {
 		c->at_end = true;
 		if (!c->was_served)
 			c->reason = -ECONNABORTED;
-		return -ENODATA;
+		return end_input(c);
 	}
-	buf_fill(&c->rx, (size_t)n);
+	io_ring_fill(&c->rx, (size_t)n);
 	if (c->is_stopping)
 		c->stop_bytes -= (size_t)n;
 	return 0;
@@ -204,29 +335,42 @@ static int conn_recv(struct conn *c)
 
 /* --- a turn ------------------------------------------------------------- */
 
+/* The handshake is over, and has chosen an export. */
+static void begin_transmission(struct conn *c)
+{
+	struct export *export = export_of(c->worker->params->exports,
+					  c->handshake.session.export);
+
+	c->state = CONN_TRANSMISSION;
+	c->was_served = true;
+	atomic_fetch_add(&export->nr_clients, 1);
+	transmission_begin(&c->transmission, c->worker->views[export->index]);
+	uv_timer_stop(&c->deadline);
+}
+
 static enum step run_handshake(struct conn *c)
 {
 	enum nbd_handshake_result result;
-	struct nbd_out out = {0};
+	struct nbd_out out = {.data = io_ring_end(&c->tx)};
 	size_t consumed;
 
-	buf_reserve(&c->tx, NBD_HANDSHAKE_OUT_BYTES);
-	out.data = buf_free_data(&c->tx);
-	out.room = buf_room(&c->tx);
-	result = nbd_handshake_feed(&c->handshake, buf_data(&c->rx),
-				    buf_used(&c->rx), &consumed, &out);
-	buf_fill(&c->tx, out.bytes);
-	buf_consume(&c->rx, consumed);
+	out.room = io_ring_prepare(
+		&c->tx,
+		min_u64(io_ring_room(&c->tx), NBD_HANDSHAKE_OUT_BYTES));
+	result = nbd_handshake_feed(&c->handshake,
+				    io_ring_at(&c->rx, c->rx.head),
+				    io_ring_used(&c->rx), &consumed, &out);
+	io_ring_fill(&c->tx, out.bytes);
+	io_ring_consume_to(&c->rx, c->rx.head + consumed);
 	switch (result) {
 	case NBD_HANDSHAKE_MORE:
-		return out.room - out.bytes < NBD_HANDSHAKE_OUT_BYTES
+		/* One answer at a time: there may be more to be answered. */
+		return consumed || out.room < NBD_HANDSHAKE_OUT_BYTES
 			       ? STEP_NEEDS_ROOM
 			       : STEP_NEEDS_INPUT;
 	case NBD_HANDSHAKE_TRANSMISSION:
-		c->state = CONN_TRANSMISSION;
-		c->was_served = true;
-		uv_timer_stop(&c->deadline);
-		return STEP_YIELDS;
+		begin_transmission(c);
+		return STEP_SENDS;
 	case NBD_HANDSHAKE_CLOSE:
 		break;
 	}
@@ -234,7 +378,7 @@ static enum step run_handshake(struct conn *c)
 	return STEP_ENDS;
 }
 
-static enum step conn_step(struct conn *c, int64_t *budget)
+static enum step conn_step(struct conn *c, uint64_t deadline_ns)
 {
 	enum step step;
 
@@ -242,7 +386,7 @@ static enum step conn_step(struct conn *c, int64_t *budget)
 		return run_handshake(c);
 	if (c->state == CONN_DRAINING)
 		return STEP_ENDS;
-	step = transmission_run(&c->transmission, &c->rx, &c->tx, budget);
+	step = transmission_run(&c->transmission, deadline_ns);
 	if (step == STEP_ENDS)
 		c->reason = c->transmission.reason;
 	return step;
@@ -255,70 +399,61 @@ static enum step conn_step(struct conn *c, int64_t *budget)
  * it has received what there was.
  */
 static bool should_recv(const struct conn *c, unsigned nr_recvs,
-			uint64_t nr_answered_before)
+			uint64_t nr_answered)
 {
-	const struct transmission *t = &c->transmission;
-
-	if (nr_recvs == 0 || c->is_stopping)
+	if (c->is_stopping)
 		return true;
 	if (nr_recvs == MAX_RECVS)
 		return false;
-	return t->nr_answered - nr_answered_before > 1 ||
-	       transmission_missing_bytes(t, &c->rx);
+	return c->may_recv || nr_answered > 1 ||
+	       transmission_missing_bytes(&c->transmission);
+}
+
+/* Whether more can be sent before anything else is answered. */
+static bool has_backlog(const struct conn *c)
+{
+	return io_ring_used(&c->tx) > CONN_BACKLOG_BYTES;
 }
 
 /*
- * Runs, sends and receives until the socket or another connection must be
- * waited for. Returns the last step; STEP_ENDS also for a stream at its end.
+ * Receives, runs and sends until the socket, another connection or time must be
+ * waited for. @step receives the last step. Return: 0 or a -errno of the
+ * socket's.
  */
-static enum step conn_go(struct conn *c)
+static int conn_go(struct conn *c, enum step *step)
 {
-	int64_t budget = TRANSMISSION_BUDGET;
+	const uint64_t deadline_ns = transmission_now_ns() + CONN_TURN_NS;
+	struct transmission *t = &c->transmission;
 	unsigned nr_recvs = 0;
 	uint64_t before;
-	enum step step;
-	int err;
+	int err = conn_send(c);
 
-	for (;;) {
-		before = c->transmission.nr_answered;
-		step = conn_step(c, &budget);
+	*step = STEP_NEEDS_ROOM;
+	if (!err && !c->input_ended && (c->may_recv || c->is_stopping))
+		err = conn_recv(c);
+	while ((!err || err == -EAGAIN) && !has_backlog(c)) {
+		transmission_rewind(t);
+		before = t->nr_answered;
+		*step = conn_step(c, deadline_ns);
 		err = conn_send(c);
-		if (err)
-			goto broken;
-		if (step == STEP_ENDS || step == STEP_YIELDS ||
-		    buf_used(&c->tx) > CONN_BACKLOG_BYTES)
-			return step;
-		if (step == STEP_NEEDS_ROOM)
-			continue; /* there is some now */
-		if (!should_recv(c, nr_recvs++, before))
-			return step;
+		if (err || *step == STEP_ENDS || *step == STEP_YIELDS)
+			return err;
+		if (*step == STEP_NEEDS_ROOM && io_ring_used(&c->tx))
+			return 0;
+		if (*step != STEP_NEEDS_INPUT)
+			continue;
+		if (c->input_ended) {
+			*step = transmission_waits(t) ? STEP_NEEDS_INPUT
+						      : STEP_ENDS;
+			return 0;
+		}
+		if (!should_recv(c, ++nr_recvs, t->nr_answered - before))
+			return 0;
 		err = conn_recv(c);
 		if (err == -EAGAIN)
-			return step;
-		if (err == -ENODATA)
-			return STEP_ENDS;
-		if (err)
-			goto broken;
+			return 0;
 	}
-
-broken:
-	conn_close_for(c, err);
-	return STEP_ENDS;
-}
-
-static void on_poll(uv_poll_t *poll, int status, int events);
-
-static void conn_watch(struct conn *c, int events)
-{
-	int err;
-
-	BUG_ON(!events);
-	if (events == c->watched)
-		return;
-	c->watched = events;
-	err = uv_poll_start(&c->poll, events, on_poll);
-	if (err)
-		conn_close_for(c, err);
+	return err == -EAGAIN ? 0 : err;
 }
 
 /* All is sent, and all is said. */
@@ -330,106 +465,113 @@ static void conn_finish(struct conn *c)
 	}
 	conn_drain(c, 0); /* for its deadline */
 	c->state = CONN_LINGERING;
-	conn_watch(c, UV_READABLE);
+	worker_runnable(c->worker, c);
 }
 
 /* A buffer at a time, so that the others have their turns. */
-static void conn_drop_input(struct conn *c)
+static void drop_input(struct conn *c)
 {
-	ssize_t n = recv(c->fd, c->rx.base, c->rx.size, MSG_DONTWAIT);
+	ssize_t n = recv(c->fd, c->rx.base, FIRST_BYTES, MSG_DONTWAIT);
 
-	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+	if (n > 0 || (n < 0 && errno == EINTR))
+		worker_runnable(c->worker, c);
+	else if (n < 0 && is_shortage(-errno))
+		worker_pause(c->worker, c);
+	else if (n == 0 || errno != EAGAIN)
 		conn_close(c);
+}
+
+/* Be told when the client has read, or not any more. */
+static void watch_room(struct conn *c, bool is_wanted)
+{
+	if (is_wanted == c->wants_room)
+		return;
+	if (io_watch_room(&c->worker->loop, &c->watch, is_wanted))
+		worker_pause(c->worker, c); /* and try again then */
+	else
+		c->wants_room = is_wanted;
 }
 
 static void conn_turn(struct conn *c)
 {
-	size_t unsent;
-	int events = 0;
 	enum step step;
+	int err = conn_go(c, &step);
+	size_t unsent = io_ring_used(&c->tx);
 
-	step = conn_go(c);
-	if (c->state == CONN_CLOSED)
-		return;
-	if (step == STEP_YIELDS) {
-		worker_runnable(c->worker, c);
+	if (is_shortage(err)) {
+		worker_pause(c->worker, c);
 		return;
 	}
-	unsent = buf_used(&c->tx);
+	if (err) {
+		conn_close_for(c, err);
+		return;
+	}
 	if (step == STEP_ENDS) {
-		if (unsent == 0) {
+		if (!unsent) {
 			conn_finish(c);
 			return;
 		}
 		conn_drain(c, 0);
 	}
-	if (unsent)
-		events |= UV_WRITABLE;
-	if (step == STEP_NEEDS_INPUT && unsent <= CONN_BACKLOG_BYTES)
-		events |= UV_READABLE;
-	conn_watch(c, events);
-}
-
-static void on_poll(uv_poll_t *poll, int status, int events)
-{
-	struct conn *c = poll->data;
-	struct busy_poll *busy_poll = &c->worker->busy_poll;
-
-	(void)events; /* a turn finds out by itself what can be done */
-	busy_poll_found(busy_poll);
-	if (status < 0)
-		conn_close_for(c, -ECONNRESET);
-	else if (c->state == CONN_LINGERING)
-		conn_drop_input(c);
-	else if (list_is_empty(&c->runnable))
-		conn_turn(c);
-	busy_poll_waits(busy_poll);
+	if (step == STEP_YIELDS ||
+	    (step == STEP_NEEDS_INPUT && c->may_recv && !c->input_ended))
+		worker_runnable(c->worker, c);
+	else
+		watch_room(c, unsent);
 }
 
 void conn_run(struct conn *c)
 {
-	conn_turn(c);
+	if (c->state == CONN_LINGERING)
+		drop_input(c);
+	else if (c->state != CONN_CLOSED)
+		conn_turn(c);
 	busy_poll_waits(&c->worker->busy_poll);
+}
+
+static void on_ready(struct io_watch *watch, uint32_t events)
+{
+	struct conn *c = container_of(watch, struct conn, watch);
+
+	if (events & ~(uint32_t)EPOLLOUT)
+		c->may_recv = true;
+	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+		c->has_hung_up = true; /* of which there is no edge to come */
+	busy_poll_found(&c->worker->busy_poll);
+	if (list_is_empty(&c->runnable))
+		conn_run(c);
 }
 
 /* --- first and last ----------------------------------------------------- */
 
-static bool is_tcp(int fd)
-{
-	int domain = AF_UNIX;
-	socklen_t bytes = sizeof(domain);
-
-	(void)getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &bytes);
-	return domain != AF_UNIX;
-}
-
 void conn_attach(struct conn *c, struct worker *w)
 {
-	const struct worker_params *params = &w->params;
-	struct nbd_out out = {.data = buf_free_data(&c->tx),
-			      .room = buf_room(&c->tx)};
+	const struct serve_params *params = w->params;
+	struct nbd_out out = {.data = io_ring_end(&c->tx),
+			      .room = FIRST_BYTES};
 	int err;
 
 	c->worker = w;
 	c->state = CONN_HANDSHAKE;
-	c->is_tcp = is_tcp(c->fd);
+	c->is_tcp = !io_socket_is_local(c->fd);
+	c->may_recv = true;
 	if (params->verbose)
-		log_line("connection %" PRIu64 ": opened", c->id);
-	uv_timer_init(&w->loop, &c->deadline); /* cannot fail */
+		io_log(params->log, IO_LOG_INFO,
+		       "connection %" PRIu64 ": opened", c->id);
+	uv_timer_init(&w->loop.uv, &c->deadline); /* cannot fail */
 	c->deadline.data = c;
-	c->nr_handles = 1;
-	err = uv_poll_init(&w->loop, &c->poll, c->fd);
+	c->watch.ready = on_ready;
+	err = io_watch_add(&w->loop, &c->watch, c->fd);
 	if (err) {
 		conn_close_for(c, err);
 		return;
 	}
-	c->poll.data = c;
-	c->nr_handles = 2;
-	conn_set_deadline(c, (uint64_t)params->handshake_timeout_s * 1000);
-	transmission_init(&c->transmission, &c->handshake.session, w->store_ctx,
-			  &w->requests);
-	nbd_handshake_start(&c->handshake, params->exports, &out);
-	buf_fill(&c->tx, out.bytes);
+	c->is_watched = true;
+	set_deadline(c, (uint64_t)params->handshake_timeout_s * 1000);
+	transmission_init(&c->transmission, &c->handshake.session, &c->rx,
+			  &c->tx);
+	nbd_handshake_start(&c->handshake, &params->exports->offered, &out);
+	io_ring_fill(&c->tx, out.bytes);
 	conn_turn(c);
 }
 
@@ -448,7 +590,13 @@ void conn_stop(struct conn *c)
 		here = 0;
 	c->is_stopping = true;
 	c->stop_bytes = (size_t)here;
-	conn_set_deadline(c, CONN_LINGER_MS);
+	set_deadline(c, CONN_LINGER_MS);
 	if (list_is_empty(&c->runnable))
 		conn_turn(c);
+}
+
+void conn_wake(struct conn *c, uint64_t number)
+{
+	transmission_wake(&c->transmission, number);
+	worker_runnable(c->worker, c);
 }

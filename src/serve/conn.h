@@ -20,18 +20,17 @@
  *      LINGERING   over TCP: what the client still sends is dropped   |
  *           |  it closes too, or the deadline                         |
  *           v                                                         v
- *         CLOSED ---- libuv lets go of the handles ----> worker_closed(), free
+ *         CLOSED ---- libuv lets go of the timer ----> worker_closed(), free
  *
- * A turn is: run what the receive buffer holds, send the answers with one
- * send(2), receive, and again while more than one request came at a time.
- * Then it waits for the socket:
- *   readable   unless more than CONN_BACKLOG_BYTES of answers are unsent
- *   writable   while answers are unsent
- * so a client that does not read stops being read from, and nobody else
- * notices. At depth one a request costs recv, send, epoll_wait.
+ * A turn takes CONN_TURN_NS: receive what there is, run it, send the answers
+ * with one send(2), and again while more than one request comes at a time.
+ * Answers to reads leave before writes are begun. Then it waits for the socket.
+ * A client that does not read its answers stops being read from, and nobody
+ * else notices. At depth one a request costs epoll_wait, recv and send.
  *
- * Sockets are read and written here, with uv_poll to wait: libuv then
- * allocates nothing for a request.
+ * Where the kernel has no memory for recv(2) or send(2), the connection pauses
+ * for a moment and tries again: nothing but its client and its own errors end
+ * it.
  *
  * A TCP connection that is closed while input waits, or before it comes, is
  * reset by the kernel, and the answers that the client has not received by then
@@ -40,30 +39,41 @@
  * Stop: a connection that is told to stop serves what its socket held at that
  * moment, to the end of the last request of it, and closes.
  *
- * Ownership: a connection owns its socket and its buffers. It frees itself
- * after worker_closed(). Threads: that of its worker, after conn_attach().
+ * Ownership: a connection owns its socket and its rings. It frees itself after
+ * worker_closed(). Threads: that of its worker, after conn_attach().
  */
 #ifndef ZSD_SERVE_CONN_H
 #define ZSD_SERVE_CONN_H
 
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <uv.h>
 
 #include "base/compiler.h"
+#include "base/list.h"
+#include "base/units.h"
+#include "io/loop.h"
+#include "io/ring.h"
 #include "nbd/handshake.h"
 #include "serve/transmission.h"
 
 /*
- * Receive buffer, bytes. Holds the longest piece of input that is looked at as
- * one (an option; a request and a page are far less); of this size so that a
- * client's whole queue of 4 KiB writes arrives in one or two recv(2).
+ * Receive ring, bytes. A read behind a queue of writes is found once it is in
+ * here, so that it holds as many pages as a kernel has under way on a
+ * connection, with their headers, and half as many more.
  */
-#define CONN_RX_BYTES (256u << 10)
+#define CONN_RX_BYTES ((size_t)(1024 * KIB))
 
 /* Unsent answers above which nothing more is received or answered, bytes. */
-#define CONN_BACKLOG_BYTES (64u << 10)
+#define CONN_BACKLOG_BYTES ((size_t)(128 * KIB))
 
-/* Send buffer, bytes: the backlog, and room for the largest piece of a read. */
-#define CONN_TX_BYTES (CONN_BACKLOG_BYTES + TRANSMISSION_ROOM_BYTES)
+/* Send ring, bytes: as many pages as can be asked for at a time. */
+#define CONN_TX_BYTES ((size_t)(512 * KIB))
+
+/* How long a connection has its thread to itself, ns. Others that share it
+ * wait for so long, and so does a read that comes meanwhile. */
+#define CONN_TURN_NS UINT64_C(1000000)
 
 /*
  * How long a connection that is to be closed may take to be rid of what it has
@@ -72,20 +82,81 @@
 #define CONN_LINGER_MS 5000u
 
 /* Most memory that a connection takes, bytes: zsd(8) says so. */
-#define CONN_MAX_BYTES (640u << 10)
+#define CONN_MAX_BYTES (1600 * KIB)
 
-struct conn;
 struct worker;
 
+enum conn_state {
+	CONN_HANDSHAKE,
+	CONN_TRANSMISSION,
+	CONN_DRAINING,
+	CONN_LINGERING,
+	CONN_CLOSED,
+};
+
+struct conn {
+	struct list_node node; /* on the worker's inbox, then its list */
+	struct list_node runnable; /* on the worker's list of those */
+	struct list_node paused; /* on the worker's list of those */
+	struct conn_pool *pool;
+	struct worker *worker;
+	struct io_watch watch;
+	uint64_t id; /* for people, in the log */
+	int fd;
+	enum conn_state state;
+	int reason; /* why it closes: 0 or -errno */
+	bool was_served; /* it got past the handshake */
+	bool is_stopping; /* conn_stop() was called */
+	bool is_tcp;
+	bool is_watched; /* io_watch_add() was called */
+	bool may_recv; /* there was more than was received last */
+	bool has_hung_up; /* the client has, or will not send any more: the end
+			   * of what it sent is still to be received */
+	bool wants_room; /* is told when the client has read */
+	bool input_ended; /* nothing more is received */
+	bool at_end; /* the client sends nothing more */
+	size_t stop_bytes; /* if stopping: what may still be received */
+	uv_timer_t deadline; /* of the handshake, later of the end */
+	struct io_ring rx;
+	struct io_ring tx;
+	struct nbd_handshake handshake;
+	struct transmission transmission;
+};
+
+/*
+ * Connections that have memory already, and wait for a client: one that comes
+ * when the system has none, maybe after it lost its connection, is served all
+ * the same. They come back when they are closed.
+ */
+struct conn_pool {
+	pthread_mutex_t lock;
+	struct list_node ready; /* struct conn.node */
+	unsigned nr; /* of those */
+	unsigned nr_kept; /* at most */
+};
+
 /**
- * conn_create() - take the memory for a connection
+ * conn_pool_init() - keep connections ready
+ * @nr_kept:  how many
+ * @is_full:  whether with all the memory that they can need, or with what they
+ *            need to begin with
+ *
+ * Return: 0 or -ENOMEM. Release: conn_pool_fini(), after all connections.
+ */
+int conn_pool_init(struct conn_pool *pool, unsigned nr_kept, bool is_full,
+		   bool inherit_priority) ZSD_MUST_CHECK;
+void conn_pool_fini(struct conn_pool *pool);
+
+/**
+ * conn_create() - take a connection from the pool, or the memory for one
  * @fd: a connected stream socket; the connection's if it succeeds
  * @id: for people, in the log
  *
  * Context: any thread. Return: 0 or -ENOMEM.
  * Release: conn_destroy() before conn_attach(), never after.
  */
-int conn_create(int fd, uint64_t id, struct conn **out) ZSD_MUST_CHECK;
+int conn_create(struct conn_pool *pool, int fd, uint64_t id,
+		struct conn **out) ZSD_MUST_CHECK;
 void conn_destroy(struct conn *conn);
 
 /* conn_attach() - greet the client and serve it. Context: worker thread. */
@@ -97,5 +168,9 @@ void conn_run(struct conn *conn);
 /* conn_stop() - finish what was received, then close. Context: worker thread.
  * Does nothing where it is closing already. */
 void conn_stop(struct conn *conn);
+
+/* conn_wake() - what its request number @number waits for is there. Context:
+ * worker thread. */
+void conn_wake(struct conn *conn, uint64_t number);
 
 #endif

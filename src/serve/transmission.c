@@ -3,139 +3,181 @@
 
 #include <errno.h>
 #include <string.h>
+#include <uv.h>
 
 #include "base/bits.h"
 #include "base/check.h"
 #include "base/units.h"
-#include "serve/transmission_internal.h"
+#include "serve/transmission.h"
 
-/* Charged for each request on top of its bytes. */
-#define REQUEST_CHARGE ZSD_PAGE_BYTES
-
-/* The share of TRANSMISSION_SLICE_BYTES in the budget. */
-#define SLICE_CHARGE(bytes) \
-	((bytes) / (TRANSMISSION_SLICE_BYTES / TRANSMISSION_BUDGET))
+/* Pages of a piece at the start, and at most: all of a piece of a reply. */
+#define FIRST_PIECE_PAGES 1u
+#define MAX_PIECE_PAGES	  (TRANSMISSION_PIECE_BYTES / ZSD_PAGE_BYTES)
 
 void transmission_init(struct transmission *t,
-		       const struct nbd_session *session,
-		       struct zstore_ctx *store,
-		       struct request_counters *counters)
+		       const struct nbd_session *session, struct io_ring *rx,
+		       struct io_ring *tx)
 {
 	memset(t, 0, sizeof(*t));
+	reqs_init(&t->reqs);
 	t->session = session;
-	t->store = store;
-	t->counters = counters;
+	t->rx = rx;
+	t->tx = tx;
+	t->piece_pages = FIRST_PIECE_PAGES;
 }
 
-uint32_t transmission_missing_bytes(const struct transmission *t,
-				    const struct stream_buf *rx)
+void transmission_begin(struct transmission *t, struct export_view *view)
 {
-	if (!t->is_busy || t->req.type != NBD_CMD_WRITE)
-		return 0;
-	return t->left_bytes - (uint32_t)min_u64(t->left_bytes, buf_used(rx));
+	t->view = view;
+	t->parsed = t->rx->head;
 }
 
-/* --- the request under way ---------------------------------------------- */
+uint64_t transmission_now_ns(void)
+{
+	return uv_hrtime();
+}
 
-uint32_t transmission_next_piece(const struct transmission *t, size_t max_bytes)
+/* --- pieces ----------------------------------------------------------------- */
+
+uint32_t transmission_next_piece(const struct req *req, size_t max_bytes)
 {
 	uint64_t end;
 
-	if (t->left_bytes <= max_bytes)
-		return t->left_bytes;
-	end = align_down(t->offset + max_bytes, ZSD_PAGE_BYTES);
-	return end > t->offset ? (uint32_t)(end - t->offset) : 0;
+	if (req->left_bytes <= max_bytes)
+		return req->left_bytes;
+	end = align_down(req->offset + max_bytes, ZSD_PAGE_BYTES);
+	return end > req->offset ? (uint32_t)(end - req->offset) : 0;
 }
 
-void transmission_advance(struct transmission *t, uint32_t bytes)
+void transmission_advance(struct req *req, uint32_t bytes)
 {
-	t->offset += bytes;
-	t->left_bytes -= bytes;
+	req->offset += bytes;
+	req->left_bytes -= bytes;
 }
+
+uint32_t transmission_room(struct transmission *t, uint32_t bytes)
+{
+	size_t room = min_u64(io_ring_room(t->tx),
+			      NBD_REPLY_MAX_BYTES + (size_t)bytes);
+
+	room = io_ring_prepare(t->tx, room);
+	return room > NBD_REPLY_MAX_BYTES
+		       ? (uint32_t)(room - NBD_REPLY_MAX_BYTES)
+		       : 0;
+}
+
+/* A piece of a write took so long: the next should take about
+ * TRANSMISSION_PIECE_NS. */
+static void fit_piece(struct transmission *t, uint64_t took_ns)
+{
+	if (took_ns < TRANSMISSION_PIECE_NS / 2 &&
+	    t->piece_pages < MAX_PIECE_PAGES)
+		t->piece_pages *= 2;
+	else if (took_ns > TRANSMISSION_PIECE_NS && t->piece_pages > 1)
+		t->piece_pages /= 2;
+}
+
+/* --- answers ---------------------------------------------------------------- */
 
 /* In chunks where a read must be, and errors may be, with a text. */
 static uint32_t encode_answer(const struct transmission *t,
-			      unsigned char *bytes)
+			      const struct req *req, unsigned char *bytes)
 {
-	uint64_t cookie = t->req.cookie;
-	bool is_read = t->req.type == NBD_CMD_READ;
+	uint64_t cookie = req->nbd.cookie;
 
-	if (t->session->structured_replies && t->error)
-		return nbd_chunk_encode_error(bytes, cookie, t->error, NULL);
-	if (t->session->structured_replies && is_read) {
+	if (t->session->structured_replies && req->error)
+		return nbd_chunk_encode_error(bytes, cookie, req->error, NULL);
+	if (t->session->structured_replies && req->nbd.type == NBD_CMD_READ) {
 		nbd_chunk_encode_none(bytes, cookie);
 		return NBD_CHUNK_BYTES;
 	}
-	nbd_reply_encode(bytes, cookie, t->error);
+	nbd_reply_encode(bytes, cookie, req->error);
 	return NBD_SIMPLE_REPLY_BYTES;
 }
 
-enum progress transmission_answer(struct turn *turn)
+enum progress transmission_answer(struct transmission *t, struct req *req)
 {
-	buf_fill(turn->tx, encode_answer(turn->t, buf_free_data(turn->tx)));
+	io_ring_fill(t->tx, encode_answer(t, req, io_ring_end(t->tx)));
 	return DONE;
 }
 
-static enum progress run_nothing(struct turn *turn)
+/* --- changes ---------------------------------------------------------------- */
+
+static enum progress run_nothing(struct transmission *t, struct req *req)
 {
-	return transmission_answer(turn);
+	return transmission_answer(t, req);
 }
 
-static enum progress run_write(struct turn *turn)
+/* What of a write's payload has come. */
+static uint32_t payload_here(const struct transmission *t,
+			     const struct req *req)
 {
-	struct transmission *t = turn->t;
-	size_t here = min_u64(buf_used(turn->rx), TRANSMISSION_PIECE_BYTES);
-	uint32_t bytes;
+	return (uint32_t)min_u64(t->rx->tail - req->payload_pos,
+				 req->left_bytes);
+}
+
+/* What the receive ring is done with makes room for more. */
+static void free_input(struct transmission *t)
+{
+	uint64_t pos = reqs_payload_pos(&t->reqs, t->parsed);
+
+	io_ring_consume_to(t->rx, min_u64(pos, t->rx->tail));
+}
+
+static enum progress run_write(struct transmission *t, struct req *req)
+{
+	uint32_t here = payload_here(t, req), bytes = here;
 	int err;
 
-	if (t->error) {
-		bytes = (uint32_t)min_u64(here, t->left_bytes);
-	} else {
-		bytes = transmission_next_piece(t, here);
-		err = bytes ? zstore_write(t->store, t->offset, bytes,
-					   buf_data(turn->rx))
-			    : 0;
-		t->error = nbd_error_from_errno(err);
+	if (!req->error) {
+		bytes = transmission_next_piece(
+			req, min_u64(here, t->piece_pages * ZSD_PAGE_BYTES));
+		if (bytes == 0)
+			return LACKS_INPUT;
+		err = zstore_write(t->view->store, req->offset, bytes,
+				   io_ring_at(t->rx, req->payload_pos));
+		if (err == -EINPROGRESS)
+			return WAITS;
+		req->error = nbd_error_from_errno(err);
 	}
-	if (bytes == 0)
-		return LACKS_INPUT;
-	buf_consume(turn->rx, bytes);
-	turn->budget -= bytes;
-	transmission_advance(t, bytes);
-	return t->left_bytes ? GOES_ON : transmission_answer(turn);
+	transmission_advance(req, bytes);
+	req->payload_pos += bytes;
+	free_input(t);
+	if (req->left_bytes == 0)
+		return transmission_answer(t, req);
+	return bytes < here ? GOES_ON : LACKS_INPUT;
 }
 
-static enum progress run_trim(struct turn *turn)
+static enum progress run_trim(struct transmission *t, struct req *req)
 {
-	struct transmission *t = turn->t;
-	uint32_t bytes = transmission_next_piece(t, TRANSMISSION_SLICE_BYTES);
+	uint32_t bytes = transmission_next_piece(req, TRANSMISSION_SLICE_BYTES);
 
-	zstore_trim(t->store, t->offset, bytes);
-	turn->budget -= SLICE_CHARGE(bytes);
-	transmission_advance(t, bytes);
-	return t->left_bytes ? GOES_ON : transmission_answer(turn);
+	zstore_trim(t->view->store, req->offset, bytes);
+	transmission_advance(req, bytes);
+	return req->left_bytes ? GOES_ON : transmission_answer(t, req);
 }
 
-static enum progress run_write_zeroes(struct turn *turn)
+static enum progress run_write_zeroes(struct transmission *t, struct req *req)
 {
-	struct transmission *t = turn->t;
-	uint32_t bytes = transmission_next_piece(t, TRANSMISSION_SLICE_BYTES);
+	uint32_t bytes = transmission_next_piece(req, TRANSMISSION_SLICE_BYTES);
 	int err;
 
-	if (t->req.flags & NBD_CMD_FLAG_NO_HOLE)
-		err = zstore_store_zeroes(t->store, t->offset, bytes);
+	if (req->nbd.flags & NBD_CMD_FLAG_NO_HOLE)
+		err = zstore_store_zeroes(t->view->store, req->offset, bytes);
 	else
-		err = zstore_write_zeroes(t->store, t->offset, bytes);
-	t->error = nbd_error_from_errno(err);
-	turn->budget -= SLICE_CHARGE(bytes);
-	transmission_advance(t, bytes);
-	return t->left_bytes && !t->error ? GOES_ON : transmission_answer(turn);
+		err = zstore_write_zeroes(t->view->store, req->offset, bytes);
+	if (err == -EINPROGRESS)
+		return WAITS;
+	req->error = nbd_error_from_errno(err);
+	transmission_advance(req, bytes);
+	return req->left_bytes && !req->error ? GOES_ON
+					      : transmission_answer(t, req);
 }
 
 /* By NBD_CMD_*; nbd_request_check() lets no other type through. */
 static const struct command {
-	enum progress (*run)(struct turn *turn);
-	enum request_count count;
+	enum progress (*run)(struct transmission *t, struct req *req);
+	enum export_count count;
 } commands[] = {
 	[NBD_CMD_READ] = {transmission_read, COUNT_read},
 	[NBD_CMD_WRITE] = {run_write, COUNT_write},
@@ -147,120 +189,217 @@ static const struct command {
 				  COUNT_block_status},
 };
 
-static void count_answer(const struct transmission *t)
+/* --- taking up -------------------------------------------------------------- */
+
+static void end_for(struct transmission *t, int reason)
 {
-	const struct nbd_request *req = &t->req;
-
-	if (req->type < ARRAY_SIZE(commands) && commands[req->type].run)
-		request_count(t->counters, commands[req->type].count, 1);
-	if (t->error)
-		request_count(t->counters, COUNT_errors, 1);
-	else if (req->type == NBD_CMD_READ)
-		request_count(t->counters, COUNT_read_bytes, req->length);
-	else if (req->type == NBD_CMD_WRITE)
-		request_count(t->counters, COUNT_write_bytes, req->length);
-}
-
-/* --- requests, one after the other -------------------------------------- */
-
-static enum progress run_request(struct turn *turn)
-{
-	const struct transmission *t = turn->t;
-
-	if (t->req.length == 0)
-		return transmission_answer(turn);
-	/* A write's payload must be taken off the stream in any case, and a
-	 * reply that is begun be completed. */
-	if (t->error && t->req.type != NBD_CMD_WRITE && !t->is_reply_begun)
-		return transmission_answer(turn);
-	return commands[t->req.type].run(turn);
-}
-
-static enum step end_for(struct transmission *t, int reason)
-{
+	t->is_over = true;
 	t->reason = reason;
-	return STEP_ENDS;
 }
 
-/*
- * The request after the one just taken up may have been received already. Its
- * page comes out of memory while the first is compressed or decompressed.
- */
-static void look_ahead(const struct turn *turn)
+uint32_t transmission_missing_bytes(const struct transmission *t)
 {
-	const struct transmission *t = turn->t;
-	size_t payload = nbd_request_payload_bytes(&t->req);
-	struct nbd_request next;
+	return t->parsed > t->rx->tail ? (uint32_t)(t->parsed - t->rx->tail)
+				       : 0;
+}
 
-	if (buf_used(turn->rx) < payload + NBD_REQUEST_BYTES)
+static void take_up_one(struct transmission *t, const struct nbd_request *nbd)
+{
+	struct req *req;
+
+	if (nbd->type == NBD_CMD_DISC) {
+		end_for(t, 0);
 		return;
-	if (nbd_request_decode(buf_data(turn->rx) + payload, &next) == 0 &&
-	    next.offset < t->session->export->size_bytes)
-		zstore_prefetch(t->store, next.offset);
+	}
+	req = reqs_add(&t->reqs, nbd, nbd_request_check(nbd, t->session));
+	req->payload_pos = t->parsed;
+	t->parsed += nbd_request_payload_bytes(nbd);
 }
 
-/* Takes up the next request. Returns STEP_YIELDS if there is one. */
-static enum step begin(struct turn *turn)
+/* Take up all that has come and that there is a place for. */
+static void take_up(struct transmission *t)
 {
-	struct transmission *t = turn->t;
+	struct req *write = reqs_last_write(&t->reqs);
+	struct nbd_request nbd;
 	int err;
 
-	if (buf_used(turn->rx) < NBD_REQUEST_BYTES)
-		return STEP_NEEDS_INPUT;
-	if (!buf_reserve(turn->tx, NBD_REPLY_MAX_BYTES))
-		return STEP_NEEDS_ROOM;
-	err = nbd_request_decode(buf_data(turn->rx), &t->req);
-	if (err)
-		return end_for(t, err);
-	buf_consume(turn->rx, NBD_REQUEST_BYTES);
-	if (t->req.type == NBD_CMD_DISC)
-		return end_for(t, 0);
-	t->is_busy = true;
-	t->is_reply_begun = false;
-	t->offset = t->req.offset;
-	t->left_bytes = t->req.length;
-	t->error = nbd_request_check(&t->req, t->session);
-	look_ahead(turn);
-	return STEP_YIELDS;
+	if (write && write->state == REQ_LACKS_PAYLOAD &&
+	    t->rx->tail != t->seen_tail)
+		write->state = REQ_READY;
+	t->seen_tail = t->rx->tail;
+	while (!t->is_over && t->rx->tail >= t->parsed + NBD_REQUEST_BYTES &&
+	       !reqs_is_full(&t->reqs)) {
+		err = nbd_request_decode(io_ring_at(t->rx, t->parsed), &nbd);
+		if (err) {
+			end_for(t, err);
+			break;
+		}
+		t->parsed += NBD_REQUEST_BYTES;
+		take_up_one(t, &nbd);
+	}
+	free_input(t);
 }
 
-/* Takes the request under way as far as it goes. Returns STEP_YIELDS if more
- * can be done at once, with it or with the next. */
-static enum step go_on(struct turn *turn)
+void transmission_rewind(struct transmission *t)
 {
-	struct transmission *t = turn->t;
+	if (io_ring_used(t->tx) == 0)
+		io_ring_rewind(t->tx);
+	if (io_ring_used(t->rx) || t->parsed != t->rx->tail ||
+	    !reqs_is_empty(&t->reqs))
+		return;
+	io_ring_rewind(t->rx);
+	t->parsed = t->seen_tail = t->rx->tail;
+}
 
-	switch (run_request(turn)) {
+/* --- running ---------------------------------------------------------------- */
+
+/* Bring near what the requests that come next will touch: the further a thing
+ * is from being needed, the earlier it is on the way to it. */
+static void look_ahead(const struct transmission *t, const struct req *req)
+{
+	const struct req *next = reqs_behind(&t->reqs, req, 1);
+
+	if (next && !next->error && next->nbd.length)
+		zstore_prefetch(t->view->store, next->nbd.offset);
+}
+
+static enum progress run_request(struct transmission *t, struct req *req)
+{
+	if (req->nbd.length == 0)
+		return transmission_answer(t, req);
+	/* A write's payload must be taken off the stream in any case, and a
+	 * reply that is begun be completed. */
+	if (req->error && req->nbd.type != NBD_CMD_WRITE &&
+	    !req->is_reply_begun)
+		return transmission_answer(t, req);
+	return commands[req->nbd.type].run(t, req);
+}
+
+static void count_answer(struct transmission *t, const struct req *req)
+{
+	const struct nbd_request *nbd = &req->nbd;
+
+	if (nbd->type < ARRAY_SIZE(commands) && commands[nbd->type].run)
+		export_count(t->view, commands[nbd->type].count, 1);
+	if (req->error)
+		export_count(t->view, COUNT_errors, 1);
+	else if (nbd->type == NBD_CMD_READ)
+		export_count(t->view, COUNT_read_bytes, nbd->length);
+	else if (nbd->type == NBD_CMD_WRITE)
+		export_count(t->view, COUNT_write_bytes, nbd->length);
+	if (!req->is_change && reqs_overtakes(&t->reqs, req))
+		export_count(t->view, COUNT_overtakes, 1);
+}
+
+/* A request is answered. */
+static void retire(struct transmission *t, struct req *req)
+{
+	count_answer(t, req);
+	t->nr_answered++;
+	if (!req->is_change)
+		t->looks_pos = t->tx->tail;
+	reqs_remove(&t->reqs, req);
+	free_input(t);
+}
+
+/* Take a request a piece further. Returns STEP_YIELDS if more can be done at
+ * once, with it or with another. */
+static enum step go_on(struct transmission *t, struct req *req)
+{
+	enum progress progress = run_request(t, req);
+
+	t->begun = progress != DONE && req->is_reply_begun ? req : NULL;
+	switch (progress) {
 	case DONE:
-		count_answer(t);
-		turn->budget -= REQUEST_CHARGE;
-		t->nr_answered++;
-		t->is_busy = false;
+		retire(t, req);
 		return STEP_YIELDS;
 	case GOES_ON:
 		return STEP_YIELDS;
 	case LACKS_INPUT:
-		return STEP_NEEDS_INPUT;
+		req->state = REQ_LACKS_PAYLOAD;
+		return STEP_YIELDS;
+	case WAITS:
+		req->state = REQ_WAITS;
+		return STEP_YIELDS;
 	case LACKS_ROOM:
 		return STEP_NEEDS_ROOM;
 	case BROKEN:
 		break;
 	}
-	return end_for(t, -EIO);
+	t->reason = -EIO;
+	return STEP_ENDS;
 }
 
-enum step transmission_run(struct transmission *t, struct stream_buf *rx,
-			   struct stream_buf *tx, int64_t *budget)
+/* The request whose turn it is; NULL if there is none. */
+static struct req *next_request(struct transmission *t, bool is_late)
 {
-	struct turn turn = {.t = t, .rx = rx, .tx = tx, .budget = *budget};
+	struct req *change;
+
+	if (t->begun)
+		return t->begun->state == REQ_READY ? t->begun : NULL;
+	change = is_late ? reqs_next_change(&t->reqs) : NULL;
+	return change ? change : reqs_next(&t->reqs);
+}
+
+/* Whether answers to looks should leave before a change is begun. Once: a
+ * client that does not read them keeps no change from being done. */
+static bool should_send(struct transmission *t, const struct req *req)
+{
+	if (!req->is_change || t->tx->head >= t->looks_pos ||
+	    t->sends_pos == t->looks_pos)
+		return false;
+	t->sends_pos = t->looks_pos;
+	return true;
+}
+
+/* With nothing to be done. */
+static enum step rest(const struct transmission *t)
+{
+	return t->is_over && reqs_is_empty(&t->reqs) ? STEP_ENDS
+						     : STEP_NEEDS_INPUT;
+}
+
+enum step transmission_run(struct transmission *t, uint64_t deadline_ns)
+{
+	uint64_t now_ns = transmission_now_ns(), start_ns;
+	bool is_late = false, was_change = false, is_write;
 	enum step step = STEP_YIELDS;
 
-	while (turn.budget > 0 && step == STEP_YIELDS) {
-		if (!t->is_busy)
-			step = begin(&turn);
-		if (step == STEP_YIELDS)
-			step = go_on(&turn);
+	while (step == STEP_YIELDS && !(is_late && was_change)) {
+		struct req *req;
+
+		take_up(t);
+		req = next_request(t, is_late);
+		if (!req)
+			return rest(t);
+		if (is_late && !req->is_change)
+			return STEP_YIELDS;
+		if (should_send(t, req))
+			return STEP_SENDS;
+		if (!transmission_room(t, 1))
+			return STEP_NEEDS_ROOM;
+		was_change |= req->is_change;
+		is_write = req->nbd.type == NBD_CMD_WRITE;
+		look_ahead(t, req);
+		step = go_on(t, req);
+		start_ns = now_ns;
+		now_ns = transmission_now_ns();
+		if (is_write)
+			fit_piece(t, now_ns - start_ns);
+		is_late = now_ns >= deadline_ns;
 	}
-	*budget = turn.budget;
 	return step;
+}
+
+void transmission_wake(struct transmission *t, uint64_t number)
+{
+	struct req *req = reqs_find(&t->reqs, number);
+
+	if (req && req->state == REQ_WAITS)
+		req->state = REQ_READY;
+}
+
+bool transmission_waits(const struct transmission *t)
+{
+	return reqs_wait(&t->reqs);
 }

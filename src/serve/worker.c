@@ -5,55 +5,86 @@
 #include <stdlib.h>
 
 #include "base/check.h"
-#include "serve/conn_internal.h"
-#include "serve/worker_internal.h"
+#include "base/lock.h"
+#include "serve/worker.h"
+
+/* How long to leave the kernel alone that had no memory, ms. */
+#define PAUSE_MS 5u
 
 /* --- turns -------------------------------------------------------------- */
 
+void worker_runnable(struct worker *w, struct conn *conn)
+{
+	if (!list_is_empty(&conn->runnable))
+		return;
+	list_add_tail(&w->runnable, &conn->runnable);
+	w->nr_runnable++;
+}
+
+static void on_pause_over(uv_timer_t *timer)
+{
+	struct worker *w = timer->data;
+	struct conn *conn, *next;
+
+	list_for_each_safe (conn, next, &w->paused, struct conn, paused) {
+		list_del(&conn->paused);
+		worker_runnable(w, conn);
+	}
+}
+
+void worker_pause(struct worker *w, struct conn *conn)
+{
+	if (!list_is_empty(&conn->paused))
+		return;
+	list_add_tail(&w->paused, &conn->paused);
+	if (!uv_is_active((uv_handle_t *)&w->pause))
+		BUG_ON(uv_timer_start(&w->pause, on_pause_over, PAUSE_MS, 0));
+}
+
+void worker_forget(struct worker *w, struct conn *conn)
+{
+	list_del(&conn->paused);
+	if (list_is_empty(&conn->runnable))
+		return;
+	list_del(&conn->runnable);
+	w->nr_runnable--;
+}
+
 /* One turn for each that is runnable now; those that are so again afterwards
  * wait until the sockets were looked at. */
-static void on_idle(uv_idle_t *idle)
+static void run_runnable(struct worker *w)
 {
-	struct worker *w = idle->data;
 	unsigned nr = w->nr_runnable;
-	struct conn *conn;
 
-	while (nr--) {
-		conn = list_first(&w->runnable, struct conn, runnable);
-		worker_not_runnable(w, conn);
+	while (nr-- && w->nr_runnable) {
+		struct conn *conn =
+			list_first(&w->runnable, struct conn, runnable);
+
+		list_del(&conn->runnable);
+		w->nr_runnable--;
 		conn_run(conn);
 	}
 }
 
-void worker_runnable(struct worker *w, struct conn *conn)
+static bool is_done(const struct worker *w)
 {
-	CHECK(list_is_empty(&conn->runnable));
-	list_add_tail(&w->runnable, &conn->runnable);
-	if (w->nr_runnable++ == 0)
-		BUG_ON(uv_idle_start(&w->idle, on_idle));
+	return w->is_stopping && list_is_empty(&w->conns);
 }
 
-void worker_not_runnable(struct worker *w, struct conn *conn)
+static void thread_main(void *arg)
 {
-	if (list_is_empty(&conn->runnable))
-		return;
-	list_del(&conn->runnable);
-	if (--w->nr_runnable == 0)
-		uv_idle_stop(&w->idle);
+	struct worker *w = arg;
+
+	residence_join(w->params->residence, "worker", true);
+	while (!is_done(w)) {
+		bool may_sleep = busy_poll_may_sleep(&w->busy_poll);
+
+		io_loop_turn(&w->loop, may_sleep && !w->nr_runnable);
+		run_runnable(w);
+	}
 }
 
 /* --- the inbox ---------------------------------------------------------- */
-
-/* With nothing left to wait for, uv_run() returns. */
-static void end_if_done(struct worker *w)
-{
-	if (!w->is_stopping || !list_is_empty(&w->conns) ||
-	    uv_is_closing((uv_handle_t *)&w->wakeup))
-		return;
-	uv_close((uv_handle_t *)&w->wakeup, NULL);
-	uv_close((uv_handle_t *)&w->idle, NULL);
-	busy_poll_close(&w->busy_poll);
-}
 
 static void stop_if_negotiating(struct conn *conn)
 {
@@ -95,14 +126,14 @@ static void on_wakeup(uv_async_t *wakeup)
 	bool is_drain, is_stop;
 
 	list_init(&given);
-	uv_mutex_lock(&w->inbox_lock);
+	pthread_mutex_lock(&w->inbox_lock);
 	list_for_each_safe (conn, next, &w->inbox, struct conn, node) {
 		list_del(&conn->node);
 		list_add_tail(&given, &conn->node);
 	}
 	is_drain = w->inbox_drain;
 	is_stop = w->inbox_stop;
-	uv_mutex_unlock(&w->inbox_lock);
+	pthread_mutex_unlock(&w->inbox_lock);
 
 	list_for_each_safe (conn, next, &given, struct conn, node) {
 		list_del(&conn->node);
@@ -112,31 +143,23 @@ static void on_wakeup(uv_async_t *wakeup)
 		drain(w);
 	if (is_stop && !w->is_stopping)
 		stop(w);
-	end_if_done(w);
 }
 
-int worker_give(struct worker *w, int fd, uint64_t id)
+void worker_give(struct worker *w, struct conn *conn)
 {
-	struct conn *conn;
-	int err;
-
-	err = conn_create(fd, id, &conn);
-	if (err)
-		return err;
 	atomic_fetch_add(&w->nr_conns, 1);
-	uv_mutex_lock(&w->inbox_lock);
+	pthread_mutex_lock(&w->inbox_lock);
 	list_add_tail(&w->inbox, &conn->node);
-	uv_mutex_unlock(&w->inbox_lock);
+	pthread_mutex_unlock(&w->inbox_lock);
 	BUG_ON(uv_async_send(&w->wakeup));
-	return 0;
 }
 
 /* @order: inbox_drain or inbox_stop */
 static void give_order(struct worker *w, bool *order)
 {
-	uv_mutex_lock(&w->inbox_lock);
+	pthread_mutex_lock(&w->inbox_lock);
 	*order = true;
-	uv_mutex_unlock(&w->inbox_lock);
+	pthread_mutex_unlock(&w->inbox_lock);
 	BUG_ON(uv_async_send(&w->wakeup));
 }
 
@@ -157,88 +180,97 @@ void worker_closed(struct worker *w, struct conn *conn)
 		atomic_fetch_add(&w->handshake_failures, 1);
 	/* Last, so that whoever sees it gone sees all that it counted. */
 	atomic_fetch_sub(&w->nr_conns, 1);
-	if (w->params.left)
-		w->params.left(w->params.left_arg);
-	end_if_done(w);
+	if (w->params->left)
+		w->params->left(w->params->left_arg);
 }
 
 /* --- life --------------------------------------------------------------- */
 
-static void thread_main(void *arg)
+static void destroy_views(struct worker *w)
 {
-	struct worker *w = arg;
-
-	residence_join(w->params.residence, "worker", true);
-	uv_run(&w->loop, UV_RUN_DEFAULT);
+	for (size_t i = 0; i < w->params->exports->nr; i++)
+		export_view_destroy(w->views[i]);
 }
 
-static int init_handles(struct worker *w)
+static int create_views(struct worker *w)
 {
-	int err;
+	const struct export_table *exports = w->params->exports;
+	int err = 0;
 
-	err = uv_async_init(&w->loop, &w->wakeup, on_wakeup);
+	for (size_t i = 0; i < exports->nr && !err; i++)
+		err = export_view_create(exports->all[i], &w->views[i]);
 	if (err)
-		return err;
-	w->wakeup.data = w;
-	uv_idle_init(&w->loop, &w->idle); /* cannot fail */
-	w->idle.data = w;
-	busy_poll_init(&w->busy_poll, &w->loop, w->params.poll_us);
-	return 0;
-}
-
-static void fini_handles(struct worker *w)
-{
-	uv_close((uv_handle_t *)&w->wakeup, NULL);
-	uv_close((uv_handle_t *)&w->idle, NULL);
-	busy_poll_close(&w->busy_poll);
-	uv_run(&w->loop, UV_RUN_DEFAULT);
-}
-
-static int init(struct worker *w, const struct worker_params *params)
-{
-	int err;
-
-	w->params = *params;
-	list_init(&w->conns);
-	list_init(&w->runnable);
-	list_init(&w->inbox);
-	err = zstore_ctx_create(params->store, &w->store_ctx);
-	if (err)
-		return err;
-	err = uv_mutex_init(&w->inbox_lock);
-	if (err)
-		goto err_ctx;
-	err = uv_loop_init(&w->loop);
-	if (err)
-		goto err_mutex;
-	err = init_handles(w);
-	if (err)
-		goto err_loop;
-	err = uv_thread_create(&w->thread, thread_main, w);
-	if (err)
-		goto err_handles;
-	return 0;
-
-err_handles:
-	fini_handles(w);
-err_loop:
-	BUG_ON(uv_loop_close(&w->loop));
-err_mutex:
-	uv_mutex_destroy(&w->inbox_lock);
-err_ctx:
-	zstore_ctx_destroy(w->store_ctx);
+		destroy_views(w);
 	return err;
 }
 
-int worker_create(const struct worker_params *params, struct worker **out)
+static int init_loop(struct worker *w)
 {
-	struct worker *w;
+	int err = io_loop_init(&w->loop);
+
+	if (err)
+		return err;
+	uv_timer_init(&w->loop.uv, &w->pause); /* cannot fail */
+	w->pause.data = w;
+	err = uv_async_init(&w->loop.uv, &w->wakeup, on_wakeup);
+	if (err) {
+		uv_close((uv_handle_t *)&w->pause, NULL);
+		io_loop_fini(&w->loop);
+		return err;
+	}
+	w->wakeup.data = w;
+	return 0;
+}
+
+static void fini_loop(struct worker *w)
+{
+	uv_close((uv_handle_t *)&w->wakeup, NULL);
+	uv_close((uv_handle_t *)&w->pause, NULL);
+	io_loop_fini(&w->loop);
+}
+
+static int init(struct worker *w)
+{
 	int err;
 
-	w = calloc(1, sizeof(*w));
+	list_init(&w->conns);
+	list_init(&w->runnable);
+	list_init(&w->paused);
+	list_init(&w->inbox);
+	lock_init(&w->inbox_lock, w->params->is_swapped_on);
+	busy_poll_init(&w->busy_poll, w->params->poll_us);
+	err = create_views(w);
+	if (err)
+		goto err_lock;
+	err = init_loop(w);
+	if (err)
+		goto err_views;
+	err = uv_thread_create(&w->thread, thread_main, w);
+	if (err)
+		goto err_loop;
+	return 0;
+
+err_loop:
+	fini_loop(w);
+err_views:
+	destroy_views(w);
+err_lock:
+	pthread_mutex_destroy(&w->inbox_lock);
+	return err;
+}
+
+int worker_create(const struct serve_params *params, struct conn_pool *pool,
+		  unsigned index, struct worker **out)
+{
+	struct worker *w = calloc(1, sizeof(*w));
+	int err;
+
 	if (!w)
 		return -ENOMEM;
-	err = init(w, params);
+	w->params = params;
+	w->pool = pool;
+	w->index = index;
+	err = init(w);
 	if (err) {
 		free(w);
 		return err;
@@ -252,23 +284,9 @@ void worker_destroy(struct worker *w)
 	if (!w)
 		return;
 	uv_thread_join(&w->thread);
-	BUG_ON(uv_loop_close(&w->loop));
 	BUG_ON(!list_is_empty(&w->inbox));
-	uv_mutex_destroy(&w->inbox_lock);
-	zstore_ctx_destroy(w->store_ctx);
+	fini_loop(w);
+	destroy_views(w);
+	pthread_mutex_destroy(&w->inbox_lock);
 	free(w);
-}
-
-unsigned worker_nr_conns(const struct worker *w)
-{
-	return atomic_load(&w->nr_conns);
-}
-
-void worker_count(const struct worker *w, struct server_counts *counts)
-{
-	request_counters_sum(&w->requests, &counts->requests);
-	busy_poll_sum(&w->busy_poll, &counts->polling);
-	counts->connections.open += worker_nr_conns(w);
-	counts->connections.handshake_failures +=
-		atomic_load(&w->handshake_failures);
 }

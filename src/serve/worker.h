@@ -2,69 +2,82 @@
 /*
  * worker - a thread with an event loop that serves some of the connections
  *
- * Requests run to completion on the thread that received them: no queue
- * between threads, no thread pool. What the main thread hands over (new
- * connections, the order to stop) goes through an inbox under a mutex, which
- * the data path never takes.
+ * Requests are run by the thread that received them: there is no queue between
+ * threads. What the main thread hands over (new connections, the order to stop)
+ * goes through an inbox under a lock, which the data path never takes.
  *
- * Connections that have work left after their turn are runnable: each gets
- * one turn between two looks at the sockets, so that neither they nor the
- * others starve.
+ * Connections that have work left after their turn are runnable: each gets one
+ * turn between two looks at the sockets, so that neither they nor the others
+ * starve. Those that the kernel had no memory for are paused for a moment.
  *
- * Ownership: the main thread owns the worker; the worker owns its connections.
+ * Ownership: serve owns the workers; a worker owns its connections.
  * Threads: named with each function.
  */
 #ifndef ZSD_SERVE_WORKER_H
 #define ZSD_SERVE_WORKER_H
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <uv.h>
 
 #include "base/compiler.h"
-#include "nbd/nbd_export.h"
-#include "export/counters.h"
-#include "guard/residence.h"
-#include "zstore/zstore.h"
+#include "base/list.h"
+#include "export/export.h"
+#include "io/loop.h"
+#include "serve/busy_poll.h"
+#include "serve/conn.h"
+#include "serve/serve.h"
 
-struct worker;
+/* All of it belongs to the worker's thread, but for what says otherwise. */
+struct worker {
+	const struct serve_params *params; /* immutable */
+	struct conn_pool *pool; /* connections are taken from, and go back to */
+	unsigned index;
+	uv_thread_t thread; /* main thread's */
+	struct io_loop loop;
+	struct export_view *views[EXPORT_MAX]; /* by the export's index */
+	struct list_node conns; /* attached, not freed yet */
+	bool is_draining;
+	bool is_stopping;
 
-struct worker_params {
-	struct zstore *store; /* outlives the worker */
-	struct residence *residence; /* to join; outlives the worker */
-	const struct nbd_exports *exports; /* outlive the worker */
-	unsigned handshake_timeout_s;
-	unsigned poll_us; /* see busy_poll_init() */
-	bool verbose; /* log connections as they come and go */
-	/* Called from the worker's thread when worker_nr_conns() fell; must not
-	 * block. May be NULL. */
-	void (*left)(void *arg);
-	void *left_arg;
+	struct list_node runnable; /* struct conn.runnable */
+	unsigned nr_runnable;
+	struct list_node paused; /* struct conn.paused */
+	uv_timer_t pause; /* runs while there are some */
+
+	struct busy_poll busy_poll;
+
+	uv_async_t wakeup; /* any thread's: the inbox has something */
+	pthread_mutex_t inbox_lock;
+	struct list_node inbox; /* under inbox_lock: struct conn.node */
+	bool inbox_drain; /* under inbox_lock: the order to drain */
+	bool inbox_stop; /* under inbox_lock: the order to stop */
+
+	_Atomic unsigned nr_conns; /* any thread's */
+	_Atomic uint64_t handshake_failures;
 };
 
 /**
  * worker_create() - start a worker
- * @params: copied
+ * @params: outlive it
  *
  * Return: 0 or -errno. End: worker_stop(), then worker_destroy().
  * Context: main thread.
  */
-int worker_create(const struct worker_params *params,
-		  struct worker **out) ZSD_MUST_CHECK;
+int worker_create(const struct serve_params *params, struct conn_pool *pool,
+		  unsigned index, struct worker **out) ZSD_MUST_CHECK;
 
-/**
- * worker_give() - hand a connection over
- * @fd: a connected, non-blocking stream socket; the worker's if it succeeds
- * @id: names the connection in the log
- *
- * Return: 0 or -ENOMEM. Context: main thread.
- */
-int worker_give(struct worker *worker, int fd, uint64_t id) ZSD_MUST_CHECK;
+/* worker_give() - hand a connection over, which is the worker's from now on.
+ * Context: main thread. */
+void worker_give(struct worker *worker, struct conn *conn);
 
 /* Connections given to it that are not closed yet. Context: any thread. */
-unsigned worker_nr_conns(const struct worker *worker);
-
-/* Add what it counted to the sums. Context: any thread. */
-void worker_count(const struct worker *worker, struct server_counts *counts);
+static inline unsigned worker_nr_conns(const struct worker *worker)
+{
+	return atomic_load(&worker->nr_conns);
+}
 
 /**
  * worker_drain() - serve those that are attached, but nobody else
@@ -85,5 +98,21 @@ void worker_stop(struct worker *worker);
 /* worker_destroy() - wait for a worker that was stopped. Takes NULL too.
  * Context: main thread. */
 void worker_destroy(struct worker *worker);
+
+/* --- for its connections -------------------------------------------------- */
+
+/* worker_runnable() - give @conn another turn soon, if it does not wait for one
+ * already. */
+void worker_runnable(struct worker *worker, struct conn *conn);
+
+/* worker_pause() - give @conn another turn in a moment: the kernel had no
+ * memory for it. */
+void worker_pause(struct worker *worker, struct conn *conn);
+
+/* worker_forget() - take back both of the above. */
+void worker_forget(struct worker *worker, struct conn *conn);
+
+/* worker_closed() - @conn has let go of everything and is about to be freed. */
+void worker_closed(struct worker *worker, struct conn *conn);
 
 #endif

@@ -5,9 +5,7 @@
 
 #include "base/bits.h"
 #include "base/check.h"
-#include "zsd/drain.h"
-#include "io/log.h"
-#include "io/sd.h"
+#include "zsd/server_internal.h"
 
 /*
  * After how long whoever is left is worth a line of the log, ms: clients that
@@ -29,16 +27,25 @@ static void finish(struct drain *d)
 	d->over(d->arg);
 }
 
+static void log_report(const struct drain *d, unsigned nr)
+{
+	io_log(d->log, IO_LOG_NOTICE,
+	       "waiting for %u connection%s to be closed. To close %s, swapoff "
+	       "or umount, then nbd-client -d",
+	       nr, nr == 1 ? "" : "s", nr == 1 ? "it" : "them");
+}
+
+void drain_report(struct drain *d)
+{
+	log_report(d, d->count(d->arg));
+}
+
 static void report(struct drain *d, unsigned nr)
 {
 	if (!d->was_logged)
-		log_line("still attached: %u connection%s: waiting for the "
-			 "end of %s. To end them, swapoff or umount, then "
-			 "nbd-client -d. A second signal closes them, and "
-			 "what is swapped out is lost",
-			 nr, nr == 1 ? "" : "s", nr == 1 ? "it" : "them");
+		log_report(d, nr);
 	d->was_logged = true;
-	sd_notify_waiting(nr, PATIENCE_S);
+	notify_waiting(nr, PATIENCE_S);
 }
 
 static void on_tick(uv_timer_t *tick)
@@ -49,9 +56,11 @@ static void on_tick(uv_timer_t *tick)
 	if (nr == 0) {
 		finish(d);
 	} else if (d->timeout_s && uv_now(tick->loop) >= d->end_ms) {
-		log_line("after %u s still attached: %u connection%s, closed "
-			 "now",
-			 d->timeout_s, nr, nr == 1 ? "" : "s");
+		io_log(d->log, IO_LOG_WARNING,
+		       "--stop-timeout: after %u s %u connection%s still "
+		       "open: closing %s",
+		       d->timeout_s, nr, nr == 1 ? " is" : "s are",
+		       nr == 1 ? "it" : "them");
 		finish(d);
 	} else {
 		report(d, nr);
@@ -76,21 +85,23 @@ static void on_left(uv_async_t *left)
 		finish(d);
 }
 
-int drain_open(struct drain *d, uv_loop_t *loop, unsigned timeout_s,
-	       unsigned (*count)(void *arg), void (*over)(void *arg), void *arg)
+int drain_open(struct drain *d, struct io_loop *loop, struct io_log *log,
+	       unsigned timeout_s, unsigned (*count)(void *arg),
+	       void (*over)(void *arg), void *arg)
 {
 	int err;
 
 	memset(d, 0, sizeof(*d));
+	d->log = log;
 	d->timeout_s = timeout_s;
 	d->count = count;
 	d->over = over;
 	d->arg = arg;
-	err = uv_async_init(loop, &d->left, on_left);
+	err = uv_async_init(&loop->uv, &d->left, on_left);
 	if (err)
 		return err;
 	d->left.data = d;
-	uv_timer_init(loop, &d->tick); /* cannot fail */
+	uv_timer_init(&loop->uv, &d->tick); /* cannot fail */
 	d->tick.data = d;
 	d->is_open = true;
 	return 0;

@@ -1,18 +1,48 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-#include "zsd/server.h"
 #include "zsd/options.h"
+#include "zsd/server.h"
+#include "zsd/server_internal.h"
+
+/*
+ * Whoever starts us may have closed standard input, output or error. What is
+ * opened next would take their numbers, and what is written to them would go
+ * into it.
+ */
+static int open_standard_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		/* The lowest number that is free is what open(2) returns. */
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return -1;
+	}
+	return 0;
+}
 
 int main(int argc, char **argv)
 {
 	struct options options;
+	struct io_log *log;
 	int err;
 
+	if (open_standard_descriptors())
+		return EXIT_FAILURE;
+	signals_prepare();
 	options_parse(argc, argv, &options);
-	err = server_run(&options.server);
+	err = io_log_create(&log);
+	if (err) {
+		(void)fputs("zsd: out of memory\n", stderr);
+		options_fini(&options);
+		return EXIT_FAILURE;
+	}
+	err = server_run(&options.server, log);
+	io_log_close(log);
 	options_fini(&options);
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -12,6 +12,7 @@
 #include "base/bits.h"
 #include "base/check.h"
 #include "base/units.h"
+#include "serve/busy_poll.h"
 #include "zsd/options.h"
 
 /* Options without a letter. */
@@ -108,7 +109,7 @@ static const struct argp_option argp_options[] = {
 struct value {
 	int key;
 	const char *name;
-	/* Returns 0, or EINVAL after argp_error(), which may come back. */
+	/* Returns 0, or EINVAL after argp_error(). */
 	error_t (*take)(const struct value *value, const char *arg, void *field,
 			struct argp_state *state);
 	size_t field; /* its offset */
@@ -195,9 +196,9 @@ static error_t take_text(const struct value *value, const char *arg,
 static error_t take_name(const struct value *value, const char *arg,
 			 void *field, struct argp_state *state)
 {
-	if (strlen(arg) > SERVER_MAX_NAME_BYTES) {
+	if (strlen(arg) > EXPORT_MAX_NAME_BYTES) {
 		argp_error(state, "--%s: longer than %u bytes", value->name,
-			   SERVER_MAX_NAME_BYTES);
+			   EXPORT_MAX_NAME_BYTES);
 		return EINVAL;
 	}
 	*(const char **)field = arg;
@@ -252,25 +253,26 @@ static error_t take_poll(const struct value *value, const char *arg,
 }
 
 #define FIELD(name) offsetof(struct server_params, name)
+#define DISK(name)  offsetof(struct server_params, disks[0].name)
 
 static const struct value values[] = {
-	{'s', "size", take_disk_size, FIELD(store.disk_bytes), 0, 0},
+	{'s', "size", take_disk_size, DISK(store.disk_bytes), 0, 0},
 	{'u', "socket", take_text, FIELD(listen.socket_path), 0, 0},
 	{'l', "listen", take_text, FIELD(listen.listen_address), 0, 0},
 	{'c', "control", take_text, FIELD(listen.control_path), 0, 0},
-	{'a', "algorithm", take_algorithm, FIELD(store.zcomp), 0, 0},
-	{KEY_CHECKSUM, "checksum", take_flag, FIELD(store.checksum), 0, 0},
-	{KEY_DICTIONARY, "dictionary", take_text, FIELD(dictionary), 0, 0},
-	{'m', "mem-limit", take_limit, FIELD(store.mem_limit_bytes), 0, 0},
-	{'r', "reserve", take_size, FIELD(store.reserve_bytes), 0, 0},
-	{'t', "threads", take_number, FIELD(nr_threads), 1, SERVER_MAX_THREADS},
-	{KEY_CHAIN_SIZE, "chain-size", take_number, FIELD(store.chain_size),
+	{'a', "algorithm", take_algorithm, DISK(store.zcomp), 0, 0},
+	{KEY_CHECKSUM, "checksum", take_flag, DISK(store.checksum), 0, 0},
+	{KEY_DICTIONARY, "dictionary", take_text, DISK(dictionary), 0, 0},
+	{'m', "mem-limit", take_limit, DISK(store.mem_limit_bytes), 0, 0},
+	{'r', "reserve", take_size, DISK(store.reserve_bytes), 0, 0},
+	{'t', "threads", take_number, FIELD(nr_threads), 1, SERVE_MAX_THREADS},
+	{KEY_CHAIN_SIZE, "chain-size", take_number, DISK(store.chain_size),
 	 ZS_CHAIN_SIZE_MIN, ZS_CHAIN_SIZE_MAX},
-	{'n', "export-name", take_name, FIELD(export_name), 0, 0},
-	{KEY_DESCRIPTION, "description", take_name, FIELD(description), 0, 0},
-	{KEY_READ_ONLY, "read-only", take_flag, FIELD(read_only), 0, 0},
+	{'n', "export-name", take_name, DISK(name), 0, 0},
+	{KEY_DESCRIPTION, "description", take_name, DISK(description), 0, 0},
+	{KEY_READ_ONLY, "read-only", take_flag, DISK(read_only), 0, 0},
 	{KEY_MAX_CONNECTIONS, "max-connections", take_number,
-	 FIELD(max_connections), 1, SERVER_MAX_CONNECTIONS},
+	 FIELD(max_connections), 1, SERVE_MAX_CONNECTIONS},
 	{KEY_HANDSHAKE_TIMEOUT, "handshake-timeout", take_number,
 	 FIELD(handshake_timeout_s), 1, MAX_TIMEOUT_S},
 	{KEY_STOP_TIMEOUT, "stop-timeout", take_number, FIELD(stop_timeout_s),
@@ -286,8 +288,8 @@ static const struct value values[] = {
 /* Defaults that depend on other options. */
 static void complete(struct server_params *server)
 {
-	if (server->store.reserve_bytes == RESERVE_UNSET)
-		server->store.reserve_bytes =
+	if (server->disks[0].store.reserve_bytes == RESERVE_UNSET)
+		server->disks[0].store.reserve_bytes =
 			server->swap == SWAP_OFF ? OPTIONS_RESERVE_BYTES
 						 : OPTIONS_SWAP_RESERVE_BYTES;
 }
@@ -297,11 +299,11 @@ static error_t check_all(struct options *options, struct argp_state *state)
 {
 	struct server_params *server = &options->server;
 
-	if (server->store.disk_bytes == 0) {
+	if (server->disks[0].store.disk_bytes == 0) {
 		argp_error(state, "--size is required");
 		return EINVAL;
 	}
-	if (server->dictionary && !zcomp_has_dicts(&server->store.zcomp)) {
+	if (server->disks[0].dictionary && !zcomp_has_dicts(&server->disks[0].store.zcomp)) {
 		argp_error(state,
 			   "--dictionary: only zstd has dictionaries: give "
 			   "--algorithm zstd with it");
@@ -333,8 +335,6 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	char *params = (char *)&options->server;
 
 	if (key == 'V') {
-		if (state->flags & ARGP_NO_EXIT)
-			return EINVAL;
 		printf("%s\n", PACKAGE_STRING);
 		exit(EXIT_SUCCESS);
 	}
@@ -359,22 +359,23 @@ static unsigned default_threads(void)
 
 	if (sched_getaffinity(0, sizeof(cores), &cores) == 0)
 		nr = CPU_COUNT(&cores);
-	return min_u32((uint32_t)nr, SERVER_MAX_THREADS);
+	return min_u32((uint32_t)nr, SERVE_MAX_THREADS);
 }
 
 static void set_defaults(struct server_params *server)
 {
-	server->store.reserve_bytes = RESERVE_UNSET;
-	server->store.chain_size = ZS_CHAIN_SIZE_DEFAULT;
-	BUG_ON(zcomp_parse(OPTIONS_ALGORITHM, &server->store.zcomp));
-	server->export_name = "";
-	server->description = OPTIONS_DESCRIPTION;
+	server->disks[0].store.reserve_bytes = RESERVE_UNSET;
+	server->disks[0].store.chain_size = ZS_CHAIN_SIZE_DEFAULT;
+	BUG_ON(zcomp_parse(OPTIONS_ALGORITHM, &server->disks[0].store.zcomp));
+	server->disks[0].name = "";
+	server->disks[0].description = OPTIONS_DESCRIPTION;
+	server->nr_disks = 1;
 	server->nr_threads = default_threads();
 	server->max_connections = OPTIONS_MAX_CONNECTIONS;
 	server->handshake_timeout_s = OPTIONS_HANDSHAKE_TIMEOUT_S;
 }
 
-int options_read(int argc, char **argv, bool is_silent, struct options *out)
+void options_parse(int argc, char **argv, struct options *out)
 {
 	static const struct argp parser = {
 		.options = argp_options,
@@ -388,16 +389,10 @@ int options_read(int argc, char **argv, bool is_silent, struct options *out)
 	memset(out, 0, sizeof(*out));
 	set_defaults(&out->server);
 	argp_err_exit_status = OPTIONS_EXIT_USAGE;
-	return -argp_parse(&parser, argc, argv, is_silent ? ARGP_SILENT : 0,
-			   NULL, out);
-}
-
-void options_parse(int argc, char **argv, struct options *out)
-{
-	if (options_read(argc, argv, false, out) == 0)
-		return;
-	fputs("zsd: out of memory\n", stderr);
-	exit(EXIT_FAILURE);
+	if (argp_parse(&parser, argc, argv, 0, NULL, out)) {
+		fputs("zsd: out of memory\n", stderr);
+		exit(EXIT_FAILURE);
+	}
 }
 
 void options_fini(struct options *options)

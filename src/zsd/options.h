@@ -34,16 +34,6 @@ struct options {
  */
 void options_parse(int argc, char **argv, struct options *out);
 
-/**
- * options_read() - the same; one that is wrong need not end the process
- * @is_silent: print nothing, and come back from all that options_parse() does
- *             not: what is wrong, and --help, --usage and --version
- *
- * Release: options_fini(), after an error too.
- * Return: 0, or what makes @is_silent come back: -EINVAL, -ENOMEM.
- */
-int options_read(int argc, char **argv, bool is_silent,
-		 struct options *out) ZSD_MUST_CHECK;
 void options_fini(struct options *options);
 
 #endif

@@ -49,7 +49,7 @@ expect_io_error() { # PAGE
 }
 
 is_logged() { # PAGE
-    grep -q "page $1 of the disk is damaged" "$log"
+    grep -q "page $1 is damaged" "$log"
 }
 
 start_filled --checksum

@@ -38,7 +38,7 @@ expect_log() { # TEXT
 }
 
 is_waiting() {
-    grep -q 'still attached' "$log"
+    grep -q 'waiting for [0-9]* connection' "$log"
 }
 
 # zsd ends by itself, cleanly.
@@ -48,6 +48,10 @@ expect_end() {
     wait "$zsd_pid" || status=$?
     zsd_pid=
     expect_equal "the status of zsd" "$status" 0
+}
+
+is_later_than() { # SECONDS
+    [ "$SECONDS" -gt "$1" ]
 }
 
 has_connections() { # NUMBER
@@ -67,7 +71,7 @@ eventually has_written 100
 written=$(get_stat requests.write)
 drain_zsd
 eventually is_waiting
-expect_log 'still attached: 4 connections'
+expect_log 'waiting for 4 connections'
 expect_log 'nbd-client -d'
 eventually has_written $((written + 1000))
 expect_status 1 nbdinfo --size "$uri"
@@ -96,22 +100,40 @@ drain_zsd
 wait "$fio"
 expect_end
 
-echo "a second signal ends it"
+echo "a second signal that comes at once does not end it, a later one does"
 start_zsd --size 16M
 hold 2
 drain_zsd
+began=$SECONDS
 eventually is_waiting
+for signal in TERM INT QUIT; do
+    kill -$signal "$zsd_pid"
+    eventually grep -q "SIG$signal again, too soon" "$log"
+done
 expect_equal connections.open "$(get_stat connections.open)" 2
+eventually is_later_than $((began + 6))
 end_zsd INT
 expect_log 'again: closing 2 connections'
 let_go
+
+echo "with --swap none does"
+start_zsd --size 16M --swap
+hold 2
+drain_zsd
+began=$SECONDS
+eventually is_later_than $((began + 6))
+kill -TERM "$zsd_pid"
+eventually grep -q 'SIGTERM again: with --swap' "$log"
+expect_equal connections.open "$(get_stat connections.open)" 2
+let_go
+expect_end
 
 echo "so does --stop-timeout"
 start_zsd --size 16M --stop-timeout 1
 hold 3
 drain_zsd
 expect_end
-expect_log 'after 1 s still attached: 3 connections'
+expect_log 'after 1 s 3 connections are still open'
 let_go
 
 echo "those who do not negotiate are not waited for"

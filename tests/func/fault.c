@@ -9,7 +9,8 @@
  *   FAULT_MEMORY=FILE  as long as FILE exists, the system has no memory for
  *                   the store
  *   FAULT_IO=SEED   sockets take and give less than they could, and calls
- *                   on them are interrupted, at random
+ *                   on them are interrupted, at random; that there is more
+ *                   is told as a kernel would that has just received it
  *
  * Which calls may fail is in the list of wrappers below: all that the program
  * and its libraries make while it starts. libc's calls of its own functions
@@ -244,9 +245,65 @@ static size_t share(int fd, size_t bytes)
 	if (wanted && !part)                               \
 	return FAIL(EINTR)
 
+/* Descriptors that an epoll watches, by their number. */
+#define MAX_WATCHED 4096
+
+static struct {
+	_Atomic int epoll_fd;
+	_Atomic uint64_t data; /* that goes with its events */
+	_Atomic bool is_due; /* something was held back: an edge must follow */
+} watched[MAX_WATCHED];
+
+static void hold_back(int fd)
+{
+	if (fd < MAX_WATCHED && watched[fd].epoll_fd)
+		watched[fd].is_due = true;
+}
+
+int epoll_ctl(int epoll_fd, int op, int fd, struct epoll_event *event)
+{
+	int result = (int)syscall(SYS_epoll_ctl, epoll_fd, op, fd, event);
+
+	if (result == 0 && fd < MAX_WATCHED) {
+		watched[fd].is_due = false;
+		watched[fd].epoll_fd = op == EPOLL_CTL_DEL ? 0 : epoll_fd;
+		if (event)
+			watched[fd].data = event->data.u64;
+	}
+	return result;
+}
+
+/* The edges that are due, as events. Return: how many. */
+static int take_due(int epoll_fd, struct epoll_event *events, int max)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < MAX_WATCHED && n < max; fd++) {
+		if (watched[fd].epoll_fd != epoll_fd ||
+		    !atomic_exchange(&watched[fd].is_due, false))
+			continue;
+		events[n].events = EPOLLIN;
+		events[n++].data.u64 = watched[fd].data;
+	}
+	return n;
+}
+
+int epoll_wait(int epoll_fd, struct epoll_event *events, int max, int timeout)
+{
+	int due = fault.io ? take_due(epoll_fd, events, max) : 0, n;
+
+	if (due == max)
+		return due;
+	n = (int)syscall(SYS_epoll_wait, epoll_fd, events + due, max - due,
+			 due ? 0 : timeout);
+	return due ? due + (n > 0 ? n : 0) : n;
+}
+
 ssize_t recv(int fd, void *buf, size_t bytes, int flags)
 {
 	IO_BYTES(fd, bytes);
+	if (part < wanted)
+		hold_back(fd);
 	return syscall(SYS_recvfrom, fd, buf, part, flags, NULL, NULL);
 }
 

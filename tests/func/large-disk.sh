@@ -14,7 +14,7 @@ tables=$((96 << 10)) # handles come 64 KiB at a time, descriptors 16
 
 start_zsd --size "${places}G"
 resident=$(get_stat memory.resident_bytes)
-shared=$(shared_resident_bytes)
+shared=$(store_resident_bytes)
 metadata=$(get_stat memory.metadata_bytes)
 reserve=$(get_stat memory.reserve_bytes)
 echo "empty: $resident bytes resident, of them a reserve of $reserve" \
@@ -42,7 +42,7 @@ expect_at_least "tables after $places writes" \
 expect_at_most "tables after $places writes" \
     "$(get_stat memory.metadata_bytes)" $((places * 4096 + tables))
 expect_at_most "resident memory of the image after $places writes" \
-    "$(shared_resident_bytes)" \
+    "$(store_resident_bytes)" \
     $((reserve + places * (4096 + 4096) + tables))
 verify_store
 stop_zsd

@@ -149,11 +149,15 @@ is_shutting_down() {
     grep -q 'shutting down$' "$log"
 }
 
-# End a zsd that clients are attached to, whom it would wait for.
+# End a zsd that clients are attached to, whom it waits for: it must have been
+# started with --stop-timeout.
 stop_attached_zsd() {
+    local status=0
+
     kill -TERM "$zsd_pid"
-    eventually is_shutting_down
-    end_zsd TERM
+    wait "$zsd_pid" || status=$?
+    zsd_pid=
+    [ "$status" -eq 0 ] || fail "zsd ends with status $status"
 }
 
 ctl() {
@@ -180,9 +184,11 @@ get_stat() {
     ctl --json stats | jq -e -r ".result.$1"
 }
 
-# Memory of zsd's that files have no claim to, the store's memfd among it, bytes.
-shared_resident_bytes() {
-    awk '$1 == "RssShmem:" { print $2 * 1024 }' "/proc/$zsd_pid/status"
+# What the stores' memfds have in memory, bytes.
+store_resident_bytes() {
+    awk '/^[0-9a-f]+-/ { is_store = /memfd:zsd \(deleted\)/ }
+        is_store && $1 == "Rss:" { sum += $2 * 1024 }
+        END { print sum + 0 }' "/proc/$zsd_pid/smaps"
 }
 
 verify_store() {

@@ -32,8 +32,8 @@ for signal in TERM INT; do
     expect_files no
 done
 
-echo "SIGTERM, twice, while clients are connected"
-start_zsd --size 16M
+echo "SIGTERM while clients are connected"
+start_zsd --size 16M --stop-timeout 1
 mkfifo "$dir/release"
 "$top_builddir/tests/func/rawclient" "$socket" hold 4 \
     <"$dir/release" >"$dir/held" &

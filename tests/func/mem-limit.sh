@@ -14,7 +14,7 @@ disk_mib=64
 
 # What the process really has for the store, whatever it says of itself.
 expect_below_limit() {
-    expect_at_most "the memory in use" "$(shared_resident_bytes)" "$limit"
+    expect_at_most "the memory in use" "$(store_resident_bytes)" "$limit"
 }
 
 start_zsd --size "${disk_mib}M" --mem-limit "$limit" --reserve 4M

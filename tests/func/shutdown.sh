@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A second SIGTERM in the middle of things: requests under way are finished, and
-# zsd ends cleanly, again and again.
+# The end in the middle of things: requests under way are finished, and zsd ends
+# cleanly, again and again.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -12,7 +12,7 @@ is_loaded() {
 }
 
 for round in 1 2 3 4 5; do
-    start_zsd --size 64M --threads $((round % 3 + 1))
+    start_zsd --size 64M --threads $((round % 3 + 1)) --stop-timeout 1
     "$top_builddir/tests/bench/nbdload" --socket "$socket" --connections 4 \
         --depth 16 --mix 40:50:10 --seconds 60 --verify >"$dir/load" 2>&1 &
     load=$!

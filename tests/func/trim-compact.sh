@@ -53,7 +53,7 @@ choose_seed
     "$dir/pages"
 start_zsd --size "${disk_mib}M" --reserve "$reserve"
 nbdcopy --connections=4 "$dir/pages" "$uri"
-resident_before=$(shared_resident_bytes)
+resident_before=$(store_resident_bytes)
 used_before=$(get_stat mm_stat.mem_used_total)
 
 trim_at_random
@@ -84,7 +84,7 @@ expect_at_most "memory in use after compaction" "$used_after" \
 
 # The system has it all back, but for the reserve, which may not have been
 # touched before.
-resident_after=$(shared_resident_bytes)
+resident_after=$(store_resident_bytes)
 echo "used: $used_before, trimmed: $used_between, compacted: $used_after"
 echo "resident: $resident_before before, $resident_after after"
 expect_at_most "resident memory" "$resident_after" \

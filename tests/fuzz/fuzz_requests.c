@@ -10,6 +10,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bits.h"
@@ -20,10 +21,8 @@
 #include "serve/transmission.h"
 #include "small_store.h"
 
-/*
- * Disks, pages. The small one is more than two pieces of a read; the large one
- * more than a slice of a trim.
- */
+/* Disks, pages. Each is more than two pieces of a read, and the large one more
+ * than a few slices of a trim. */
 #define SMALL_PAGES 150u
 #define LARGE_PAGES 1100u
 
@@ -36,17 +35,15 @@ struct fuzz {
 	struct small_store s;
 	struct nbd_export export;
 	struct nbd_session session;
-	struct request_counters counters;
+	struct export_view view;
 	struct transmission t;
 	struct nbd_model model;
-	struct stream_buf rx;
-	struct stream_buf tx;
+	struct io_ring rx;
+	struct io_ring tx;
 	size_t wire_bytes;
 };
 
 static uint8_t wire[MAX_WIRE_BYTES];
-static uint8_t rx_memory[CONN_RX_BYTES];
-static uint8_t tx_memory[CONN_TX_BYTES];
 
 /* --- the stream ---------------------------------------------------------- */
 
@@ -145,57 +142,56 @@ static void receive(struct fuzz *f)
 				       ZSD_PAGE_BYTES};
 	size_t bytes;
 
-	buf_reserve(&f->rx, f->rx.size - buf_used(&f->rx));
+	transmission_rewind(&f->t);
 	bytes = fuzz_piece(&f->in, f->wire_bytes - f->model.sent, edges,
 			   ARRAY_SIZE(edges));
-	bytes = min_u64(bytes, buf_room(&f->rx));
-	memcpy(buf_free_data(&f->rx), wire + f->model.sent, bytes);
-	buf_fill(&f->rx, bytes);
+	bytes = io_ring_prepare(&f->rx, min_u64(bytes, io_ring_room(&f->rx)));
+	memcpy(io_ring_end(&f->rx), wire + f->model.sent, bytes);
+	io_ring_fill(&f->rx, bytes);
 	nbd_model_sent(&f->model, bytes);
 }
 
-static void send(struct fuzz *f)
+static void send_some(struct fuzz *f)
 {
 	static const size_t edges[] = {NBDC_SIMPLE_BYTES - 1, NBDC_SIMPLE_BYTES,
 				       ZSD_PAGE_BYTES, CONN_BACKLOG_BYTES};
 
-	buf_consume(&f->tx, fuzz_piece(&f->in, buf_used(&f->tx), edges,
-				       ARRAY_SIZE(edges)));
+	io_ring_consume_to(&f->tx, f->tx.head + fuzz_piece(&f->in,
+							   io_ring_used(&f->tx),
+							   edges,
+							   ARRAY_SIZE(edges)));
 }
 
-/* A store that may be full is looked at after each request: see flat_disk.h. */
-static int64_t take_budget(struct fuzz *f)
+/* All that can be done at once, or a piece. A store that may be full is looked
+ * at after each: see flat_disk.h. */
+static uint64_t take_deadline(struct fuzz *f)
 {
-	static const int64_t budgets[] = {
-		TRANSMISSION_BUDGET, 1, ZSD_PAGE_BYTES + 1, 3 * ZSD_PAGE_BYTES};
-
 	if (f->model.may_be_full)
-		return 1;
-	return budgets[fuzz_choice(&f->in, ARRAY_SIZE(budgets))];
+		return 0;
+	return fuzz_choice(&f->in, 2) ? 0 : UINT64_MAX;
 }
 
 /* One run; what it says of the reply is passed on before the next. */
 static enum step run(struct fuzz *f)
 {
-	uint64_t before = f->tx.consumed + buf_used(&f->tx), sent;
-	uint64_t consumed = f->rx.consumed;
-	int64_t budget = take_budget(f), given = budget;
+	uint64_t before = f->tx.tail, deadline_ns = take_deadline(f), sent;
 	enum step step;
 
-	fuzz_forbid(buf_free_data(&f->rx), buf_room(&f->rx));
-	step = transmission_run(&f->t, &f->rx, &f->tx, &budget);
-	fuzz_allow(rx_memory, sizeof(rx_memory));
-	sent = f->tx.consumed + buf_used(&f->tx) - before;
-	FUZZ_CHECK(sent <= buf_used(&f->tx), "a reply is taken back");
-	nbd_model_receive(&f->model, f->tx.base + f->tx.tail - sent, sent);
+	fuzz_forbid(io_ring_end(&f->rx), io_ring_room(&f->rx));
+	step = transmission_run(&f->t, deadline_ns);
+	fuzz_allow(f->rx.base, 2 * f->rx.bytes);
+	FUZZ_CHECK(f->tx.tail >= before, "a reply is taken back");
+	sent = f->tx.tail - before;
+	nbd_model_receive(&f->model, io_ring_at(&f->tx, before), sent);
 	FUZZ_CHECK(f->t.nr_answered <= f->model.nr_replies,
 		   "a request without a reply");
 	if (step == STEP_YIELDS)
-		FUZZ_CHECK(budget <= 0, "yields with budget left");
+		FUZZ_CHECK(deadline_ns == 0, "yields with time left");
 	if (step == STEP_NEEDS_ROOM)
-		FUZZ_CHECK(buf_used(&f->tx), "needs more room than there is");
-	if (step == STEP_YIELDS && given == budget)
-		FUZZ_CHECK(f->rx.consumed > consumed || sent, "does nothing");
+		FUZZ_CHECK(io_ring_used(&f->tx),
+			   "needs more room than there is");
+	if (step == STEP_SENDS)
+		FUZZ_CHECK(io_ring_used(&f->tx), "has nothing to be sent");
 	return step;
 }
 
@@ -203,10 +199,10 @@ static enum step run(struct fuzz *f)
  * wait for. */
 static void check_waits_rightly(const struct fuzz *f)
 {
-	FUZZ_CHECK(buf_used(&f->rx) < NBDC_REQUEST_BYTES + ZSD_PAGE_BYTES,
-		   "waits for input, and has %zu bytes", buf_used(&f->rx));
-	if (buf_used(&f->rx) >= NBDC_REQUEST_BYTES)
-		FUZZ_CHECK(transmission_missing_bytes(&f->t, &f->rx),
+	FUZZ_CHECK(io_ring_used(&f->rx) < NBDC_REQUEST_BYTES + ZSD_PAGE_BYTES,
+		   "waits for input, and has %zu bytes", io_ring_used(&f->rx));
+	if (io_ring_used(&f->rx) >= NBDC_REQUEST_BYTES)
+		FUZZ_CHECK(transmission_missing_bytes(&f->t),
 			   "waits for input that it does not miss");
 }
 
@@ -244,7 +240,7 @@ static void converse(struct fuzz *f)
 		if (step == STEP_ENDS)
 			break;
 		if (step == STEP_NEEDS_ROOM || fuzz_choice(&f->in, 4) == 0)
-			send(f);
+			send_some(f);
 		if (step != STEP_NEEDS_INPUT)
 			continue;
 		check_waits_rightly(f);
@@ -274,12 +270,15 @@ static void open_all(struct fuzz *f, const uint8_t *data, size_t size)
 	};
 	if ((how >> 1) % 16 == 15)
 		f->export.flags |= NBD_FLAG_READ_ONLY;
-	buf_init(&f->rx, rx_memory, sizeof(rx_memory));
-	buf_init(&f->tx, tx_memory, sizeof(tx_memory));
+	if (io_ring_create(&f->rx, CONN_RX_BYTES) ||
+	    io_ring_create(&f->tx, CONN_TX_BYTES))
+		abort();
 	f->session.export = &f->export;
 	f->session.structured_replies = how & 0x20;
 	f->session.has_context = (how & 0x60) == 0x60;
-	transmission_init(&f->t, &f->session, f->s.ctx, &f->counters);
+	f->view.store = f->s.ctx;
+	transmission_init(&f->t, &f->session, &f->rx, &f->tx);
+	transmission_begin(&f->t, &f->view);
 	f->model = (struct nbd_model){
 		.export = &f->export,
 		.ctx = f->s.ctx,
@@ -298,6 +297,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	open_all(&f, data, size);
 	put_stream(&f);
 	converse(&f);
+	io_ring_destroy(&f.rx);
+	io_ring_destroy(&f.tx);
 	small_store_close(&f.s);
 	return 0;
 }

@@ -19,8 +19,8 @@ src/nbd         lib/base
 src/ctl         lib/base
 src/io          lib/base
 src/guard       lib/base lib/zstore src/io
-src/export      lib/base lib/zstore src/nbd
-src/serve       lib/base lib/zstore src/nbd src/io src/guard src/export
+src/export      lib/base lib/zstore src/nbd src/ctl
+src/serve       lib/base lib/zstore src/nbd src/ctl src/io src/guard src/export
 src/policy      lib/base lib/zstore lib/zcomp src/guard src/ctl
 src/control     lib/base lib/zsmalloc lib/zcomp lib/zstore src/ctl src/io src/guard src/export src/policy
 src/zsd         lib/base lib/zsmalloc lib/zcomp lib/zstore src/nbd src/io src/guard src/export src/serve src/policy src/control
@@ -48,21 +48,23 @@ stdlib.h          lib src
 string.h          lib src
 strings.h         lib src
 unistd.h          lib src
-pthread.h         lib/base/lock.c lib/base/lock.h lib/zsmalloc lib/zstore src/control
+pthread.h         lib/base/lock.c lib/base/lock.h lib/zsmalloc lib/zstore src/export src/serve
 dirent.h          src/zsctl
 fcntl.h           lib/base src/io src/guard src/control src/zsd src/zsctl
-sys/mman.h        lib/base/mapping.c src/guard src/serve/conn.c
+sys/mman.h        lib/base/mapping.c src/io/ring.c src/guard
 sys/types.h       lib src
 sys/file.h        src/io/unix_socket.c
+sys/epoll.h       src/io/loop.h
+poll.h            src/io/log.c
 sys/stat.h        src/io src/zsd
 sys/resource.h    src/guard src/zsd
 sys/prctl.h       src/guard
 malloc.h          src/guard src/policy
 sys/ioctl.h       src/serve
-signal.h          src/control src/zsd
+signal.h          src/zsd
 sys/time.h        src/zsctl
 time.h            src/policy/train.c
-sys/socket.h      src/io src/serve src/zsctl
+sys/socket.h      src/io src/serve src/control src/zsd src/zsctl
 sys/un.h          src/io src/zsctl
 netdb.h           src/io
 netinet/in.h      src/io
@@ -75,7 +77,7 @@ zdict.h           lib/zcomp/backend_zstd.c
 xxhash.h          lib/zstore/sum.c
 jansson.h         src/ctl src/zsctl
 uv.h              src/io src/guard src/serve src/control src/zsd
-systemd/sd-daemon.h src/io
+systemd/sd-daemon.h src/io/passed.c src/zsd/notify.c
 '
 
 declare -A may_include granted

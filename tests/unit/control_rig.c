@@ -23,6 +23,9 @@ static struct {
 	struct rig_store store;
 	struct control *control;
 	struct residence *residence;
+	struct io_log *log;
+	struct export export;
+	struct export_table exports;
 	struct sockaddr_un address;
 	char folder[64];
 
@@ -70,28 +73,31 @@ void zstore_stats(struct zstore *store, struct zstore_stats *out)
 	ZSTORE_MEMORY_STAT(FILL)
 }
 
-static void fill_requests(struct server_requests *out)
+#define FILL_FIGURE(name, ...) FILL(name)
+
+void export_sum(struct export *export, struct ctl_requests *out)
 {
-	SERVER_REQUEST_COUNTERS(FILL)
+	ck_assert_ptr_eq(export, &rig.export);
+	CTL_REQUESTS(FILL_FIGURE)
 }
 
-static void fill_connections(struct server_connections *out)
+static void fill_connections(struct ctl_connections *out)
 {
-	SERVER_CONNECTION_COUNTERS(FILL)
+	CTL_CONNECTIONS(FILL_FIGURE)
 }
 
-static void fill_polling(struct server_polling *out)
+static void fill_polling(struct ctl_polling *out)
 {
-	SERVER_POLLING_COUNTERS(FILL)
+	CTL_POLLING(FILL_FIGURE)
 }
 
-static void count(void *arg, struct server_counts *counts)
+static void count(void *arg, struct ctl_connections *connections,
+		  struct ctl_polling *polling)
 {
 	ck_assert_ptr_eq(arg, &rig);
 	wait_while(&rig.stats_held);
-	fill_requests(&counts->requests);
-	fill_connections(&counts->connections);
-	fill_polling(&counts->polling);
+	fill_connections(connections);
+	fill_polling(polling);
 }
 
 const struct zstore_params *zstore_params(const struct zstore *store)
@@ -252,7 +258,8 @@ int train_run(struct zstore *store, struct zstore_ctx *ctx, bool is_swapped,
 
 static int listen_at(const struct sockaddr_un *address)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX,
+			SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(bind(fd, (const struct sockaddr *)address,
@@ -272,7 +279,7 @@ static void start(unsigned idle_ms)
 	};
 
 	memset(&rig, 0, sizeof(rig));
-	ck_assert_int_eq(residence_begin(SWAP_OFF, 2, &rig.residence), 0);
+	ck_assert_int_eq(residence_begin(SWAP_OFF, 2, NULL, &rig.residence), 0);
 	residence_join(rig.residence, "test", false);
 	params.residence = rig.residence;
 	pthread_mutex_init(&rig.lock, NULL);
@@ -282,7 +289,13 @@ static void start(unsigned idle_ms)
 	rig.address.sun_family = AF_UNIX;
 	(void)snprintf(rig.address.sun_path, sizeof(rig.address.sun_path),
 		       "%s/control", rig.folder);
-	params.listen_fd = listen_at(&rig.address);
+	params.listen_fds[0] = listen_at(&rig.address);
+	params.nr_listen_fds = 1;
+	ck_assert_int_eq(io_log_create(&rig.log), 0);
+	params.log = rig.log;
+	rig.exports.all[0] = &rig.export;
+	rig.exports.nr = 1;
+	params.exports = &rig.exports;
 	ck_assert_int_eq(control_start(&params, &rig.control), 0);
 }
 
@@ -300,6 +313,7 @@ void rig_stop(void)
 {
 	control_stop(rig.control);
 	residence_end(rig.residence);
+	io_log_close(rig.log);
 	unlink(rig.address.sun_path);
 	rmdir(rig.folder);
 }

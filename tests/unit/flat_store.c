@@ -90,6 +90,23 @@ static void pass_door(void)
 	pthread_mutex_unlock(&door.lock);
 }
 
+/* --- its life ------------------------------------------------------------- */
+
+const struct zstore_params *zstore_params(const struct zstore *store)
+{
+	static const struct zstore_params params = {
+		.disk_bytes = FLAT_STORE_DISK_BYTES,
+	};
+
+	ck_assert_ptr_eq(store, &the_store);
+	return &params;
+}
+
+void zstore_destroy(struct zstore *store)
+{
+	ck_assert_ptr_eq(store, &the_store);
+}
+
 /* --- what the server calls ---------------------------------------------- */
 
 int zstore_ctx_create(struct zstore *store, struct zstore_ctx **out)

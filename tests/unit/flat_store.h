@@ -22,6 +22,9 @@
 /* Memory behind it, bytes. */
 #define FLAT_STORE_BYTES (64 * MIB)
 
+/* Size of the disk that it says to be. */
+#define FLAT_STORE_DISK_BYTES ((uint64_t)1 << 42)
+
 struct flat_store {
 	unsigned char *bytes; /* FLAT_STORE_BYTES of them */
 

@@ -56,16 +56,13 @@ static void expect_counters(const json_t *group, const char *const *names)
 /* Every counter, whichever there are, under its own name. */
 START_TEST(stats_hold_every_counter)
 {
-#define NAME(name) #name,
+#define NAME(name, ...) #name,
 	static const char *const mm_stat[] = {ZSTORE_MM_STAT(NAME) NULL};
 	static const char *const io_stat[] = {ZSTORE_IO_STAT(NAME) NULL};
 	static const char *const memory[] = {ZSTORE_MEMORY_STAT(NAME) NULL};
-	static const char *const requests[] = {SERVER_REQUEST_COUNTERS(NAME)
-						       NULL};
-	static const char *const connections[] = {
-		SERVER_CONNECTION_COUNTERS(NAME) NULL};
-	static const char *const polling[] = {SERVER_POLLING_COUNTERS(NAME)
-						      NULL};
+	static const char *const requests[] = {CTL_REQUESTS(NAME) NULL};
+	static const char *const connections[] = {CTL_CONNECTIONS(NAME) NULL};
+	static const char *const polling[] = {CTL_POLLING(NAME) NULL};
 #undef NAME
 	int fd = rig_connect();
 	json_t *reply = rig_ask(fd, "{\"id\":1,\"command\":\"stats\"}");
@@ -655,18 +652,19 @@ START_TEST(stop_waits_for_the_command_under_way)
 }
 END_TEST
 
-START_TEST(start_gives_the_socket_back_if_it_fails)
+/* A regular file cannot be waited for. */
+START_TEST(start_closes_the_sockets_if_it_fails)
 {
-	struct control_params params = {0};
+	struct export_table exports = {.nr = 0};
+	struct control_params params = {.exports = &exports,
+					.nr_listen_fds = 1};
 	struct control *control = NULL;
-	int pipe_fds[2];
 
-	ck_assert_int_eq(pipe(pipe_fds), 0);
-	params.listen_fd = pipe_fds[0];
+	params.listen_fds[0] = open("/proc/self/exe", O_RDONLY);
+	ck_assert_int_ge(params.listen_fds[0], 0);
 	ck_assert_int_lt(control_start(&params, &control), 0);
 	ck_assert_ptr_null(control);
-	ck_assert_int_eq(close(pipe_fds[0]), 0);
-	close(pipe_fds[1]);
+	ck_assert_int_eq(fcntl(params.listen_fds[0], F_GETFD), -1);
 	control_stop(NULL);
 }
 END_TEST
@@ -717,7 +715,7 @@ static Suite *control_suite(void)
 
 	tcase = tcase_create("life");
 	tcase_set_timeout(tcase, 2 * RIG_PATIENCE_S);
-	tcase_add_test(tcase, start_gives_the_socket_back_if_it_fails);
+	tcase_add_test(tcase, start_closes_the_sockets_if_it_fails);
 	tcase_add_test(tcase, stop_waits_for_the_command_under_way);
 	suite_add_tcase(suite, tcase);
 	return suite;

@@ -80,7 +80,7 @@ static void setup(void)
 	fake.nr_steps = 0;
 	fake.max_pages = 0;
 	fake.is_refused = false;
-	ck_assert_int_eq(residence_begin(SWAP_ON, 1, &residence), 0);
+	ck_assert_int_eq(residence_begin(SWAP_ON, 1, NULL, &residence), 0);
 	ck_assert_int_eq(housekeeper_create(residence, &keeper), 0);
 	ck_assert_int_eq(housekeeper_start(keeper, NULL), 0);
 }

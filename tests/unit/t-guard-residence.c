@@ -23,6 +23,7 @@
 #endif
 
 static struct residence *residence;
+static struct io_log *lines;
 
 /* A second thread, which is urgent, and stays until the end. */
 static struct {
@@ -39,7 +40,8 @@ static void second_thread(void *arg)
 
 static void begin(enum swap_mode mode)
 {
-	ck_assert_int_eq(residence_begin(mode, 2, &residence), 0);
+	ck_assert_int_eq(io_log_create(&lines), 0);
+	ck_assert_int_eq(residence_begin(mode, 2, lines, &residence), 0);
 	residence_join(residence, "a name far too long", false);
 }
 

@@ -12,30 +12,16 @@
 #define WINDOW_US BUSY_POLL_MAX_US
 #define TRIES	  1000
 
-static uv_loop_t loop;
 static struct busy_poll busy_poll;
-
-static void start(unsigned window_us)
-{
-	ck_assert_int_eq(uv_loop_init(&loop), 0);
-	busy_poll_init(&busy_poll, &loop, window_us);
-}
-
-static void stop(void)
-{
-	busy_poll_close(&busy_poll);
-	uv_run(&loop, UV_RUN_DEFAULT);
-	ck_assert_int_eq(uv_loop_close(&loop), 0);
-}
 
 static bool is_spinning(void)
 {
-	return uv_is_active((uv_handle_t *)&busy_poll.spin);
+	return busy_poll.is_spinning;
 }
 
-static struct server_polling counted(void)
+static struct ctl_polling counted(void)
 {
-	struct server_polling sum = {0};
+	struct ctl_polling sum = {0};
 
 	busy_poll_sum(&busy_poll, &sum);
 	return sum;
@@ -55,30 +41,29 @@ static void find_at_once(void)
 	ck_abort_msg("two calls took too long %u times", TRIES);
 }
 
-/* Turns of the loop until it no longer spins. */
+/* Looks at the sockets, which have nothing, until it may sleep. */
 static void spin_in_vain(void)
 {
 	busy_poll_waits(&busy_poll);
-	while (is_spinning())
-		uv_run(&loop, UV_RUN_NOWAIT);
+	while (!busy_poll_may_sleep(&busy_poll))
+		;
 }
 
 START_TEST(without_a_window_nothing_is_done)
 {
-	start(0);
+	busy_poll_init(&busy_poll, 0);
 	busy_poll_waits(&busy_poll);
 	busy_poll_found(&busy_poll);
 	busy_poll_waits(&busy_poll);
-	ck_assert(!is_spinning());
+	ck_assert(busy_poll_may_sleep(&busy_poll));
 	ck_assert_uint_eq(counted().window_us, 0);
 	ck_assert_uint_eq(counted().hits + counted().misses, 0);
-	stop();
 }
 END_TEST
 
 START_TEST(a_short_wait_makes_it_spin_and_a_long_one_ends_that)
 {
-	start(WINDOW_US);
+	busy_poll_init(&busy_poll, WINDOW_US);
 	busy_poll_found(&busy_poll);
 	ck_assert_msg(!is_spinning(), "there was no wait before");
 	find_at_once();
@@ -87,7 +72,6 @@ START_TEST(a_short_wait_makes_it_spin_and_a_long_one_ends_that)
 	spin_in_vain();
 	ck_assert_uint_eq(counted().misses, 1);
 	ck_assert_uint_ge(counted().spun_us, WINDOW_US);
-	stop();
 }
 END_TEST
 
@@ -95,9 +79,9 @@ END_TEST
  * next one: only a short wait shows that spinning pays again. */
 START_TEST(after_a_long_wait_it_sleeps)
 {
-	struct server_polling before;
+	struct ctl_polling before;
 
-	start(WINDOW_US);
+	busy_poll_init(&busy_poll, WINDOW_US);
 	find_at_once();
 	spin_in_vain();
 	before = counted();
@@ -107,13 +91,12 @@ START_TEST(after_a_long_wait_it_sleeps)
 	ck_assert_uint_eq(counted().spun_us, before.spun_us);
 	find_at_once();
 	ck_assert(is_spinning());
-	stop();
 }
 END_TEST
 
 START_TEST(what_comes_while_it_spins_is_a_hit)
 {
-	start(WINDOW_US);
+	busy_poll_init(&busy_poll, WINDOW_US);
 	find_at_once();
 	ck_assert(is_spinning());
 	busy_poll_waits(&busy_poll);
@@ -121,7 +104,6 @@ START_TEST(what_comes_while_it_spins_is_a_hit)
 	ck_assert_uint_ge(counted().hits, 1);
 	ck_assert_uint_eq(counted().misses, 0);
 	ck_assert(is_spinning());
-	stop();
 }
 END_TEST
 

@@ -82,18 +82,18 @@ START_TEST(silence_means_the_defaults)
 	cpu_set_t cores;
 
 	ck_assert_int_eq(sched_getaffinity(0, sizeof(cores), &cores), 0);
-	ck_assert_uint_eq(server->store.disk_bytes, 64 * MIB);
-	ck_assert_uint_eq(server->store.mem_limit_bytes, 0);
-	ck_assert_uint_eq(server->store.reserve_bytes, 4 * MIB);
-	ck_assert_uint_eq(server->store.chain_size, 16);
-	ck_assert_str_eq(zcomp_format(&server->store.zcomp, name), "lz4:1");
+	ck_assert_uint_eq(server->disks[0].store.disk_bytes, 64 * MIB);
+	ck_assert_uint_eq(server->disks[0].store.mem_limit_bytes, 0);
+	ck_assert_uint_eq(server->disks[0].store.reserve_bytes, 4 * MIB);
+	ck_assert_uint_eq(server->disks[0].store.chain_size, 16);
+	ck_assert_str_eq(zcomp_format(&server->disks[0].store.zcomp, name), "lz4:1");
 	ck_assert_str_eq(server->listen.socket_path, "/run/s");
 	ck_assert_str_eq(server->listen.control_path, "/run/s.ctl");
 	ck_assert_ptr_null(server->listen.listen_address);
-	ck_assert_str_eq(server->export_name, "");
-	ck_assert_str_eq(server->description, OPTIONS_DESCRIPTION);
-	ck_assert(!server->read_only);
-	ck_assert_ptr_null(server->dictionary);
+	ck_assert_str_eq(server->disks[0].name, "");
+	ck_assert_str_eq(server->disks[0].description, OPTIONS_DESCRIPTION);
+	ck_assert(!server->disks[0].read_only);
+	ck_assert_ptr_null(server->disks[0].dictionary);
 	ck_assert_ptr_null(server->pid_file);
 	ck_assert_uint_eq(server->nr_threads, (unsigned)CPU_COUNT(&cores));
 	ck_assert_uint_eq(server->max_connections, 64);
@@ -124,19 +124,19 @@ START_TEST(each_option_has_its_effect)
 	const struct server_params *server = &options.server;
 	char name[ZCOMP_NAME_BYTES];
 
-	ck_assert_uint_eq(server->store.disk_bytes, GIB);
-	ck_assert_uint_eq(server->store.mem_limit_bytes, 100 * MIB);
-	ck_assert_uint_eq(server->store.reserve_bytes, MIB);
-	ck_assert_uint_eq(server->store.chain_size, 11);
-	ck_assert_str_eq(zcomp_format(&server->store.zcomp, name), "zstd:-7");
+	ck_assert_uint_eq(server->disks[0].store.disk_bytes, GIB);
+	ck_assert_uint_eq(server->disks[0].store.mem_limit_bytes, 100 * MIB);
+	ck_assert_uint_eq(server->disks[0].store.reserve_bytes, MIB);
+	ck_assert_uint_eq(server->disks[0].store.chain_size, 11);
+	ck_assert_str_eq(zcomp_format(&server->disks[0].store.zcomp, name), "zstd:-7");
 	ck_assert_str_eq(server->listen.socket_path, "/s");
 	ck_assert_str_eq(server->listen.control_path, "/c");
 	ck_assert_str_eq(server->listen.listen_address, "[::1]:1");
-	ck_assert_str_eq(server->export_name, "e");
-	ck_assert_str_eq(server->description, "d");
-	ck_assert(server->read_only);
+	ck_assert_str_eq(server->disks[0].name, "e");
+	ck_assert_str_eq(server->disks[0].description, "d");
+	ck_assert(server->disks[0].read_only);
 	ck_assert_str_eq(server->pid_file, "/p");
-	ck_assert_str_eq(server->dictionary, "/d");
+	ck_assert_str_eq(server->disks[0].dictionary, "/d");
 	ck_assert_uint_eq(server->nr_threads, 3);
 	ck_assert_uint_eq(server->max_connections, 7);
 	ck_assert_uint_eq(server->handshake_timeout_s, 2);
@@ -160,10 +160,10 @@ START_TEST(checksums_are_kept_where_asked_for)
 {
 	struct options options = parse("-s 64M -u /s");
 
-	ck_assert(!options.server.store.checksum);
+	ck_assert(!options.server.disks[0].store.checksum);
 	options_fini(&options);
 	options = parse("-s 64M -u /s --checksum");
-	ck_assert(options.server.store.checksum);
+	ck_assert(options.server.disks[0].store.checksum);
 	options_fini(&options);
 }
 END_TEST
@@ -173,10 +173,10 @@ START_TEST(the_least_limit_is_taken)
 {
 	struct options options = parse("-s 64M -u /s -m 1M");
 
-	ck_assert_uint_eq(options.server.store.mem_limit_bytes, MIB);
+	ck_assert_uint_eq(options.server.disks[0].store.mem_limit_bytes, MIB);
 	options_fini(&options);
 	options = parse("-s 64M -u /s -m 0");
-	ck_assert_uint_eq(options.server.store.mem_limit_bytes, 0);
+	ck_assert_uint_eq(options.server.disks[0].store.mem_limit_bytes, 0);
 	options_fini(&options);
 }
 END_TEST
@@ -300,7 +300,7 @@ START_TEST(a_name_is_at_most_as_long_as_the_protocol_allows)
 
 	memset(name, 'n', 4096);
 	options_parse(5, argv, &options);
-	ck_assert_str_eq(options.server.export_name, name);
+	ck_assert_str_eq(options.server.disks[0].name, name);
 	options_fini(&options);
 
 	name[4096] = 'n';

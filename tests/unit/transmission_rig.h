@@ -2,9 +2,9 @@
 /*
  * transmission_rig - the server's end of a connection, and its client's
  *
- * A struct transmission with buffers, on the flat_store. The client's side puts
- * requests into the receive buffer and takes replies off the send buffer;
- * nothing goes through a socket.
+ * A struct transmission with rings, on the flat_store. The client's side puts
+ * requests into the receive ring and takes replies off the send ring; nothing
+ * goes through a socket.
  *
  * There is one; transmission_setup() makes it new.
  */
@@ -19,20 +19,18 @@
 
 #define DISK_BYTES ((uint64_t)1 << 42)
 
-/* As large as a connection's, more or less. */
+/* Of the rings: smaller than a connection's. */
 #define RX_BYTES (256u << 10)
-#define TX_BYTES (TRANSMISSION_ROOM_BYTES + (64u << 10))
+#define TX_BYTES (256u << 10)
 
 /* The server's end of a connection, and what its client received. */
 struct server_end {
 	struct nbd_session session;
 	struct transmission t;
-	struct request_counters counters;
-	unsigned char rx_bytes[RX_BYTES];
-	unsigned char tx_bytes[TX_BYTES];
-	struct stream_buf rx;
-	struct stream_buf tx;
-	int64_t budget;
+	struct export_view view;
+	struct io_ring rx;
+	struct io_ring tx;
+	uint64_t deadline_ns; /* of a turn; 0: a piece at a time */
 };
 
 extern struct server_end server;
@@ -57,10 +55,16 @@ void send_request(uint16_t type, uint64_t cookie, uint64_t offset,
 void send_flagged(uint16_t type, unsigned flags, uint64_t cookie,
 		  uint64_t offset, uint32_t length);
 
-/* One call of transmission_run(), with what is left of the budget. */
+/* Bytes that the server has sent, and the client has not taken yet. */
+size_t unreceived(void);
+const unsigned char *received(void);
+void take(size_t bytes);
+
+/* One call of transmission_run(). */
 enum step run(void);
 
-/* Turn after turn, as long as it only yields. Returns how many times. */
+/* Turn after turn, as long as it only yields, or sends. Returns how many times
+ * it yields. */
 unsigned run_on(enum step expected);
 
 /* The next reply, whose data is left to be received. */
@@ -70,6 +74,6 @@ void receive_data(const void *expected, size_t bytes);
 
 void receive_nothing(void);
 
-uint64_t count_of(enum request_count which);
+uint64_t count_of(enum export_count which);
 
 #endif

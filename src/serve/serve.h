@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * serve - the data path: workers that serve the connections given to them
+ *
+ *   serve        all workers; a connection goes to the one that has the fewest
+ *   worker       a thread and its event loop
+ *   conn         one client: its socket, its rings, its states
+ *   transmission its requests, a piece at a time
+ *   reqs         the table of them, and their order
+ *   busy_poll    looking for requests instead of sleeping
+ *
+ * From receiving a request to answering it nothing is allocated, logged or
+ * read from a file.
+ *
+ * Ownership: the caller's, from serve_create() to serve_destroy().
+ * Threads: the main thread, but for what says otherwise.
+ */
+#ifndef ZSD_SERVE_SERVE_H
+#define ZSD_SERVE_SERVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "ctl/schema.h"
+#include "export/export.h"
+#include "guard/residence.h"
+#include "io/log.h"
+
+/* Bounds on what a command line may ask for. */
+#define SERVE_MAX_THREADS     256u
+#define SERVE_MAX_CONNECTIONS 4096u
+
+struct serve;
+
+struct serve_params {
+	struct export_table *exports; /* outlive it */
+	struct residence *residence; /* that workers join; outlives it */
+	struct io_log *log; /* outlives it */
+	unsigned nr_threads; /* workers, 1 .. SERVE_MAX_THREADS */
+	unsigned max_connections; /* 1 .. SERVE_MAX_CONNECTIONS */
+	unsigned nr_local; /* of those, kept for clients of this machine */
+	unsigned nr_ready; /* connections to keep memory ready for */
+	unsigned handshake_timeout_s;
+	unsigned poll_us; /* see busy_poll_init() */
+	bool is_swapped_on; /* threads of different priority meet, and memory
+			     * must be there before it is needed */
+	bool verbose; /* log connections as they come and go */
+	/* Called from any worker's thread when serve_nr_conns() fell; must not
+	 * block. May be NULL. */
+	void (*left)(void *arg);
+	void *left_arg;
+};
+
+/**
+ * serve_create() - start the workers
+ * @params: copied
+ *
+ * Return: 0 or -errno. End: serve_stop(), then serve_destroy().
+ */
+int serve_create(const struct serve_params *params,
+		 struct serve **out) ZSD_MUST_CHECK;
+
+/**
+ * serve_give() - hand a connection to a worker
+ * @fd: a connected, non-blocking stream socket; the worker's if it succeeds
+ * @is_local: whether its client is on this machine: places are kept for those
+ *
+ * Return: 0, -EUSERS where there are max_connections, -ESHUTDOWN after
+ * serve_drain(), -ENOMEM.
+ */
+int serve_give(struct serve *serve, int fd, bool is_local) ZSD_MUST_CHECK;
+
+/* Connections that are not closed yet. Context: any thread. */
+unsigned serve_nr_conns(const struct serve *serve);
+
+/* What was counted of connections and polling. Context: any thread. */
+void serve_count(const struct serve *serve, struct ctl_connections *connections,
+		 struct ctl_polling *polling);
+
+/* serve_drain() - go on for those that are attached, but for nobody else.
+ * Returns at once. */
+void serve_drain(struct serve *serve);
+
+/* serve_stop() - have all workers finish what their clients sent, and end.
+ * Returns at once; takes NULL too. */
+void serve_stop(struct serve *serve);
+
+/* serve_destroy() - wait for the workers, which were stopped. Takes NULL too. */
+void serve_destroy(struct serve *serve);
+
+#endif

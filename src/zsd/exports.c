@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The disks: for each a store, with its dictionary, and its export.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "zsd/server_internal.h"
+#include "zstore/zstore_dict.h"
+
+/* One byte more than a dictionary may have, to see that there are too many. */
+#define ROOM_BYTES (ZCOMP_DICT_MAX_BYTES + 1)
+
+/* --- dictionaries --------------------------------------------------------- */
+
+static int read_file(const char *path, unsigned char *dst, size_t *nr_bytes)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), err = 0;
+	size_t bytes = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	do {
+		n = read(fd, dst + bytes, ROOM_BYTES - bytes);
+		if (n > 0)
+			bytes += (size_t)n;
+		else if (n < 0 && errno != EINTR)
+			err = -errno;
+	} while (n != 0 && !err && bytes < ROOM_BYTES);
+	close(fd);
+	*nr_bytes = bytes;
+	return err;
+}
+
+/* Return: @err. */
+static int refuse_dictionary(const struct server *s, const char *path, int err)
+{
+	switch (err) {
+	case -EMSGSIZE:
+		io_log(s->log, IO_LOG_ERROR,
+		       "--dictionary %s: a dictionary has %zu to %zu bytes: is "
+		       "it another file?",
+		       path, ZCOMP_DICT_MIN_BYTES, ZCOMP_DICT_MAX_BYTES);
+		break;
+	case -EINVAL:
+		io_log(s->log, IO_LOG_ERROR,
+		       "--dictionary %s: not a dictionary, or a damaged one: "
+		       "give one that `zsctl train --output FILE` or `zstd "
+		       "--train` made",
+		       path);
+		break;
+	case -ENOSPC:
+		io_log(s->log, IO_LOG_ERROR,
+		       "--dictionary %s: --mem-limit has no room for it", path);
+		break;
+	default:
+		io_log(s->log, IO_LOG_ERROR, "--dictionary %s: %s", path,
+		       strerror(-err));
+	}
+	return err;
+}
+
+static int load_dictionary(const struct server *s, struct zstore *store,
+			   const char *path)
+{
+	unsigned char *bytes = malloc(ROOM_BYTES);
+	size_t nr_bytes = 0;
+	unsigned number;
+	int err;
+
+	if (!bytes)
+		return refuse_dictionary(s, path, -ENOMEM);
+	err = read_file(path, bytes, &nr_bytes);
+	if (!err)
+		err = zstore_dict_add(store, bytes, nr_bytes, &number);
+	free(bytes);
+	return err ? refuse_dictionary(s, path, err) : 0;
+}
+
+/* --- stores --------------------------------------------------------------- */
+
+/* The store's callback: any thread, under any lock. */
+static void note_damage(void *arg, uint64_t index)
+{
+	struct damage *damage = arg;
+
+	io_log_some(damage->log, &damage->limit, IO_LOG_ERROR,
+		    "export '%s': page %" PRIu64 " is damaged: what is stored "
+		    "of it does not decompress or has another checksum",
+		    damage->name, index);
+}
+
+static int create_store(struct server *s, size_t index, struct zstore **out)
+{
+	const struct disk_params *disk = &s->params->disks[index];
+	struct zstore_params params = disk->store;
+	struct zstore *store;
+	int err;
+
+	s->damages[index] = (struct damage){.log = s->log, .name = disk->name};
+	params.wake = housekeeper_wake;
+	params.wake_arg = s->keeper;
+	params.damaged = note_damage;
+	params.damaged_arg = &s->damages[index];
+	if (s->params->swap != SWAP_OFF) {
+		params.starve = housekeeper_starve;
+		params.inherit_priority = true; /* compaction's is lower */
+	}
+	err = zstore_create(&params, &store);
+	if (err)
+		return server_complain(s, "cannot make the store", err);
+	if (disk->dictionary)
+		err = load_dictionary(s, store, disk->dictionary);
+	if (!err && s->params->swap != SWAP_OFF) {
+		err = zstore_populate(store);
+		if (err)
+			server_complain(s, "no memory for slots and handles",
+					err);
+	}
+	if (err)
+		zstore_destroy(store);
+	else
+		*out = store;
+	return err;
+}
+
+static int create_export(struct server *s, size_t index)
+{
+	const struct disk_params *disk = &s->params->disks[index];
+	const struct export_params params = {
+		.name = disk->name,
+		.description = disk->description,
+		.read_only = disk->read_only,
+		.one_connection = s->params->max_connections == 1,
+	};
+	struct export *export;
+	struct zstore *store = NULL;
+	int err;
+
+	err = create_store(s, index, &store);
+	if (err)
+		return err;
+	err = export_create(&params, store, &export);
+	if (err) {
+		zstore_destroy(store);
+		return server_complain(s, "cannot make the export", err);
+	}
+	err = export_table_add(&s->exports, export);
+	if (err) {
+		export_destroy(export);
+		return server_complain(s, disk->name, err);
+	}
+	return 0;
+}
+
+int exports_create(struct server *s)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < s->params->nr_disks && !err; i++)
+		err = create_export(s, i);
+	return err;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * server_internal - how the files of the server share its work
+ *
+ *   start.c    everything, in order, until it is ready; and its end
+ *   exports.c  the disks: their stores, what is to be told of them
+ *   stop.c     signals, and what they begin
+ *   drain.c    waiting for attached clients to leave
+ *   notify.c   what the service manager is told
+ */
+#ifndef ZSD_ZSD_SERVER_INTERNAL_H
+#define ZSD_ZSD_SERVER_INTERNAL_H
+
+#include <uv.h>
+
+#include "control/control.h"
+#include "guard/reserve.h"
+#include "io/listen.h"
+#include "io/loop.h"
+#include "zsd/server.h"
+
+/* --- drain.c -------------------------------------------------------------- */
+
+/*
+ * A client may be the kernel, and what it swapped out is nowhere else: a
+ * server that ends under it takes the machine along. Who is told to end
+ * therefore goes on serving those that are attached until they have left by
+ * themselves. Meanwhile the log says whom it waits for and what to do about
+ * it, and the service manager is kept from losing its patience.
+ */
+struct drain {
+	struct io_log *log;
+	uv_async_t left; /* any thread's: somebody has left */
+	uv_timer_t tick; /* from drain_start() on: the end, or a report */
+	unsigned timeout_s; /* 0: none */
+	uint64_t end_ms; /* of the loop's clock, with a timeout */
+	bool is_open;
+	bool is_under_way;
+	bool was_logged; /* that somebody is waited for */
+	unsigned (*count)(void *arg);
+	void (*over)(void *arg);
+	void *arg;
+};
+
+/**
+ * drain_open() - be ready to wait
+ * @timeout_s: wait no longer than that; 0: as long as it takes
+ * @count: tells how many clients are still attached
+ * @over: is called once, from the loop or from drain_start(), when none is or
+ *        when the time is over
+ *
+ * Return: 0 or -errno. Release: drain_close().
+ */
+int drain_open(struct drain *drain, struct io_loop *loop, struct io_log *log,
+	       unsigned timeout_s, unsigned (*count)(void *arg),
+	       void (*over)(void *arg), void *arg) ZSD_MUST_CHECK;
+
+/* drain_start() - begin to wait. Once. */
+void drain_start(struct drain *drain);
+
+/* drain_report() - say again whom it waits for. */
+void drain_report(struct drain *drain);
+
+/* drain_left() - somebody has left; @arg is the drain. Context: any thread,
+ * between drain_open() and drain_close(); never blocks. */
+void drain_left(void *arg);
+
+/* drain_stop() - wait no more; over() is not called any more. */
+void drain_stop(struct drain *drain);
+
+/* drain_close() - drain_stop(), and let go; the handles go with the next run
+ * of the loop. Nothing where drain_open() failed or was not called. */
+void drain_close(struct drain *drain);
+
+/* --- the server ----------------------------------------------------------- */
+
+/* The signals that are waited for; see stop.c. */
+#define NR_SIGNALS 4u
+
+/* What is told of damage to one disk. */
+struct damage {
+	struct io_log *log;
+	const char *name; /* of its export */
+	struct io_log_limit limit;
+};
+
+/* All of it is the main thread's. */
+struct server {
+	const struct server_params *params;
+	struct io_log *log;
+	struct io_listeners listeners;
+	struct residence *residence;
+	struct housekeeper *keeper;
+	struct export_table exports;
+	struct damage damages[EXPORT_MAX]; /* by export */
+	struct serve *serve;
+	struct control *control;
+	struct io_loop loop;
+	uv_signal_t signals[NR_SIGNALS];
+	struct io_acceptor acceptor;
+	struct io_log_limit refusals;
+	struct drain drain;
+	bool is_over; /* the main loop ends */
+	bool is_ending; /* told to */
+	uint64_t told_ms; /* when, by the loop's clock */
+	const char *pid_file; /* the one that was written, or NULL */
+};
+
+/* server_complain() - log that @what failed. Return: @err. */
+int server_complain(const struct server *server, const char *what, int err);
+
+/* --- exports.c ------------------------------------------------------------ */
+
+/* exports_create() - make the stores and the table of exports. Logs what goes
+ * wrong. Return: 0 or -errno; the server's end takes back what was made. */
+int exports_create(struct server *server) ZSD_MUST_CHECK;
+
+/* --- stop.c --------------------------------------------------------------- */
+
+/**
+ * signals_prepare() - let no signal end the process by its default
+ *
+ * First thing in main(). Signals that zsd waits for keep their default until
+ * stop_open().
+ */
+void signals_prepare(void);
+
+/* stop_open() - wait for signals. Return: 0 or -errno. Release: stop_close(). */
+int stop_open(struct server *server) ZSD_MUST_CHECK;
+void stop_close(struct server *server);
+
+/* --- notify.c: without libsystemd at configure time they do nothing -------- */
+
+void notify_ready(void);
+void notify_stopping(void);
+
+/* notify_waiting() - stopping waits for @nr connections; hear from us again
+ * within @patience_s before you lose yours. */
+void notify_waiting(unsigned nr, unsigned patience_s);
+
+#endif

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "base/check.h"
+#include "base/units.h"
+#include "io/tcp_socket.h"
+#include "zsd/pid_file.h"
+#include "zsd/server_internal.h"
+
+/* Descriptors besides connections: standard ones, listeners, memfds, and for
+ * each loop its epolls, eventfd and signal pipe. Rounded up. */
+#define FDS_FIXED    64u
+#define FDS_A_WORKER 8u
+
+/* Besides the workers: main, housekeeper and control. */
+#define THREADS_FIXED 3u
+
+/* Connections whose memory is kept ready: that of the machine that swaps on a
+ * disk, and one that takes its place. */
+#define READY_CONNECTIONS 2u
+
+int server_complain(const struct server *s, const char *what, int err)
+{
+	io_log(s->log, IO_LOG_ERROR, "%s: %s", what, strerror(-err));
+	return err;
+}
+
+/* --- connections -------------------------------------------------------- */
+
+static const char *reason(int err)
+{
+	switch (err) {
+	case -EUSERS:
+		return "there are as many as --max-connections allows";
+	case -ESHUTDOWN:
+		return "zsd is shutting down";
+	default:
+		return strerror(-err);
+	}
+}
+
+static void on_accepted(void *arg, int fd)
+{
+	struct server *s = arg;
+	const bool is_local = io_socket_is_local(fd);
+	int err;
+
+	if (!is_local)
+		tcp_tune(fd);
+	err = serve_give(s->serve, fd, is_local);
+	if (!err)
+		return;
+	close(fd);
+	io_log_some(s->log, &s->refusals, IO_LOG_WARNING,
+		    "refused a connection over %s: %s",
+		    is_local ? "a Unix socket" : "TCP", reason(err));
+}
+
+/* For the control thread: workers are neither made nor ended meanwhile. */
+static void count(void *arg, struct ctl_connections *connections,
+		  struct ctl_polling *polling)
+{
+	struct server *s = arg;
+
+	serve_count(s->serve, connections, polling);
+}
+
+/* --- the steps of a start ------------------------------------------------- */
+
+/* Before anything else: what comes later is to be covered by it. */
+static int start_residence(struct server *s)
+{
+	int err = residence_begin(s->params->swap,
+				  s->params->nr_threads + THREADS_FIXED, s->log,
+				  &s->residence);
+
+	if (err)
+		return server_complain(s, "cannot start", err);
+	residence_join(s->residence, "main", false);
+	return 0;
+}
+
+static int start_log(struct server *s)
+{
+	int err = io_log_start(s->log);
+
+	return err ? server_complain(s, "cannot start the log", err) : 0;
+}
+
+/* The soft limit is there for programs that use select(2). */
+static int raise_fd_limit(struct server *s)
+{
+	rlim_t needed = FDS_FIXED + s->params->nr_threads * FDS_A_WORKER +
+			s->params->max_connections;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= needed)
+		return 0;
+	limit.rlim_cur = min_u64(needed, limit.rlim_max);
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < needed)
+		io_log(s->log, IO_LOG_WARNING,
+		       "%llu file descriptors may be too few for "
+		       "--max-connections=%u",
+		       (unsigned long long)limit.rlim_cur,
+		       s->params->max_connections);
+	return 0;
+}
+
+static int open_listeners(struct server *s)
+{
+	return io_listen_open(&s->params->listen, s->log, &s->listeners);
+}
+
+static int start_stores(struct server *s)
+{
+	int err = housekeeper_create(s->residence, &s->keeper);
+
+	if (err)
+		return server_complain(s, "cannot make the housekeeper", err);
+	err = exports_create(s);
+	if (err)
+		return err;
+	residence_settle(s->residence);
+	err = housekeeper_start(s->keeper, s->exports.all[0]->store);
+	return err ? server_complain(s, "cannot start the housekeeper", err)
+		   : 0;
+}
+
+/* Where a network is listened to as well, clients that say nothing must not
+ * take all places: an eighth is kept for this machine's, one at least. */
+static unsigned places_for_local(const struct server_params *params)
+{
+	return params->max_connections > 1
+		       ? (unsigned)max_u64(1, params->max_connections / 8)
+		       : 0;
+}
+
+static int start_serving(struct server *s)
+{
+	const struct serve_params params = {
+		.exports = &s->exports,
+		.residence = s->residence,
+		.log = s->log,
+		.nr_threads = s->params->nr_threads,
+		.max_connections = s->params->max_connections,
+		.nr_local = io_listen_is_mixed(&s->listeners)
+				    ? places_for_local(s->params)
+				    : 0,
+		.nr_ready = READY_CONNECTIONS,
+		.handshake_timeout_s = s->params->handshake_timeout_s,
+		.poll_us = s->params->poll_us,
+		.is_swapped_on = s->params->swap != SWAP_OFF,
+		.verbose = s->params->verbose,
+		.left = drain_left,
+		.left_arg = &s->drain,
+	};
+	int err;
+
+	if (params.poll_us && sysconf(_SC_NPROCESSORS_ONLN) < 2) {
+		io_log(s->log, IO_LOG_ERROR,
+		       "--poll needs a second processor: on the only one, the "
+		       "client could not run meanwhile; leave it out");
+		return -EINVAL;
+	}
+	err = serve_create(&params, &s->serve);
+	return err ? server_complain(s, "cannot start the workers", err) : 0;
+}
+
+static int start_control(struct server *s)
+{
+	struct control_params params = {
+		.exports = &s->exports,
+		.residence = s->residence,
+		.keeper = s->keeper,
+		.log = s->log,
+		.nr_threads = s->params->nr_threads,
+		.idle_ms = CONTROL_IDLE_MS,
+		.count = count,
+		.count_arg = s,
+	};
+	int err;
+
+	params.nr_listen_fds =
+		io_listen_take_control(&s->listeners, params.listen_fds);
+	if (!params.nr_listen_fds)
+		return 0;
+	err = control_start(&params, &s->control);
+	return err ? server_complain(s, "cannot start the control thread", err)
+		   : 0;
+}
+
+static int wait_for_signals(struct server *s)
+{
+	int err = stop_open(s);
+
+	return err ? server_complain(s, "cannot wait for signals", err) : 0;
+}
+
+static int wait_for_connections(struct server *s)
+{
+	int err = io_accept_open(&s->acceptor, &s->loop, s->log,
+				 s->listeners.nbd, s->listeners.nr_nbd,
+				 on_accepted,
+				 s);
+
+	return err ? server_complain(s, "cannot wait for connections", err) : 0;
+}
+
+static int check_residence(struct server *s)
+{
+	unsigned nr = s->params->nr_threads + THREADS_FIXED -
+		      (s->control ? 0 : 1);
+	int err = residence_check(s->residence, nr);
+
+	return err ? server_complain(s, "cannot serve swap", err) : 0;
+}
+
+static int write_pid_file(struct server *s)
+{
+	int err;
+
+	if (!s->params->pid_file)
+		return 0;
+	err = pid_file_write(s->params->pid_file);
+	if (err)
+		return server_complain(s, s->params->pid_file, err);
+	s->pid_file = s->params->pid_file;
+	return 0;
+}
+
+/* In order: each may count on those before it. */
+static int (*const steps[])(struct server *s) = {
+	start_residence,  start_log,	    raise_fd_limit,
+	open_listeners,	  start_stores,	    start_serving,
+	start_control,	  wait_for_signals, wait_for_connections,
+	check_residence,  write_pid_file,
+};
+
+static int start(struct server *s)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(steps) && !err; i++)
+		err = steps[i](s);
+	return err;
+}
+
+static void announce(const struct server *s)
+{
+	char size[UNITS_TEXT_BYTES], codec[ZCOMP_NAME_BYTES];
+	char address[256];
+
+	for (size_t i = 0; i < s->listeners.nr_nbd; i++)
+		io_log(s->log, IO_LOG_INFO, "listening on %s",
+		       io_listen_describe(&s->listeners, i, address,
+					 sizeof(address)));
+	for (size_t i = 1; i < s->params->nr_disks; i++)
+		io_log(s->log, IO_LOG_INFO, "export '%s': %s, %s",
+		       s->params->disks[i].name,
+		       units_format(s->params->disks[i].store.disk_bytes,
+				    size),
+		       zcomp_format(&s->params->disks[i].store.zcomp, codec));
+	io_log(s->log, IO_LOG_INFO, "ready: %s disk, %s, %u threads",
+	       units_format(s->params->disks[0].store.disk_bytes, size),
+	       zcomp_format(&s->params->disks[0].store.zcomp, codec),
+	       s->params->nr_threads);
+	notify_ready();
+}
+
+/* --- end ---------------------------------------------------------------- */
+
+/* Also of what was started only in part. */
+static void stop(struct server *s)
+{
+	io_accept_close(&s->acceptor);
+	stop_close(s);
+	io_listen_close(&s->listeners);
+	serve_stop(s->serve);
+	/* The control counts over the workers, so they stay until it is gone. */
+	control_stop(s->control);
+	serve_destroy(s->serve);
+	drain_close(&s->drain);
+	io_loop_fini(&s->loop);
+	housekeeper_destroy(s->keeper);
+	export_table_fini(&s->exports);
+	residence_end(s->residence);
+	if (s->pid_file)
+		pid_file_remove(s->pid_file);
+}
+
+static unsigned nr_attached(void *arg)
+{
+	struct server *s = arg;
+
+	return serve_nr_conns(s->serve);
+}
+
+static void end(void *arg)
+{
+	struct server *s = arg;
+
+	s->is_over = true;
+}
+
+/*
+ * With the first loop libuv makes a pipe for signals, and aborts where it
+ * cannot: find out before whether there are that many descriptors. The other
+ * two are the epoll instances of io_loop and of libuv, which come before it.
+ */
+static int probe_descriptors(void)
+{
+	int pipe_fds[2], loop_fds[2], err = 0;
+
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+		return -errno;
+	loop_fds[0] = dup(pipe_fds[0]);
+	loop_fds[1] = dup(pipe_fds[0]);
+	if (loop_fds[0] < 0 || loop_fds[1] < 0)
+		err = -EMFILE;
+	for (int i = 0; i < 2; i++) {
+		close(pipe_fds[i]);
+		if (loop_fds[i] >= 0)
+			close(loop_fds[i]);
+	}
+	return err;
+}
+
+static int init_loop(struct server *s)
+{
+	int err = probe_descriptors();
+
+	if (!err)
+		err = io_loop_init(&s->loop);
+	if (err)
+		return err;
+	for (size_t i = 0; i < NR_SIGNALS; i++) {
+		BUG_ON(uv_signal_init(&s->loop.uv, &s->signals[i]));
+		s->signals[i].data = s;
+	}
+	return drain_open(&s->drain, &s->loop, s->log, s->params->stop_timeout_s,
+			  nr_attached, end, s);
+}
+
+int server_run(const struct server_params *params, struct io_log *log)
+{
+	struct server *s = calloc(1, sizeof(*s));
+	int err;
+
+	if (!s) {
+		io_log(log, IO_LOG_ERROR, "cannot start: out of memory");
+		return -ENOMEM;
+	}
+	s->params = params;
+	s->log = log;
+	err = init_loop(s);
+	if (err) {
+		server_complain(s, "cannot make an event loop", err);
+		free(s);
+		return err;
+	}
+	err = start(s);
+	if (!err) {
+		announce(s);
+		while (!s->is_over)
+			io_loop_turn(&s->loop, true);
+	}
+	stop(s);
+	free(s);
+	return err;
+}
