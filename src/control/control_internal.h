@@ -22,7 +22,7 @@
 #include <uv.h>
 
 #include "base/list.h"
-#include "control/control_commands.h"
+#include "control/commands.h"
 #include "ctl/ctl.h"
 #include "ctl/ctl_lines.h"
 #include "io/loop.h"

@@ -32,16 +32,17 @@
  * The protocol's version. It grows only when something that a client may rely
  * on changes its meaning or goes away; additions leave it as it is.
  */
-#define CTL_PROTOCOL 1
+#define CTL_PROTOCOL 2
 
 /* Longest request, bytes with the newline: far more than any command needs. */
 #define CTL_MAX_REQUEST_BYTES ((size_t)(64 * KIB))
 
 /*
- * Longest reply, bytes with the newline. The largest is the table of 255 size
- * classes at some 220 bytes each; four times that leaves room for additions.
+ * Longest reply, bytes with the newline. The largest is `stats` of 64 exports
+ * at some 3 KiB each, and as much for the longest name; half of it is left for
+ * additions.
  */
-#define CTL_MAX_REPLY_BYTES ((size_t)(256 * KIB))
+#define CTL_MAX_REPLY_BYTES ((size_t)MIB)
 
 /* Ids are 0 .. 2^53-1: integers that every JSON library keeps exact. */
 #define CTL_MAX_ID ((json_int_t)(((uint64_t)1 << 53) - 1))
@@ -122,6 +123,7 @@ struct ctl_type {
 
 extern const struct ctl_type ctl_boolean;
 extern const struct ctl_type ctl_count;
+extern const struct ctl_type ctl_text;
 
 /* One argument that a command takes; all are optional. */
 struct ctl_argument {

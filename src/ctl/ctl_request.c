@@ -20,6 +20,13 @@ static bool is_count(const json_t *value)
 
 const struct ctl_type ctl_count = {"an integer that is not negative", is_count};
 
+static bool is_text(const json_t *value)
+{
+	return json_is_string(value);
+}
+
+const struct ctl_type ctl_text = {"a string", is_text};
+
 /* A request is small and of our own making: what we do not know is wrong. */
 static int check_members(json_t *root, struct ctl_error *error)
 {

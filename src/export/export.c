@@ -53,6 +53,7 @@ int export_create(const struct export_params *params, struct zstore *store,
 		.flags = flags_of(params),
 	};
 	export->store = store;
+	export->read_only = params->read_only;
 	list_init(&export->views);
 	lock_init(&export->lock, disk->inherit_priority);
 	*out = export;
@@ -67,49 +68,6 @@ void export_destroy(struct export *export)
 	pthread_mutex_destroy(&export->lock);
 	zstore_destroy(export->store);
 	free(export);
-}
-
-/* --- the table ------------------------------------------------------------ */
-
-int export_table_add(struct export_table *table, struct export *export)
-{
-	for (size_t i = 0; i < table->nr; i++) {
-		if (strcmp(table->told[i]->name, export->nbd.name) == 0)
-			return -EEXIST;
-	}
-	if (table->nr == EXPORT_MAX)
-		return -ENOSPC;
-	export->index = table->nr;
-	table->all[table->nr] = export;
-	table->told[table->nr++] = &export->nbd;
-	table->offered =
-		(struct nbd_exports){.all = table->told, .nr = table->nr};
-	return 0;
-}
-
-struct export *export_of(const struct export_table *table,
-			 const struct nbd_export *nbd)
-{
-	size_t i = 0;
-
-	while (table->told[i] != nbd)
-		i++;
-	CHECK(i < table->nr);
-	return table->all[i];
-}
-
-struct export *export_table_find(const struct export_table *table,
-				 const char *name)
-{
-	const struct nbd_export *found = NULL;
-
-	if (!name)
-		name = "";
-	if (table->nr)
-		found = nbd_exports_find(&table->offered,
-					 (const unsigned char *)name,
-					 strlen(name));
-	return found ? export_of(table, found) : NULL;
 }
 
 void export_table_fini(struct export_table *table)

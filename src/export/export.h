@@ -44,9 +44,11 @@ struct export_params {
 	bool one_connection; /* only one may be open: no multi-connection */
 };
 
-struct export {
+struct export
+{
 	struct nbd_export nbd; /* what clients are told */
 	struct zstore *store;
+	bool read_only; /* clients may not change it */
 	size_t index; /* in its table */
 	_Atomic unsigned nr_clients; /* that have chosen it, and are attached */
 	pthread_mutex_t lock; /* the two below */

@@ -1,15 +1,105 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * zsctl - how the program ends; documented in docs/man/zsctl.1
+ * zsctl - what its commands share: options, one question to zsd, exit codes
+ *
+ *   main.c      options, and which commands there are
+ *   ask.c       one question and its answer, as a JSON document
+ *   client.c    the same as lines of text, over a socket
+ *   text.c      JSON values as text for a terminal
+ *   stats.c …   a file for each command
+ *   doctor/     what is wrong on this machine for swapping
+ *
+ * What an answer holds comes from the other end of a socket: members that are
+ * missing or unknown are coped with, and no text reaches the terminal with
+ * control characters in it.
+ *
+ * Threads: there is one.
  */
 #ifndef ZSD_ZSCTL_ZSCTL_H
 #define ZSD_ZSCTL_ZSCTL_H
 
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "ctl/ctl.h"
+
+/* How the program ends; documented in docs/man/zsctl.1. */
 enum zsctl_exit {
 	ZSCTL_OK = 0,
-	ZSCTL_REFUSED = 1, /* the server refused, or found something wrong */
+	ZSCTL_REFUSED = 1, /* zsd refused, or found something wrong */
 	ZSCTL_USAGE = 2,
 	ZSCTL_UNREACHABLE = 3, /* no server there that answers as it should */
 };
+
+struct zsctl_options {
+	const struct zsctl_command *command;
+	const char *control_path;
+	const char *export; /* name of the only one that is meant, or NULL */
+	const char *root; /* for doctor; "" for this machine */
+	const char *output; /* file for a dictionary, or NULL */
+	uint64_t dictionary_bytes; /* 0: as zsd likes */
+	unsigned timeout_s; /* 0: none */
+	bool classes;
+	bool json;
+};
+
+struct zsctl_command {
+	const char *name;
+	const char *usage;
+	const char *summary;
+	const int *options; /* keys of those that it takes, up to 0; or NULL */
+	enum zsctl_exit (*run)(const struct zsctl_options *options);
+};
+
+enum zsctl_exit zsctl_stats(const struct zsctl_options *options);
+enum zsctl_exit zsctl_compact(const struct zsctl_options *options);
+enum zsctl_exit zsctl_verify(const struct zsctl_options *options);
+enum zsctl_exit zsctl_train(const struct zsctl_options *options);
+enum zsctl_exit zsctl_doctor(const struct zsctl_options *options);
+
+/* --- ask.c ---------------------------------------------------------------- */
+
+struct zsctl_answer {
+	char *line; /* as it came, without the newline */
+	struct ctl_reply reply;
+};
+
+/**
+ * zsctl_ask() - ask zsd for something
+ * @what:      its command
+ * @arguments: consumed; NULL stands for one that could not be made
+ * @progress:  shown to people until the answer comes, or NULL
+ * @needed:    members that the result must have, up to NULL; or NULL for none
+ * @answer:    receives the answer, for ZSCTL_OK alone
+ *
+ * Explains on standard error what goes wrong. With --json a refusal is printed
+ * as it came, too.
+ * Return: ZSCTL_OK where there is a result. Release: zsctl_answer_fini().
+ */
+enum zsctl_exit zsctl_ask(const struct zsctl_options *options, const char *what,
+			  json_t *arguments, const char *progress,
+			  const char *const *needed,
+			  struct zsctl_answer *answer) ZSD_MUST_CHECK;
+void zsctl_answer_fini(struct zsctl_answer *answer);
+
+/* zsctl_arguments() - those that name the export @name, or none for NULL.
+ * Return: a new object, or NULL without memory. */
+json_t *zsctl_arguments(const char *name);
+
+/**
+ * zsctl_each_export() - do something to the export that is meant, or to all
+ * @run:   is called with each name
+ * @title: receives what to print before its outcome: "" where there is only
+ *         one
+ *
+ * Return: ZSCTL_OK, or the first other thing that @run returned; it is called
+ * for the other exports all the same.
+ */
+enum zsctl_exit
+zsctl_each_export(const struct zsctl_options *options,
+		  enum zsctl_exit (*run)(const struct zsctl_options *options,
+					 const char *name, const char *title));
 
 #endif

@@ -33,7 +33,7 @@ sizes() { # NAME
     case $1 in
     zsd-*)
         own=$("$build/zsctl" --control "$work/$1.sock.ctl" --json stats |
-            jq -c '.result | .mm_stat + .memory')
+            jq -c '.result.exports[0] | .mm_stat + .memory')
         ;;
     zram) own=$(zram_sizes) ;;
     qemu-nbd) file=$(($(stat -c '%b * %B' "$ram_file"))) ;;

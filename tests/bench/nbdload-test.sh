@@ -110,7 +110,7 @@ for seed in 1 2; do
     "$nbdload" -u "$socket" --prefill --trim-share 90 --requests 0 \
         --seed "$seed"
     zsctl --control "$socket.ctl" --json stats >"$dir/output"
-    jq -e '.result.mm_stat.orig_data_size == (16384 - 14745) * 4096' \
+    jq -e '.result.exports[0].mm_stat.orig_data_size == (16384 - 14745) * 4096' \
         "$dir/output" >"$dir/log" || fail "trimmed: $(cat "$dir/output")"
 done
 

@@ -10,8 +10,8 @@ set -euo pipefail
 # that runs the request in one go takes some hundred thousand.
 margin_us=5000
 
-# Other programs on the machine delay a read, too, now and then: so often it
-# may be tried.
+# Other programs on the machine delay a read, too, now and then, or leave time
+# for few of them: so often it may be tried.
 tries=6
 
 size=${ZSD_DELAY_SIZE:-8G}
@@ -32,11 +32,10 @@ for threads in 1 2; do
             echo "$request of half of $size, $threads threads, took" \
                 "$request_ms ms; longest of $nr_reads reads beside it:" \
                 "$beside_us us, undisturbed: $quiet_us us"
-            ((beside_us > quiet_us + margin_us)) || break
+            ((beside_us > quiet_us + margin_us || nr_reads < 8)) || break
             [ "$try" -lt "$tries" ] ||
                 fail "reads are held up by one $request, $tries times out of" \
                     "$tries"
         done
-        expect_at_least "the reads beside one $request" "$nr_reads" 8
     done
 done

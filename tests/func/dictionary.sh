@@ -57,7 +57,10 @@ expect_said 'has 1024 to 114688 bytes'
 echo "trained, new pages become shorter, and old ones stay as they are"
 nbdcopy "$dir/old" "$uri"
 without=$(get_stat mm_stat.compr_data_size)
+echo "what others could read before" >"$dir/dict"
+chmod 644 "$dir/dict"
 train 0 --output "$dir/dict"
+expect_equal "the mode of the file" "$(stat -c %a "$dir/dict")" 600
 expect_equal used "$(of_training used)" true
 expect_equal number "$(of_training number)" 1
 expect_equal "the file" "$(stat -c %s "$dir/dict")" "$(of_training bytes)"

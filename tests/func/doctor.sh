@@ -37,6 +37,9 @@ make_process() {
         "$(tcp_line 00000000:2A39 00000000:0000 0A 8002)"
     put "$unit/memory.swap.max" 0
     put "$unit/memory.high" max
+    put "$unit/memory.max" max
+    put "$process/mountinfo" '22 1 0:21 / /proc rw - proc proc rw' \
+        '23 1 0:22 / /run rw - tmpfs tmpfs rw,size=1024k'
     put "$root/sys/fs/cgroup/system.slice/memory.swap.max" max
     put "$root/sys/fs/cgroup/system.slice/memory.high" max
 }
@@ -70,7 +73,10 @@ make_machine() {
     make_process
     make_devices
     put "$root/proc/sys/vm/page-cluster" 0
-    put "$root/proc/sys/vm/min_free_kbytes" 65536
+    put "$root/proc/meminfo" 'MemTotal:        2097152 kB' 'MemFree:    4 kB'
+    put "$root/proc/sys/vm/min_free_kbytes" 41943
+    put "$root/proc/sys/kernel/sched_rt_runtime_us" 950000
+    put "$root/sys/module/zswap/parameters/enabled" N
     put "$root/dev/kmsg" "$(adding_swap 1 /dev/nbd3 SSFS)" \
         "$(adding_swap 2 /dev/nbd3 SSDscFS)" \
         "$(adding_swap 3 /dev/nbd30 SSFS)" '6,4,9,-;the last words'
@@ -78,9 +84,10 @@ make_machine() {
     jq -nc '
         def thread($name; $rt): {name: $name, tid: 1, io_flusher: true,
             realtime: $rt};
-        {id: 1, result: {pid: 4711, disk: {size_bytes: 67108864},
-            safety: {mode: "swap", starved_requests: 0, failed_requests: 0,
-                threads: [thread("main"; false), thread("control"; false),
+        {id: 1, result: {pid: 4711, exports: [{name: "",
+            disk: {size_bytes: 67108864}, mm_stat: {mem_limit: 0},
+            memory: {starved_requests: 0, failed_requests: 0}}],
+            safety: {mode: "swap", threads: [thread("main"; false), thread("control"; false),
                     thread("worker"; true), thread("housekeeper"; true)]}}}' \
         >"$dir/reply"
 }
@@ -138,13 +145,13 @@ change_reply '.result.safety.threads[0].io_flusher = false'
 diagnose fail 'I/O flusher'
 change_reply '.result.safety.threads[2].realtime = false'
 diagnose fail 'real time'
-change_reply '.result.safety.starved_requests = 3'
+change_reply '.result.exports[0].memory.starved_requests = 3'
 diagnose warn reserve
-change_reply '.result.safety.failed_requests = 1'
+change_reply '.result.exports[0].memory.failed_requests = 1'
 diagnose fail reserve
-change_reply '.result.mm_stat.mem_limit = 16777216'
+change_reply '.result.exports[0].mm_stat.mem_limit = 16777216'
 diagnose warn ''
-change_reply '.result.mm_stat.mem_limit = 8388608'
+change_reply '.result.exports[0].mm_stat.mem_limit = 8388608'
 diagnose warn mem-limit
 put "$process/status" 'VmLck:	0 kB' 'VmSwap:	0 kB'
 diagnose fail 'locked memory'
@@ -164,6 +171,16 @@ put "$unit/memory.high" 1048576
 diagnose fail MemoryHigh
 put "$root/sys/fs/cgroup/system.slice/memory.high" 1048576
 diagnose fail MemoryHigh
+put "$unit/memory.max" 67108863
+diagnose fail MemoryMax
+put "$root/sys/fs/cgroup/system.slice/memory.max" 67108863
+diagnose fail MemoryMax
+put "$unit/memory.max" 67108864
+diagnose warn ''
+put "$root/proc/meminfo" 'MemTotal:          65536 kB'
+diagnose warn memory
+put "$process/mountinfo" '22 1 0:21 / /proc rw - proc proc rw,subset=pid'
+diagnose fail /proc
 
 echo "a limit around it holds for it, too"
 rm "$unit/memory.swap.max"
@@ -171,6 +188,20 @@ put "$root/sys/fs/cgroup/system.slice/memory.swap.max" 0
 ask_doctor 0 --json
 expect_equal "what fails" "$(findings fail)" ''
 make_machine
+
+echo "control groups of version 1"
+put "$process/cgroup" 11:pids:/x 4:memory:/system.slice/zsd.service 0::/init
+ask_doctor 0 --json
+expect_equal "what fails" "$(findings fail)" ''
+put "$root/sys/fs/cgroup/memory/system.slice/memory.limit_in_bytes" 67108863
+diagnose fail MemoryMax
+
+echo "each export is looked at"
+# shellcheck disable=SC2016 # jq's own
+change_reply '.result.exports |= [., .] | .result.exports |= flatten |
+    .result.exports[0].name = "one" | .result.exports[1].name = "two" |
+    .result.exports[1].memory.starved_requests = 3'
+diagnose warn reserve
 
 echo "TCP"
 put "$process/net/tcp" "$(tcp_line 0100007F:2A39 0100007F:D431 01 8001)"
@@ -187,8 +218,18 @@ diagnose warn transport
 echo "the machine"
 put "$root/proc/sys/vm/page-cluster" 3
 diagnose fail vm.page-cluster
-put "$root/proc/sys/vm/min_free_kbytes" 16383
+put "$root/proc/sys/vm/min_free_kbytes" 41942
 diagnose fail vm.min_free_kbytes
+put "$root/proc/meminfo" 'MemTotal:         131072 kB'
+put "$root/proc/sys/vm/min_free_kbytes" 8192
+diagnose warn ''
+put "$root/proc/meminfo" 'MemTotal:       99999999 kB'
+put "$root/proc/sys/vm/min_free_kbytes" 65536
+diagnose warn ''
+put "$root/proc/sys/kernel/sched_rt_runtime_us" -1
+diagnose fail 'RT throttling'
+put "$root/sys/module/zswap/parameters/enabled" Y
+diagnose warn zswap
 
 echo "the device"
 put "$disk/queue/logical_block_size" 512

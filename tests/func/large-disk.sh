@@ -13,7 +13,7 @@ places=64 # one in each GiB
 tables=$((96 << 10)) # handles come 64 KiB at a time, descriptors 16
 
 start_zsd --size "${places}G"
-resident=$(get_stat memory.resident_bytes)
+resident=$(get_stat resident_bytes)
 shared=$(store_resident_bytes)
 metadata=$(get_stat memory.metadata_bytes)
 reserve=$(get_stat memory.reserve_bytes)

@@ -64,7 +64,7 @@ control=$dir/control
 expect_equal disk.size_bytes "$(get_stat disk.size_bytes)" $((3 << 30))
 expect_equal disk.algorithm "$(get_stat disk.algorithm)" zstd:3
 expect_equal disk.chain_size "$(get_stat disk.chain_size)" 5
-expect_equal disk.threads "$(get_stat disk.threads)" 3
+expect_equal threads "$(get_stat threads)" 3
 expect_equal connections.max "$(get_stat connections.max)" 7
 expect_equal mm_stat.mem_limit "$(get_stat mm_stat.mem_limit)" $((64 << 20))
 expect_equal polling.window_us "$(get_stat polling.window_us)" 200

@@ -34,19 +34,10 @@ expect_status 0 qemu-io -f raw -c "write -s $dir/text 0 32k" \
 
 echo "stats for programs"
 expect_status 0 ctl --json stats
-expect_names .result version pid uptime_seconds disk mm_stat io_stat memory \
-    connections requests polling safety
-expect_names .result.disk size_bytes algorithm checksum chain_size threads
-expect_names .result.mm_stat orig_data_size compr_data_size mem_used_total \
-    mem_limit mem_used_max same_pages pages_compacted huge_pages \
-    huge_pages_since
-expect_names .result.io_stat failed_reads corrupt_reads failed_writes \
-    invalid_io notify_free
-expect_names .result.memory ratio metadata_bytes reserve_bytes resident_bytes \
-    bytes_per_compressed_byte
-expect_names .result.connections open max accepted refused handshake_failures
-expect_names .result.requests read write flush trim write_zeroes cache \
-    block_status errors read_bytes write_bytes
+expect_names .result version pid uptime_seconds threads resident_bytes \
+    exports connections polling safety
+expect_names '.result.exports[0]' name disk mm_stat io_stat memory dictionary \
+    requests
 expect_equal pid "$(get_stat pid)" "$zsd_pid"
 expect_equal orig_data_size "$(get_stat mm_stat.orig_data_size)" $((24 * 4096))
 expect_equal same_pages "$(get_stat mm_stat.same_pages)" 8
@@ -69,8 +60,7 @@ echo "the classes, both ways"
 expect_status 0 ctl stats --classes
 expect_said obj_allocated
 expect_status 0 ctl --json stats --classes
-expect_names '.result.classes[0]' class size almost_full almost_empty \
-    obj_allocated obj_used pages_used pages_per_zspage objs_per_zspage freeable
+expect_names '.result.classes[0]' class size obj_used freeable
 expect_equal "objects, all classes" \
     "$(jq '[.result.classes[].obj_used] | add' "$dir/output")" 16
 expect_equal "objects, in the total" \
@@ -85,6 +75,15 @@ expect_said ok
 expect_status 0 ctl --json verify
 expect_equal ok "$(jq .result.ok "$dir/output")" true
 expect_at_least pages_checked "$(jq .result.pages_checked "$dir/output")" 16
+
+echo "one export by its name"
+expect_status 0 ctl stats --export ''
+expect_status 1 ctl stats --export other
+expect_said "there is no export 'other'"
+for command in compact verify train; do
+    expect_status 1 ctl "$command" --export other
+    expect_said "there is no export 'other'"
+done
 
 echo "2: usage"
 expect_status 2 "$zsctl"
@@ -112,11 +111,24 @@ expect_of_answer 3 stats <"$dir/endless"
 stop_zsd
 expect_status 3 ctl stats
 
+echo "3: it is stopped, and nobody waits for ever"
+start_zsd --size 64M
+kill -STOP "$zsd_pid"
+for command in stats compact verify; do
+    expect_status 3 ctl --timeout 1 "$command" --export ''
+    expect_said 'zsd does not answer'
+done
+kill -CONT "$zsd_pid"
+expect_status 0 ctl --timeout 0 stats
+expect_status 2 ctl --timeout -1 stats
+expect_status 2 ctl --timeout soon stats
+stop_zsd
+
 echo "1: the server says no"
-expect_of_answer 1 compact \
+expect_of_answer 1 compact --export '' \
     <<<'{"id":1,"error":{"code":"EBUSY","message":"too many clients"}}'
 expect_said 'too many clients'
 problem='"problem":"page 7 does not decompress"'
-expect_of_answer 1 verify \
+expect_of_answer 1 verify --export '' \
     <<<'{"id":1,"result":{"ok":false,"pages_checked":3,'"$problem"'}}'
 expect_said 'page 7 does not decompress'

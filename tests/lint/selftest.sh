@@ -46,21 +46,35 @@ no_row.c: lib/unknown has no row in the table
 not_pure.c: <sys/socket.h> is for
 not_pure.c: cannot tell what this includes
 not_pure.c: src/nbd may not include lib/zstore
+headers include each other: base/circle_a.h base/circle_b.h
 END
 
-# A file that is too long needs no fixture of 800 lines.
+mkdir -p "$temp/circle/lib/base"
+printf '#include "base/other.h"\n' >"$temp/circle/lib/base/file.h"
+expect layers "$temp/circle" "$bad/layers/table" <<'END'
+the row of lib/zsmalloc names lib/zstore, which is not above it
+END
+
+# A file that is too long needs no fixture of 620 lines, nor a folder that is
+# too full one of 15 files.
 mkdir -p "$temp/sources"
 cp -r "$bad/sources/." "$temp/sources"
 {
     printf '/* SPDX-License-Identifier: GPL-2.0-or-later */\n'
     printf '#include "config.h"\n'
-    seq -f '/* %.0f */' 799
+    seq -f '/* %.0f */' 619
 } >"$temp/sources/lib/base/long.c"
+mkdir -p "$temp/sources/src/full"
+for i in {1..15}; do
+    cp "$temp/sources/lib/base/long.c" "$temp/sources/src/full/$i.c"
+    sed -i 3,99d "$temp/sources/src/full/$i.c"
+done
 expect sources "$temp/sources" <<'END'
 lib/base/no_licence.h: the first line is not the licence
 lib/base/no_licence.h: no include guard ZSD_BASE_NO_LICENCE_H
 lib/base/config_late.c: the first include is not config.h
-lib/base/long.c: 801 lines
+lib/base/long.c: 621 lines
+src/full: 15 files
 scripts/no_licence: no licence in the first two lines
 END
 
@@ -95,6 +109,12 @@ END
 expect globals "$temp/absent.a" <<'END'
 absent.a: not built
 globals.sh: nothing to look at
+END
+
+expect figures "$bad/figures/tables" "$bad/figures/page.md" <<'END'
+page.md: must have one line <!-- figures one -->
+page.md: must have one line <!-- figures two -->
+page.md: its tables are not those of
 END
 
 expect dist "$bad/dist/git" "$bad/dist/tarball" <<'END'

@@ -12,19 +12,19 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "control_rig.h"
 #include "control/control.h"
+#include "control_rig.h"
 #include "policy/train.h"
 
 /* Most bytes that a reply can have, by docs/control-protocol.md. */
-#define MAX_REPLY_BYTES ((size_t)256 << 10)
+#define MAX_REPLY_BYTES ((size_t)1 << 20)
 
 static struct {
 	struct rig_store store;
 	struct control *control;
 	struct residence *residence;
 	struct io_log *log;
-	struct export export;
+	struct export all[2]; /* "" and "second" */
 	struct export_table exports;
 	struct sockaddr_un address;
 	char folder[64];
@@ -77,7 +77,7 @@ void zstore_stats(struct zstore *store, struct zstore_stats *out)
 
 void export_sum(struct export *export, struct ctl_requests *out)
 {
-	ck_assert_ptr_eq(export, &rig.export);
+	ck_assert_ptr_eq(export, &rig.all[export->index]);
 	CTL_REQUESTS(FILL_FIGURE)
 }
 
@@ -258,8 +258,7 @@ int train_run(struct zstore *store, struct zstore_ctx *ctx, bool is_swapped,
 
 static int listen_at(const struct sockaddr_un *address)
 {
-	int fd = socket(AF_UNIX,
-			SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(bind(fd, (const struct sockaddr *)address,
@@ -269,7 +268,18 @@ static int listen_at(const struct sockaddr_un *address)
 	return fd;
 }
 
-static void start(unsigned idle_ms)
+static void add_exports(size_t nr)
+{
+	static const char *const names[] = {"", "second"};
+
+	for (size_t i = 0; i < nr; i++) {
+		rig.all[i].nbd.name = names[i];
+		ck_assert_int_eq(export_table_add(&rig.exports, &rig.all[i]),
+				 0);
+	}
+}
+
+static void start(unsigned idle_ms, size_t nr_exports)
 {
 	struct control_params params = {
 		.nr_threads = 4,
@@ -293,20 +303,24 @@ static void start(unsigned idle_ms)
 	params.nr_listen_fds = 1;
 	ck_assert_int_eq(io_log_create(&rig.log), 0);
 	params.log = rig.log;
-	rig.exports.all[0] = &rig.export;
-	rig.exports.nr = 1;
+	add_exports(nr_exports);
 	params.exports = &rig.exports;
 	ck_assert_int_eq(control_start(&params, &rig.control), 0);
 }
 
 void rig_start(void)
 {
-	start(10 * RIG_PATIENCE_S * 1000); /* no test waits for it */
+	start(10 * RIG_PATIENCE_S * 1000, 1); /* no test waits for it */
+}
+
+void rig_start_two(void)
+{
+	start(10 * RIG_PATIENCE_S * 1000, 2);
 }
 
 void rig_start_impatient(void)
 {
-	start(RIG_IDLE_MS);
+	start(RIG_IDLE_MS, 1);
 }
 
 void rig_stop(void)
@@ -457,4 +471,12 @@ json_t *rig_result(json_t *reply, json_int_t id)
 		      json_string_value(json_object_get(
 			      json_object_get(reply, "error"), "message")));
 	return result;
+}
+
+json_t *rig_export(json_t *reply)
+{
+	json_t *exports = json_object_get(rig_result(reply, 1), "exports");
+
+	ck_assert_uint_eq(json_array_size(exports), 1);
+	return json_array_get(exports, 0);
 }

@@ -44,6 +44,9 @@ unsigned rig_counter(const char *name);
 void rig_start(void);
 void rig_stop(void);
 
+/* Start one with two exports, "" and "second", of the same store. */
+void rig_start_two(void);
+
 /* Start one that waits for its clients RIG_IDLE_MS only. */
 #define RIG_IDLE_MS 1000u
 void rig_start_impatient(void);
@@ -83,5 +86,8 @@ void rig_expect_error(json_t *reply, json_int_t id, const char *code,
 
 /* The result of @reply, which must be there for @id. */
 json_t *rig_result(json_t *reply, json_int_t id);
+
+/* Of the only export in the result of `stats` @reply, which has the id 1. */
+json_t *rig_export(json_t *reply);
 
 #endif

@@ -90,7 +90,7 @@ START_TEST(stats_tell_of_dictionaries)
 {
 	int fd = rig_connect();
 	json_t *reply = rig_ask(fd, "{\"id\":1,\"command\":\"stats\"}");
-	json_t *group = json_object_get(rig_result(reply, 1), "dictionary");
+	json_t *group = json_object_get(rig_export(reply), "dictionary");
 	json_t *rows = json_object_get(group, "dictionaries");
 	json_t *row = json_array_get(rows, 0);
 

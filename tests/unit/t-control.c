@@ -11,13 +11,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "control_rig.h"
 #include "control/control.h"
+#include "control_rig.h"
 #include "suite.h"
 
 /* Most control clients, by docs/control-protocol.md. */
@@ -31,6 +32,14 @@ static json_int_t integer(const json_t *object, const char *name)
 	return json_integer_value(value);
 }
 
+static const char *text_of(const json_t *object, const char *name)
+{
+	const json_t *value = json_object_get(object, name);
+
+	ck_assert_msg(json_is_string(value), "no string '%s'", name);
+	return json_string_value(value);
+}
+
 /* --- documents ------------------------------------------------------------ */
 
 START_TEST(version_is_told)
@@ -41,7 +50,7 @@ START_TEST(version_is_told)
 
 	ck_assert_str_eq(json_string_value(json_object_get(result, "version")),
 			 PACKAGE_VERSION);
-	ck_assert_int_eq(integer(result, "protocol"), 1);
+	ck_assert_int_eq(integer(result, "protocol"), 2);
 	json_decref(reply);
 	close(fd);
 }
@@ -57,21 +66,19 @@ static void expect_counters(const json_t *group, const char *const *names)
 START_TEST(stats_hold_every_counter)
 {
 #define NAME(name, ...) #name,
-	static const char *const mm_stat[] = {ZSTORE_MM_STAT(NAME) NULL};
-	static const char *const io_stat[] = {ZSTORE_IO_STAT(NAME) NULL};
-	static const char *const memory[] = {ZSTORE_MEMORY_STAT(NAME) NULL};
+	static const char *const mm_stat[] = {CTL_MM_STAT(NAME) NULL};
+	static const char *const io_stat[] = {CTL_IO_STAT(NAME) NULL};
 	static const char *const requests[] = {CTL_REQUESTS(NAME) NULL};
 	static const char *const connections[] = {CTL_CONNECTIONS(NAME) NULL};
 	static const char *const polling[] = {CTL_POLLING(NAME) NULL};
 #undef NAME
 	int fd = rig_connect();
 	json_t *reply = rig_ask(fd, "{\"id\":1,\"command\":\"stats\"}");
-	json_t *result = rig_result(reply, 1);
+	json_t *result = rig_result(reply, 1), *export = rig_export(reply);
 
-	expect_counters(json_object_get(result, "mm_stat"), mm_stat);
-	expect_counters(json_object_get(result, "io_stat"), io_stat);
-	expect_counters(json_object_get(result, "memory"), memory);
-	expect_counters(json_object_get(result, "requests"), requests);
+	expect_counters(json_object_get(export, "mm_stat"), mm_stat);
+	expect_counters(json_object_get(export, "io_stat"), io_stat);
+	expect_counters(json_object_get(export, "requests"), requests);
 	expect_counters(json_object_get(result, "connections"), connections);
 	expect_counters(json_object_get(result, "polling"), polling);
 	json_decref(reply);
@@ -84,14 +91,15 @@ START_TEST(stats_tell_what_serves)
 	int fd = rig_connect();
 	json_t *reply = rig_ask(fd, "{\"id\":1,\"command\":\"stats\"}");
 	json_t *result = rig_result(reply, 1);
-	json_t *disk = json_object_get(result, "disk");
+	json_t *disk = json_object_get(rig_export(reply), "disk");
 
 	ck_assert_int_eq(integer(result, "pid"), getpid());
 	ck_assert_int_ge(integer(result, "uptime_seconds"), 0);
-	ck_assert_int_eq(integer(result, "protocol"), 1);
+	ck_assert_int_eq(integer(result, "protocol"), 2);
+	ck_assert_int_eq(integer(result, "threads"), 4);
+	ck_assert_int_gt(integer(result, "resident_bytes"), 0);
 	ck_assert_int_eq(integer(disk, "size_bytes"), 3 * TIB);
 	ck_assert_int_eq(integer(disk, "chain_size"), 8);
-	ck_assert_int_eq(integer(disk, "threads"), 4);
 	ck_assert_str_eq(json_string_value(json_object_get(disk, "algorithm")),
 			 "zstd:3");
 	json_decref(reply);
@@ -113,13 +121,24 @@ START_TEST(memory_is_weighed)
 		rig_counter("mem_used_total") + rig_counter("metadata_bytes");
 	int fd = rig_connect();
 	json_t *reply = rig_ask(fd, "{\"id\":1,\"command\":\"stats\"}");
-	json_t *memory = json_object_get(rig_result(reply, 1), "memory");
+	json_t *memory = json_object_get(rig_export(reply), "memory");
 
 	ck_assert_double_eq_tol(real(memory, "ratio"),
 				rig_counter("orig_data_size") / cost, 1e-5);
 	ck_assert_double_eq_tol(real(memory, "bytes_per_compressed_byte"),
 				cost / rig_counter("compr_data_size"), 1e-5);
-	ck_assert_int_gt(integer(memory, "resident_bytes"), 0);
+	ck_assert_int_eq(integer(memory, "metadata_bytes"),
+			 rig_counter("metadata_bytes"));
+	ck_assert_int_eq(integer(memory, "direct_grows"),
+			 rig_counter("direct_grows"));
+	ck_assert_int_eq(integer(memory, "reserve_bytes"),
+			 rig_counter("reserve_pages") * ZSD_PAGE_BYTES);
+	ck_assert_int_eq(integer(memory, "reserve_target_bytes"),
+			 rig_counter("reserve_target_pages") * ZSD_PAGE_BYTES);
+	ck_assert_int_eq(integer(memory, "starved_requests"),
+			 rig_counter("starved"));
+	ck_assert_int_eq(integer(memory, "failed_requests"),
+			 rig_counter("failed"));
 	json_decref(reply);
 	close(fd);
 }
@@ -135,14 +154,6 @@ START_TEST(stats_tell_of_safety)
 
 	ck_assert_str_eq(json_string_value(json_object_get(safety, "mode")),
 			 "off");
-	ck_assert_int_eq(integer(safety, "reserve_bytes"),
-			 rig_counter("reserve_pages") * ZSD_PAGE_BYTES);
-	ck_assert_int_eq(integer(safety, "reserve_target_bytes"),
-			 rig_counter("reserve_target_pages") * ZSD_PAGE_BYTES);
-	ck_assert_int_eq(integer(safety, "starved_requests"),
-			 rig_counter("starved"));
-	ck_assert_int_eq(integer(safety, "failed_requests"),
-			 rig_counter("failed"));
 	ck_assert_uint_eq(json_array_size(threads), 2);
 	ck_assert_str_eq(json_string_value(json_object_get(first, "name")),
 			 "test");
@@ -160,7 +171,7 @@ START_TEST(empty_store_has_no_ratio)
 
 	rig_store()->empty = true;
 	reply = rig_ask(fd, "{\"id\":1,\"command\":\"stats\"}");
-	memory = json_object_get(rig_result(reply, 1), "memory");
+	memory = json_object_get(rig_export(reply), "memory");
 	ck_assert(json_is_null(json_object_get(memory, "ratio")));
 	ck_assert(json_is_null(
 		json_object_get(memory, "bytes_per_compressed_byte")));
@@ -231,6 +242,52 @@ START_TEST(verify_tells_what_it_found)
 	ck_assert_str_eq(json_string_value(json_object_get(result, "problem")),
 			 broken ? RIG_PROBLEM : "");
 	json_decref(reply);
+	close(fd);
+}
+END_TEST
+
+/* --- several exports ------------------------------------------------------- */
+
+START_TEST(each_export_is_told_of)
+{
+	int fd = rig_connect();
+	json_t *reply = rig_ask(fd, "{\"id\":1,\"command\":\"stats\"}");
+	json_t *exports = json_object_get(rig_result(reply, 1), "exports");
+
+	ck_assert_uint_eq(json_array_size(exports), 2);
+	ck_assert_str_eq(text_of(json_array_get(exports, 0), "name"), "");
+	ck_assert_str_eq(text_of(json_array_get(exports, 1), "name"), "second");
+	json_decref(reply);
+	reply = rig_ask(fd, "{\"id\":1,\"command\":\"stats\","
+			    "\"arguments\":{\"export\":\"second\"}}");
+	ck_assert_str_eq(text_of(rig_export(reply), "name"), "second");
+	json_decref(reply);
+	close(fd);
+}
+END_TEST
+
+/* Loop: what is done to one disk. */
+static const char *const of_one_export[] = {"compact", "verify", "train"};
+
+START_TEST(one_export_must_be_named)
+{
+	char line[128];
+	int fd = rig_connect();
+
+	(void)snprintf(line, sizeof(line), "{\"id\":1,\"command\":\"%s\"}",
+		       of_one_export[_i]);
+	rig_expect_error(rig_ask(fd, line), 1, "EINVAL", "there are 2 exports");
+	(void)snprintf(line, sizeof(line),
+		       "{\"id\":1,\"command\":\"%s\","
+		       "\"arguments\":{\"export\":\"third\"}}",
+		       of_one_export[_i]);
+	rig_expect_error(rig_ask(fd, line), 1, "EINVAL",
+			 "there is no export 'third'");
+	(void)snprintf(line, sizeof(line),
+		       "{\"id\":1,\"command\":\"%s\","
+		       "\"arguments\":{\"export\":\"second\"}}",
+		       of_one_export[_i]);
+	json_decref(rig_ask(fd, line));
 	close(fd);
 }
 END_TEST
@@ -684,6 +741,13 @@ static Suite *control_suite(void)
 	tcase_add_test(tcase, classes_in_use_are_listed);
 	tcase_add_test(tcase, compact_tells_what_it_did);
 	tcase_add_loop_test(tcase, verify_tells_what_it_found, 0, 2);
+	suite_add_tcase(suite, tcase);
+
+	tcase = tcase_create("exports");
+	tcase_add_checked_fixture(tcase, rig_start_two, rig_stop);
+	tcase_add_test(tcase, each_export_is_told_of);
+	tcase_add_loop_test(tcase, one_export_must_be_named, 0,
+			    ARRAY_SIZE(of_one_export));
 	suite_add_tcase(suite, tcase);
 
 	tcase = tcase_create("clients");

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "zsctl/doctor_internal.h"
+#include "zsctl/doctor/internal.h"
 
 /* A record of the kernel's log has no more. Source: Linux kernel/printk,
  * PRINTK_MESSAGE_MAX. */
@@ -113,4 +113,45 @@ int doctor_each_line(const char *path, bool (*line)(void *arg, char *text),
 	}
 	close(fd);
 	return 0;
+}
+
+struct search {
+	const char *start;
+	char *rest;
+	bool was_found;
+};
+
+static bool look_for_start(void *arg, char *text)
+{
+	struct search *search = arg;
+	const size_t bytes = strlen(search->start);
+
+	if (strncmp(text, search->start, bytes) != 0)
+		return true;
+	(void)snprintf(search->rest, DOCTOR_FILE_BYTES, "%s", text + bytes);
+	search->was_found = true;
+	return false;
+}
+
+int doctor_find_line(const char *path, const char *start,
+		     char rest[DOCTOR_FILE_BYTES])
+{
+	struct search search = {.start = start, .rest = rest};
+	int err = doctor_each_line(path, look_for_start, &search);
+
+	if (err)
+		return err;
+	return search.was_found ? 0 : -ENODATA;
+}
+
+int doctor_memory_kib(const struct doctor *d, long long *out)
+{
+	char path[DOCTOR_PATH_BYTES], rest[DOCTOR_FILE_BYTES];
+	int err;
+
+	err = doctor_find_line(doctor_path(d, path, "/proc/meminfo"),
+			       "MemTotal:", rest);
+	if (!err)
+		*out = strtoll(rest, NULL, 10);
+	return err;
 }

@@ -1,6 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * doctor_internal - findings, and the files that they are taken from
+ * doctor - what is wrong on this machine for swapping on zsd's disks
+ *
+ * Holds what zsd tells of itself against what the kernel says in /proc, /sys
+ * and its log. Only looks; what is to be done is told, in one line.
+ *
+ *   doctor.c     findings, and how they are told
+ *   files.c      the small files of the kernel
+ *   zsd.c        how zsd runs
+ *   cgroup.c     the control groups around it, and the memory that is there
+ *   transport.c  how it is reached
+ *   machine.c    how the kernel deals with memory and time
+ *   device.c     how a disk is attached and swapped on
  *
  * A check looks at one thing and adds one finding with doctor_add(); where
  * that is no pass, doctor_mend() says what to do. What cannot be seen is a
@@ -15,6 +26,7 @@
 #include <stdint.h>
 
 #include "base/compiler.h"
+#include "zsctl/zsctl.h"
 
 /* More than there are checks, of a few devices each. */
 #define DOCTOR_MAX_FINDINGS 128
@@ -42,10 +54,10 @@ struct finding {
 
 struct doctor {
 	const json_t *stats;
+	const json_t *exports; /* of stats: not empty */
 	const json_t *safety; /* of stats, or NULL */
 	const char *root;
 	long long pid; /* zsd's */
-	uint64_t disk_bytes;
 	const char *section; /* of the findings that come */
 	struct finding findings[DOCTOR_MAX_FINDINGS];
 	size_t nr;
@@ -58,6 +70,17 @@ void doctor_add(struct doctor *d, const char *name, enum doctor_status status,
 
 /* doctor_mend() - what to do about the last one added; one line */
 void doctor_mend(struct doctor *d, const char *format, ...) ZSD_PRINTF(2, 3);
+
+/* --- zsd's own word -------------------------------------------------------- */
+
+/* doctor_export_name() - of an export, for a finding: " of 'NAME'", or "" where
+ * there is only one. Return: @text. */
+char *doctor_export_name(const struct doctor *d, const json_t *export,
+			 char text[DOCTOR_TEXT_BYTES]);
+
+/* doctor_figure() - an integer that zsd tells of an export; 0 if it does not. */
+json_int_t doctor_figure(const json_t *export, const char *group,
+			 const char *name);
 
 /* --- files --------------------------------------------------------------- */
 
@@ -72,6 +95,17 @@ char *doctor_path(const struct doctor *d, char path[DOCTOR_PATH_BYTES],
  * Return: 0 or -errno.
  */
 int doctor_read(const char *path, char text[DOCTOR_FILE_BYTES]) ZSD_MUST_CHECK;
+
+/**
+ * doctor_find_line() - what follows @start in the first line that begins so
+ *
+ * Return: 0, -ENODATA where there is no such line, or -errno.
+ */
+int doctor_find_line(const char *path, const char *start,
+		     char rest[DOCTOR_FILE_BYTES]) ZSD_MUST_CHECK;
+
+/* doctor_memory_kib() - the machine's memory, KiB. Return: 0 or -errno. */
+int doctor_memory_kib(const struct doctor *d, long long *out) ZSD_MUST_CHECK;
 
 /* doctor_read_number() - a file that holds one. Return: 0 or -errno. */
 int doctor_read_number(const char *path, long long *out) ZSD_MUST_CHECK;
@@ -88,6 +122,7 @@ int doctor_each_line(const char *path, bool (*line)(void *arg, char *text),
 /* --- groups of checks ----------------------------------------------------- */
 
 void doctor_check_zsd(struct doctor *d);
+void doctor_check_cgroup(struct doctor *d);
 void doctor_check_transport(struct doctor *d);
 void doctor_check_machine(struct doctor *d);
 void doctor_check_device(struct doctor *d);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/units.h"
-#include "zsctl/doctor_internal.h"
+#include "zsctl/doctor/internal.h"
 
 /* Out of the reach of the OOM killer. Source: proc(5). */
 #define OOM_SCORE_ADJ_MIN (-1000)
@@ -31,11 +31,6 @@ static const char *swap_mode(const struct doctor *d)
 static bool is_swap_mode(const struct doctor *d)
 {
 	return strcmp(swap_mode(d), "off") != 0;
-}
-
-static json_int_t safety_number(const struct doctor *d, const char *name)
-{
-	return json_integer_value(json_object_get(d->safety, name));
 }
 
 static void check_swap_mode(struct doctor *d)
@@ -100,83 +95,83 @@ static void check_threads(struct doctor *d)
 			       "see that RestrictRealtime= is not set");
 }
 
-static void check_reserve(struct doctor *d)
+static void check_reserve(struct doctor *d, const json_t *export)
 {
-	const json_int_t starved = safety_number(d, "starved_requests");
-	const json_int_t failed = safety_number(d, "failed_requests");
+	const json_int_t starved =
+		doctor_figure(export, "memory", "starved_requests");
+	const json_int_t failed =
+		doctor_figure(export, "memory", "failed_requests");
+	char name[DOCTOR_TEXT_BYTES];
 
-	if (!is_swap_mode(d))
-		return;
+	doctor_export_name(d, export, name);
 	if (failed) {
 		doctor_add(d, "reserve", DOCTOR_FAIL,
-			   "%lld writes found no memory, and failed",
-			   (long long)failed);
-		doctor_mend(d, "sysctl vm.min_free_kbytes=65536, or give zsd a "
-			       "larger --reserve");
+			   "%lld writes%s found no memory, and failed",
+			   (long long)failed, name);
+		doctor_mend(d, "give zsd a larger --reserve, and see "
+			       "vm.min_free_kbytes");
 	} else if (starved) {
 		doctor_add(d, "reserve", DOCTOR_WARN,
-			   "%lld writes had to wait for memory",
-			   (long long)starved);
+			   "%lld writes%s had to wait for memory",
+			   (long long)starved, name);
 		doctor_mend(d, "give zsd a larger --reserve");
 	} else {
 		doctor_add(d, "reserve", DOCTOR_PASS,
-			   "no write had to wait for memory");
+			   "no write%s had to wait for memory", name);
 	}
 }
 
 /* Where the disk is full the kernel knows it; of the limit it knows nothing. */
-static void check_limit(struct doctor *d)
+static void check_limit(struct doctor *d, const json_t *export)
 {
-	const json_t *mm_stat = json_object_get(d->stats, "mm_stat");
-	const uint64_t limit = (uint64_t)json_integer_value(
-		json_object_get(mm_stat, "mem_limit"));
+	const double limit =
+		(double)doctor_figure(export, "mm_stat", "mem_limit");
+	const double size = (double)doctor_figure(export, "disk", "size_bytes");
+	char name[DOCTOR_TEXT_BYTES];
 
-	if (!limit) {
-		doctor_add(d, "mem-limit", DOCTOR_PASS, "none");
+	doctor_export_name(d, export, name);
+	if (limit <= 0) {
+		doctor_add(d, "mem-limit", DOCTOR_PASS, "none%s", name);
 		return;
 	}
-	if (d->disk_bytes / DISK_PER_LIMIT <= limit) {
+	if (size / limit <= DISK_PER_LIMIT) {
 		doctor_add(d, "mem-limit", DOCTOR_PASS,
-			   "the disk is %.1f times as large",
-			   (double)d->disk_bytes / (double)limit);
+			   "the disk%s is %.1f times as large", name,
+			   size / limit);
 		return;
 	}
 	doctor_add(d, "mem-limit", DOCTOR_WARN,
-		   "the disk is %.1f times as large: the kernel will go on "
+		   "the disk%s is %.1f times as large: the kernel goes on "
 		   "trying when writes fail, and the machine crawls",
-		   (double)d->disk_bytes / (double)limit);
+		   name, size / limit);
 	doctor_mend(d, "start zsd with a --size of 3 or 4 times the "
 		       "--mem-limit");
 }
 
-/* --- the kernel's word ------------------------------------------------------ */
-
-struct status_line {
-	const char *name; /* with the colon */
-	long long kib; /* -1: not found */
-};
-
-static bool find_status_line(void *arg, char *text)
+static void check_exports(struct doctor *d)
 {
-	struct status_line *line = arg;
-	const size_t bytes = strlen(line->name);
+	const json_t *export;
+	size_t i;
 
-	if (strncmp(text, line->name, bytes) != 0)
-		return true;
-	line->kib = strtoll(text + bytes, NULL, 10);
-	return false;
+	json_array_foreach(d->exports, i, export)
+	{
+		if (is_swap_mode(d))
+			check_reserve(d, export);
+		check_limit(d, export);
+	}
 }
+
+/* --- the kernel's word ------------------------------------------------------ */
 
 /* A line of /proc/PID/status, KiB; -1 if there is none. */
 static long long status_kib(const struct doctor *d, const char *name)
 {
-	struct status_line line = {.name = name, .kib = -1};
-	char path[DOCTOR_PATH_BYTES];
+	char path[DOCTOR_PATH_BYTES], rest[DOCTOR_FILE_BYTES];
 
-	if (doctor_each_line(doctor_path(d, path, "/proc/%lld/status", d->pid),
-			     find_status_line, &line))
+	if (doctor_find_line(doctor_path(d, path, "/proc/%lld/status", d->pid),
+			     name, rest))
 		return -1;
-	return line.kib;
+	return strtoll(rest, NULL, 10);
 }
 
 static void check_memory(struct doctor *d)
@@ -227,83 +222,37 @@ static void check_oom_score(struct doctor *d)
 			    d->pid);
 }
 
-/* --- its control group ------------------------------------------------------ */
-
-static bool find_cgroup(void *arg, char *text)
+/*
+ * With systemd's ProcSubset=pid zsd's /proc has processes alone: it cannot see
+ * how much memory is free.
+ * "22 1 0:21 / /proc rw,... - proc proc rw,subset=pid"; source: proc(5).
+ */
+static bool find_subset(void *arg, char *text)
 {
-	char *cgroup = arg;
+	bool *is_subset = arg;
 
-	/* "0::/PATH": the one of version 2. */
-	if (strncmp(text, "0::/", 4) != 0)
+	if (!strstr(text, " /proc ") || !strstr(text, " - proc "))
 		return true;
-	(void)snprintf(cgroup, DOCTOR_PATH_BYTES, "%s", text + 3);
-	return false;
+	*is_subset = strstr(text, "subset=pid");
+	return true; /* what is mounted later hides it */
 }
 
-/* What a limit is set to in @cgroup or the nearest group around it that has
- * one; false where all is "max". */
-static bool find_limit(const struct doctor *d, const char *cgroup,
-		       const char *name, char limit[DOCTOR_FILE_BYTES])
+static void check_proc(struct doctor *d)
 {
-	char group[DOCTOR_PATH_BYTES], path[DOCTOR_PATH_BYTES];
+	char path[DOCTOR_PATH_BYTES];
+	bool is_subset = false;
 
-	(void)snprintf(group, sizeof(group), "%s", cgroup);
-	while (*group && strcmp(group, "/") != 0) {
-		doctor_path(d, path, "/sys/fs/cgroup%s/%s", group, name);
-		if (!doctor_read(path, limit) && strcmp(limit, "max") != 0)
-			return true;
-		*strrchr(group, '/') = '\0';
-	}
-	return false;
-}
-
-static void check_swap_limit(struct doctor *d, const char *cgroup)
-{
-	char limit[DOCTOR_FILE_BYTES];
-
-	if (find_limit(d, cgroup, "memory.swap.max", limit) &&
-	    strcmp(limit, "0") == 0) {
-		doctor_add(d, "MemorySwapMax", DOCTOR_PASS, "0");
-		return;
-	}
-	doctor_add(d, "MemorySwapMax", DOCTOR_FAIL,
-		   "not 0: only its memory lock keeps zsd from being swapped "
-		   "out");
-	if (*cgroup && strcmp(cgroup, "/") != 0)
-		doctor_mend(d,
-			    "MemorySwapMax=0 in its unit, or now: echo 0 > "
-			    "/sys/fs/cgroup%s/memory.swap.max",
-			    cgroup);
-	else
-		doctor_mend(d, "start zsd by its unit: systemctl start "
-			       "zsd.service");
-}
-
-static void check_slowdown(struct doctor *d, const char *cgroup)
-{
-	char limit[DOCTOR_FILE_BYTES];
-
-	if (!find_limit(d, cgroup, "memory.high", limit)) {
-		doctor_add(d, "MemoryHigh", DOCTOR_PASS, "not set");
-		return;
-	}
-	doctor_add(d, "MemoryHigh", DOCTOR_FAIL,
-		   "%s: beyond it the kernel slows zsd down, and all who wait "
-		   "for swap",
-		   limit);
-	doctor_mend(d, "unset MemoryHigh= in its unit and slices, and use zsd "
-		       "--mem-limit");
-}
-
-static void check_cgroup(struct doctor *d)
-{
-	char path[DOCTOR_PATH_BYTES], cgroup[DOCTOR_PATH_BYTES] = "";
-
-	if (doctor_each_line(doctor_path(d, path, "/proc/%lld/cgroup", d->pid),
-			     find_cgroup, cgroup))
+	if (doctor_each_line(doctor_path(d, path, "/proc/%lld/mountinfo",
+					 d->pid),
+			     find_subset, &is_subset))
 		return; /* check_memory() has said that it is not seen */
-	check_swap_limit(d, cgroup);
-	check_slowdown(d, cgroup);
+	if (!is_subset) {
+		doctor_add(d, "/proc", DOCTOR_PASS, "zsd sees all of it");
+		return;
+	}
+	doctor_add(d, "/proc", DOCTOR_FAIL,
+		   "ProcSubset=pid: zsd does not see how much memory is free");
+	doctor_mend(d, "ProcSubset=all in its unit");
 }
 
 void doctor_check_zsd(struct doctor *d)
@@ -312,7 +261,6 @@ void doctor_check_zsd(struct doctor *d)
 	check_threads(d);
 	check_memory(d);
 	check_oom_score(d);
-	check_cgroup(d);
-	check_reserve(d);
-	check_limit(d);
+	check_proc(d);
+	check_exports(d);
 }

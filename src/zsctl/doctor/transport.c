@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "zsctl/doctor_internal.h"
+#include "zsctl/doctor/internal.h"
 
 /* Of a socket in /proc/net/tcp. Source: Linux include/net/tcp_states.h. */
 #define TCP_ESTABLISHED "01"

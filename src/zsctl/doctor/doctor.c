@@ -6,9 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "zsctl/doctor_internal.h"
-#include "zsctl/zsctl_doctor.h"
-#include "zsctl/zsctl_text.h"
+#include "zsctl/doctor/internal.h"
+#include "zsctl/text.h"
 
 static const char *const status_names[] = {
 	[DOCTOR_PASS] = "pass",
@@ -54,6 +53,26 @@ void doctor_mend(struct doctor *d, const char *format, ...)
 	va_start(args, format);
 	put_text(d->findings[d->nr - 1].mend, format, args);
 	va_end(args);
+}
+
+/* --- zsd's own word -------------------------------------------------------- */
+
+char *doctor_export_name(const struct doctor *d, const json_t *export,
+			 char text[DOCTOR_TEXT_BYTES])
+{
+	const char *name = json_string_value(json_object_get(export, "name"));
+
+	text[0] = '\0';
+	if (name && json_array_size(d->exports) > 1)
+		(void)snprintf(text, DOCTOR_TEXT_BYTES, " of '%s'", name);
+	return text;
+}
+
+json_int_t doctor_figure(const json_t *export, const char *group,
+			 const char *name)
+{
+	return json_integer_value(
+		json_object_get(json_object_get(export, group), name));
 }
 
 /* --- telling -------------------------------------------------------------- */
@@ -131,47 +150,67 @@ static void print_json(const struct doctor *d)
 
 /* --- all of it ------------------------------------------------------------ */
 
-static enum zsctl_exit examine(struct doctor *d, bool as_json)
+static void examine(struct doctor *d)
 {
-	const json_t *disk = json_object_get(d->stats, "disk");
-	const json_t *size = json_object_get(disk, "size_bytes");
-	const json_t *pid = json_object_get(d->stats, "pid");
-
-	if (!json_is_integer(pid) || !json_is_integer(size)) {
-		(void)fprintf(stderr,
-			      "zsctl: zsd's reply lacks 'pid' or 'disk'\n"
-			      "zsctl: use the zsctl that came with this zsd\n");
-		return ZSCTL_UNREACHABLE;
-	}
-	d->pid = json_integer_value(pid);
-	d->disk_bytes = (uint64_t)json_integer_value(size);
-	d->safety = json_object_get(d->stats, "safety");
 	d->section = "zsd";
 	doctor_check_zsd(d);
+	doctor_check_cgroup(d);
 	doctor_check_transport(d);
 	d->section = "machine";
 	doctor_check_machine(d);
+	d->section = "device";
 	doctor_check_device(d);
-	if (as_json)
-		print_json(d);
-	else
-		print_findings(d);
-	return count(d, DOCTOR_FAIL) ? ZSCTL_REFUSED : ZSCTL_OK;
 }
 
-enum zsctl_exit doctor_report(const json_t *stats, const char *root,
-			      bool as_json)
+/* Whether it has what no check can do without. */
+static bool take_stats(struct doctor *d, const json_t *stats)
+{
+	const json_t *pid = json_object_get(stats, "pid");
+
+	d->stats = stats;
+	d->exports = json_object_get(stats, "exports");
+	d->safety = json_object_get(stats, "safety");
+	d->pid = json_integer_value(pid);
+	if (json_is_integer(pid) && json_array_size(d->exports))
+		return true;
+	(void)fprintf(stderr, "zsctl: zsd's reply lacks 'pid' or 'exports'\n"
+			      "zsctl: use the zsctl that came with this zsd\n");
+	return false;
+}
+
+static enum zsctl_exit report(const struct zsctl_options *options,
+			      const json_t *stats)
 {
 	struct doctor *d = calloc(1, sizeof(*d));
-	enum zsctl_exit code;
+	enum zsctl_exit code = ZSCTL_UNREACHABLE;
 
 	if (!d) {
 		(void)fprintf(stderr, "zsctl: out of memory\n");
 		return ZSCTL_REFUSED;
 	}
-	d->stats = stats;
-	d->root = root;
-	code = examine(d, as_json);
+	d->root = options->root;
+	if (take_stats(d, stats)) {
+		examine(d);
+		if (options->json)
+			print_json(d);
+		else
+			print_findings(d);
+		code = count(d, DOCTOR_FAIL) ? ZSCTL_REFUSED : ZSCTL_OK;
+	}
 	free(d);
+	return code;
+}
+
+enum zsctl_exit zsctl_doctor(const struct zsctl_options *options)
+{
+	struct zsctl_answer answer;
+	enum zsctl_exit code;
+
+	code = zsctl_ask(options, "stats", zsctl_arguments(NULL), NULL, NULL,
+			 &answer);
+	if (code != ZSCTL_OK)
+		return code;
+	code = report(options, answer.reply.result);
+	zsctl_answer_fini(&answer);
 	return code;
 }

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 
 #include "ctl/ctl.h"
 #include "ctl/ctl_lines.h"
-#include "zsctl/zsctl_client.h"
+#include "zsctl/client.h"
 
 /* What to do about an error of connect(2). */
 static const struct {
@@ -26,7 +27,7 @@ static const struct {
 	{-EACCES, "become root, or the user that runs zsd"},
 	{-ENAMETOOLONG, "the path of a socket has at most 107 bytes: use a "
 			"shorter one"},
-	{-EAGAIN, "zsd accepts no connection: see whether it is stopped"},
+	{-ETIMEDOUT, "zsd accepts no connection: see whether it is stopped"},
 	{-EPROTOTYPE, "that is another kind of socket: name zsd's control "
 		      "socket with --control"},
 };
@@ -45,10 +46,27 @@ static void explain_connect(const char *path, int err)
 		      path, strerror(-err), advice);
 }
 
-static int connect_to(const char *path, int *out)
+/* What a socket with a timeout calls one that is over. */
+static int error_of_wait(void)
 {
-	/* For connect(2) too: it waits while the server's backlog is full. */
-	const struct timeval timeout = {.tv_sec = ZSCTL_CONNECT_TIMEOUT_S};
+	return errno == EAGAIN ? -ETIMEDOUT : -errno;
+}
+
+static int set_timeout(int fd, unsigned timeout_s)
+{
+	const struct timeval timeout = {.tv_sec = timeout_s}; /* 0: none */
+
+	/* Of sending, for connect(2) too: it waits while the server's backlog
+	 * is full. */
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout,
+		       sizeof(timeout)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)))
+		return -errno;
+	return 0;
+}
+
+static int connect_to(const char *path, unsigned timeout_s, int *out)
+{
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int err, fd;
 
@@ -58,18 +76,16 @@ static int connect_to(const char *path, int *out)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)))
-		goto err_close;
-	while (connect(fd, (struct sockaddr *)&address, sizeof(address))) {
+	err = set_timeout(fd, timeout_s);
+	while (!err &&
+	       connect(fd, (struct sockaddr *)&address, sizeof(address))) {
 		if (errno != EINTR)
-			goto err_close;
+			err = error_of_wait();
 	}
-	*out = fd;
-	return 0;
-
-err_close:
-	err = -errno;
-	close(fd);
+	if (err)
+		close(fd);
+	else
+		*out = fd;
 	return err;
 }
 
@@ -83,12 +99,19 @@ static int send_all(int fd, const char *data, size_t bytes)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return errno == EPIPE ? 0 : -errno;
+			return errno == EPIPE ? 0 : error_of_wait();
 		data += n;
 		bytes -= (size_t)n;
 	}
 	return 0;
 }
+
+struct exchange {
+	const char *path;
+	unsigned timeout_s;
+	bool may_take_long; /* as long as the server answers others */
+	int fd;
+};
 
 static int read_some(int fd, struct ctl_lines *lines)
 {
@@ -101,7 +124,7 @@ static int read_some(int fd, struct ctl_lines *lines)
 		n = recv(fd, space, bytes, 0);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0 && errno != ECONNRESET)
-		return -errno;
+		return error_of_wait();
 	if (n <= 0)
 		return ctl_lines_has_rest(lines) ? -EPIPE : -ECONNRESET;
 	/* Another kind of server may never send a newline: an NBD one. */
@@ -111,7 +134,22 @@ static int read_some(int fd, struct ctl_lines *lines)
 	return 0;
 }
 
-static int read_line(int fd, struct ctl_lines *lines, char **out)
+static bool is_alive(const char *path, unsigned timeout_s);
+
+/* Go on waiting for a command that takes long. */
+static int read_patiently(const struct exchange *x, struct ctl_lines *lines)
+{
+	int err;
+
+	do {
+		err = read_some(x->fd, lines);
+	} while (err == -ETIMEDOUT && x->may_take_long &&
+		 is_alive(x->path, x->timeout_s));
+	return err;
+}
+
+static int read_line(const struct exchange *x, struct ctl_lines *lines,
+		     char **out)
 {
 	enum ctl_lines_next next;
 	const char *line;
@@ -120,7 +158,7 @@ static int read_line(int fd, struct ctl_lines *lines, char **out)
 
 	while ((next = ctl_lines_next(lines, &line, &bytes)) ==
 	       CTL_LINES_NONE) {
-		err = read_some(fd, lines);
+		err = read_patiently(x, lines);
 		if (err)
 			return err;
 	}
@@ -134,6 +172,8 @@ static void explain_exchange(const char *path, int err)
 {
 	static const char look[] = "see whether zsd still runs, and what its "
 				   "log says";
+	static const char stopped[] = "see whether zsd is stopped, or wait "
+				      "longer with --timeout";
 	static const char elsewhere[] = "name zsd's control socket with "
 					"--control";
 	static const struct {
@@ -143,6 +183,7 @@ static void explain_exchange(const char *path, int err)
 	} texts[] = {
 		{-ECONNRESET, "zsd hung up without a reply", look},
 		{-EPIPE, "zsd hung up in the middle of its reply", look},
+		{-ETIMEDOUT, "zsd does not answer", stopped},
 		{-EPROTO, "that is not zsd's control socket", elsewhere},
 		{-EMSGSIZE, "the reply is longer than any of zsd's", elsewhere},
 	};
@@ -157,25 +198,56 @@ static void explain_exchange(const char *path, int err)
 	(void)fprintf(stderr, "zsctl: %s: %s\nzsctl: %s\n", path, text, advice);
 }
 
-int zsctl_ask(const char *path, const char *request, size_t bytes, char **reply)
+static int ask(struct exchange *x, const char *request, size_t bytes,
+	       char **reply)
 {
 	struct ctl_lines lines;
-	int err, fd = -1;
+	int err;
 
-	err = connect_to(path, &fd);
+	err = ctl_lines_init(&lines, CTL_MAX_REPLY_BYTES);
+	if (err)
+		return err;
+	err = send_all(x->fd, request, bytes);
+	if (!err)
+		err = read_line(x, &lines, reply);
+	ctl_lines_fini(&lines);
+	return err;
+}
+
+/* Whether zsd answers at once what it need not think about. */
+static bool is_alive(const char *path, unsigned timeout_s)
+{
+	static const char request[] = "{\"id\":1,\"command\":\"version\"}\n";
+	struct exchange x = {.path = path, .timeout_s = timeout_s};
+	char *reply = NULL;
+	int err;
+
+	err = connect_to(path, timeout_s, &x.fd);
+	if (err)
+		return false;
+	err = ask(&x, request, strlen(request), &reply);
+	close(x.fd);
+	free(reply);
+	return !err;
+}
+
+int client_exchange(const char *path, unsigned timeout_s, const char *request,
+		    size_t bytes, char **reply)
+{
+	struct exchange x = {
+		.path = path,
+		.timeout_s = timeout_s,
+		.may_take_long = true,
+	};
+	int err;
+
+	err = connect_to(path, timeout_s, &x.fd);
 	if (err) {
 		explain_connect(path, err);
 		return err;
 	}
-	err = ctl_lines_init(&lines, CTL_MAX_REPLY_BYTES);
-	if (err)
-		goto out;
-	err = send_all(fd, request, bytes);
-	if (!err)
-		err = read_line(fd, &lines, reply);
-	ctl_lines_fini(&lines);
-out:
-	close(fd);
+	err = ask(&x, request, bytes, reply);
+	close(x.fd);
 	if (err)
 		explain_exchange(path, err);
 	return err;

@@ -1,78 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How this machine's kernel deals with memory, and how it uses zsd's disk. */
+/* How a disk of zsd's is attached to this machine, and how it is swapped on. */
 #include "config.h"
 
 #include <dirent.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/units.h"
-#include "zsctl/doctor_internal.h"
-
-/*
- * Least vm.min_free_kbytes: what the kernel keeps back of its memory is what
- * swapping out itself lives on. Found by filling guests to the last page.
- */
-#define MIN_FREE_KIB 16384
+#include "zsctl/doctor/internal.h"
 
 /* Sectors of /sys/block/NAME/size are of this many bytes, always. */
 #define SYSFS_SECTOR_BYTES 512u
 
-/* --- memory ---------------------------------------------------------------- */
-
-static void check_page_cluster(struct doctor *d)
-{
-	char path[DOCTOR_PATH_BYTES];
-	long long log_pages;
-
-	doctor_path(d, path, "/proc/sys/vm/page-cluster");
-	if (doctor_read_number(path, &log_pages))
-		return; /* a kernel without swap */
-	if (log_pages == 0) {
-		doctor_add(d, "vm.page-cluster", DOCTOR_PASS, "0");
-		return;
-	}
-	doctor_add(d, "vm.page-cluster", DOCTOR_FAIL,
-		   "%lld: each page that is swapped in brings up to %lld more, "
-		   "which zsd decompresses for nothing",
-		   log_pages, (1ll << (log_pages & 15)) - 1);
-	doctor_mend(d, "sysctl vm.page-cluster=0, and a file in /etc/sysctl.d "
-		       "to keep it");
-}
-
-static void check_min_free(struct doctor *d)
-{
-	char path[DOCTOR_PATH_BYTES];
-	long long kib;
-
-	doctor_path(d, path, "/proc/sys/vm/min_free_kbytes");
-	if (doctor_read_number(path, &kib)) {
-		doctor_add(d, "vm.min_free_kbytes", DOCTOR_WARN,
-			   "cannot be read");
-		doctor_mend(d, "run zsctl doctor as root");
-	} else if (kib >= MIN_FREE_KIB) {
-		doctor_add(d, "vm.min_free_kbytes", DOCTOR_PASS, "%lld", kib);
-	} else {
-		doctor_add(d, "vm.min_free_kbytes", DOCTOR_FAIL,
-			   "%lld: the kernel begins to swap when there is "
-			   "hardly memory left to do it with",
-			   kib);
-		doctor_mend(d,
-			    "sysctl vm.min_free_kbytes=%d, and a file in "
-			    "/etc/sysctl.d to keep it",
-			    MIN_FREE_KIB);
-	}
-}
-
-void doctor_check_machine(struct doctor *d)
-{
-	check_page_cluster(d);
-	check_min_free(d);
-}
-
-/* --- a device ----------------------------------------------------------------
- */
+/* --- a device --------------------------------------------------------------- */
 
 /* A number of the block device @name; @otherwise where there is none. */
 static long long block_number(const struct doctor *d, const char *name,
@@ -103,9 +43,10 @@ static void check_queue(struct doctor *d, const char *name)
 	if (block != ZSD_PAGE_BYTES)
 		doctor_mend(d, "attach with nbd-client -b %u", ZSD_PAGE_BYTES);
 	doctor_add(d, "rotational", rotational ? DOCTOR_FAIL : DOCTOR_PASS,
-		   rotational ? "1: the kernel treats memory as a disk that "
-				"turns"
-			      : "0");
+		   rotational
+			   ? "1: the kernel orders requests as for a disk that "
+			     "turns"
+			   : "0");
 	if (rotational)
 		doctor_mend(d,
 			    "echo 0 > /sys/block/%s/queue/rotational, before "
@@ -155,14 +96,14 @@ static void check_timeouts(struct doctor *d, const char *name)
 		return;
 	}
 	doctor_add(d, "dead connection", DOCTOR_WARN,
-		   "no timeout is seen: requests fail at once when the last "
-		   "connection is lost");
+		   "no timeout is seen: when the connection is lost, requests "
+		   "fail or wait until nbd-client -d /dev/%s",
+		   name);
 	doctor_mend(d, "nbd-client 3.27 and later have -dead-timeout; older "
 		       "ones cannot set it");
 }
 
-/* --- swap
- * --------------------------------------------------------------------- */
+/* --- swap ----------------------------------------------------------------- */
 
 static bool find_swap(void *arg, char *text)
 {
@@ -254,10 +195,24 @@ static void check_swap(struct doctor *d, const char *name)
 		    device, device);
 }
 
-/* --- which device
- * ---------------------------------------------------------------- */
+/* --- which device ---------------------------------------------------------- */
 
-/* Attached, and of the size of zsd's disk: the kernel tells no more. */
+/* The export of that size, or NULL. */
+static const json_t *export_of_size(const struct doctor *d, uint64_t bytes)
+{
+	const json_t *export;
+	size_t i;
+
+	json_array_foreach(d->exports, i, export)
+	{
+		if (bytes ==
+		    (uint64_t)doctor_figure(export, "disk", "size_bytes"))
+			return export;
+	}
+	return NULL;
+}
+
+/* Attached, and of the size of a disk of zsd's: the kernel tells no more. */
 static bool is_ours(const struct doctor *d, const char *name)
 {
 	const long long sectors = block_number(d, name, "size", 0);
@@ -265,35 +220,37 @@ static bool is_ours(const struct doctor *d, const char *name)
 
 	doctor_path(d, path, "/sys/block/%s/pid", name);
 	return strncmp(name, "nbd", 3) == 0 && sectors > 0 &&
-	       (uint64_t)sectors == d->disk_bytes / SYSFS_SECTOR_BYTES &&
+	       export_of_size(d, (uint64_t)sectors * SYSFS_SECTOR_BYTES) &&
 	       !doctor_read(path, text);
+}
+
+static void check_attached(struct doctor *d, const char *name)
+{
+	doctor_add(d, "attached", DOCTOR_PASS, "/dev/%s", name);
+	check_queue(d, name);
+	check_timeouts(d, name);
+	check_swap(d, name);
 }
 
 void doctor_check_device(struct doctor *d)
 {
-	char path[DOCTOR_PATH_BYTES], size[UNITS_TEXT_BYTES];
+	char path[DOCTOR_PATH_BYTES];
 	DIR *folder = opendir(doctor_path(d, path, "/sys/block"));
 	struct dirent *entry;
 	unsigned nr = 0;
 
-	d->section = "device";
 	while (folder && (entry = readdir(folder)) != NULL) {
 		if (!is_ours(d, entry->d_name))
 			continue;
 		nr++;
-		doctor_add(d, "attached", DOCTOR_PASS, "/dev/%s",
-			   entry->d_name);
-		check_queue(d, entry->d_name);
-		check_timeouts(d, entry->d_name);
-		check_swap(d, entry->d_name);
+		check_attached(d, entry->d_name);
 	}
 	if (folder)
 		closedir(folder);
 	if (nr)
 		return;
 	doctor_add(d, "attached", DOCTOR_WARN,
-		   "no nbd device of %s on this machine",
-		   units_format(d->disk_bytes, size));
-	doctor_mend(d, "nbd-client -unix PATH /dev/nbd0 -b %u",
-		    ZSD_PAGE_BYTES);
+		   "no nbd device on this machine has the size of a disk of "
+		   "zsd's");
+	doctor_mend(d, "nbd-client -unix PATH /dev/nbd0 -b %u", ZSD_PAGE_BYTES);
 }

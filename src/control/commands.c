@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+#include <uv.h>
+
+#include "control/commands.h"
+
+/* --- what all share ------------------------------------------------------- */
+
+int control_env_init(struct control_env *env,
+		     const struct control_params *params)
+{
+	int err = 0;
+
+	env->params = *params;
+	env->started_ns = uv_hrtime();
+	for (size_t i = 0; i < params->exports->nr && !err; i++)
+		err = zstore_ctx_create(params->exports->all[i]->store,
+					&env->ctxs[i]);
+	return err;
+}
+
+void control_env_fini(struct control_env *env)
+{
+	for (size_t i = 0; i < EXPORT_MAX; i++)
+		zstore_ctx_destroy(env->ctxs[i]);
+}
+
+int control_find_export(const struct control_env *env, const json_t *arguments,
+			struct export **out, struct ctl_error *error)
+{
+	const struct export_table *exports = env->params.exports;
+	const char *name =
+		json_string_value(json_object_get(arguments, "export"));
+
+	if (!name && exports->nr > 1)
+		return ctl_error_set(error, -EINVAL,
+				     "there are %zu exports: argument 'export' "
+				     "must name one of them",
+				     exports->nr);
+	*out = name ? export_table_find(exports, name) : exports->all[0];
+	if (*out)
+		return 0;
+	return ctl_error_set(error, -EINVAL, "there is no export '%.80s'",
+			     name);
+}
+
+uint64_t control_us_since(uint64_t start_ns)
+{
+	return (uv_hrtime() - start_ns) / 1000;
+}
+
+int control_hand_over(json_t *document, json_t **result)
+{
+	if (!document)
+		return -ENOMEM;
+	*result = document;
+	return 0;
+}
+
+/* --- version -------------------------------------------------------------- */
+
+static int run_version(const struct control_env *env, const json_t *arguments,
+		       json_t **result, struct ctl_error *error)
+{
+	(void)env;
+	(void)arguments;
+	(void)error;
+	return control_hand_over(json_pack("{ss si}", "version",
+					   PACKAGE_VERSION, "protocol",
+					   CTL_PROTOCOL),
+				 result);
+}
+
+/* --- what is done to a disk ----------------------------------------------- */
+
+static const struct ctl_argument export_arguments[] = {
+	{"export", &ctl_text},
+	{NULL, NULL},
+};
+
+static int run_compact(const struct control_env *env, const json_t *arguments,
+		       json_t **result, struct ctl_error *error)
+{
+	const uint64_t start_ns = uv_hrtime();
+	struct ctl_compact compact;
+	struct zs_compacted done;
+	struct export *export;
+	int err;
+
+	err = control_find_export(env, arguments, &export, error);
+	if (err)
+		return err;
+	zstore_compact(export->store, &done);
+	compact = (struct ctl_compact){
+		.pages_compacted = done.freed_pages,
+		.bytes_freed = done.freed_pages * ZSD_PAGE_BYTES,
+		.objects_moved = done.moved_objs,
+		.duration_us = control_us_since(start_ns),
+	};
+	zstore_shrink(export->store);
+	compact.release_us = control_us_since(start_ns) - compact.duration_us;
+	return control_hand_over(ctl_compact_document(&compact), result);
+}
+
+static int run_verify(const struct control_env *env, const json_t *arguments,
+		      json_t **result, struct ctl_error *error)
+{
+	const uint64_t start_ns = uv_hrtime();
+	struct zstore_verify_report report;
+	struct ctl_verify verify;
+	struct export *export;
+	int err;
+
+	err = control_find_export(env, arguments, &export, error);
+	if (err)
+		return err;
+	verify.ok = zstore_verify(env->ctxs[export->index], &report) == 0;
+	verify.pages_checked = report.pages_checked;
+	verify.pages_damaged = report.pages_damaged;
+	verify.problem = report.text;
+	verify.duration_us = control_us_since(start_ns);
+	return control_hand_over(ctl_verify_document(&verify), result);
+}
+
+/* --- which there are ------------------------------------------------------ */
+
+static const struct control_command commands[] = {
+	{"version", NULL, false, run_version},
+	{"stats", control_stats_arguments, false, control_stats},
+	{"compact", export_arguments, true, run_compact},
+	{"verify", export_arguments, true, run_verify},
+	{"train", control_train_arguments, true, control_train},
+};
+
+const struct control_command *control_command_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	}
+	return NULL;
+}

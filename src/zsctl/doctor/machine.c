@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How this machine's kernel deals with memory, swap and time. */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "zsctl/doctor/internal.h"
+
+/*
+ * What vm.min_free_kbytes should be: what the kernel keeps back of its memory
+ * is what swapping out itself lives on. A fiftieth of it; guests of 320 MiB
+ * that are filled to the last page need 8 MiB, and more than 64 MiB is of no
+ * use on any machine.
+ */
+#define MIN_FREE_PART	 50
+#define MIN_FREE_MIN_KIB 8192u
+#define MIN_FREE_MAX_KIB 65536u
+
+/* --- swapping --------------------------------------------------------------- */
+
+static void check_page_cluster(struct doctor *d)
+{
+	char path[DOCTOR_PATH_BYTES];
+	long long log_pages;
+
+	doctor_path(d, path, "/proc/sys/vm/page-cluster");
+	if (doctor_read_number(path, &log_pages))
+		return; /* a kernel without swap */
+	if (log_pages == 0) {
+		doctor_add(d, "vm.page-cluster", DOCTOR_PASS, "0");
+		return;
+	}
+	doctor_add(d, "vm.page-cluster", DOCTOR_FAIL,
+		   "%lld: each page that is swapped in brings up to %lld more, "
+		   "which zsd decompresses for nothing",
+		   log_pages, (1ll << (log_pages & 15)) - 1);
+	doctor_mend(d, "sysctl vm.page-cluster=0, and a file in /etc/sysctl.d "
+		       "to keep it");
+}
+
+static void check_min_free(struct doctor *d)
+{
+	char path[DOCTOR_PATH_BYTES];
+	long long memory_kib, needed_kib, kib;
+
+	doctor_path(d, path, "/proc/sys/vm/min_free_kbytes");
+	if (doctor_read_number(path, &kib) ||
+	    doctor_memory_kib(d, &memory_kib)) {
+		doctor_add(d, "vm.min_free_kbytes", DOCTOR_WARN,
+			   "cannot be seen, or how much memory there is");
+		doctor_mend(d, "run zsctl doctor as root, where /proc is "
+			       "whole");
+		return;
+	}
+	needed_kib = memory_kib / MIN_FREE_PART;
+	if (needed_kib < MIN_FREE_MIN_KIB)
+		needed_kib = MIN_FREE_MIN_KIB;
+	if (needed_kib > MIN_FREE_MAX_KIB)
+		needed_kib = MIN_FREE_MAX_KIB;
+	if (kib >= needed_kib) {
+		doctor_add(d, "vm.min_free_kbytes", DOCTOR_PASS, "%lld", kib);
+		return;
+	}
+	doctor_add(d, "vm.min_free_kbytes", DOCTOR_FAIL,
+		   "%lld: the kernel begins to swap when there is hardly "
+		   "memory left to do it with",
+		   kib);
+	doctor_mend(d,
+		    "sysctl vm.min_free_kbytes=%lld, and a file in "
+		    "/etc/sysctl.d to keep it",
+		    needed_kib);
+}
+
+static void check_zswap(struct doctor *d)
+{
+	char path[DOCTOR_PATH_BYTES], text[DOCTOR_FILE_BYTES];
+
+	doctor_path(d, path, "/sys/module/zswap/parameters/enabled");
+	if (doctor_read(path, text) || strcmp(text, "Y") != 0) {
+		doctor_add(d, "zswap", DOCTOR_PASS, "not in front of zsd");
+		return;
+	}
+	doctor_add(d, "zswap", DOCTOR_WARN,
+		   "enabled: it compresses what is swapped out, keeps a part "
+		   "of it, and hands on to zsd what it evicts");
+	doctor_mend(d, "echo N > /sys/module/zswap/parameters/enabled, and "
+		       "zswap.enabled=0 on the kernel's command line");
+}
+
+/* --- time
+ * ---------------------------------------------------------------------- */
+
+/* zsd's threads run in real time; this is the kernel's bound on all that do. */
+static void check_throttle(struct doctor *d)
+{
+	char path[DOCTOR_PATH_BYTES];
+	long long us;
+
+	doctor_path(d, path, "/proc/sys/kernel/sched_rt_runtime_us");
+	if (doctor_read_number(path, &us))
+		return; /* newer kernels have another way */
+	if (us >= 0) {
+		doctor_add(d, "RT throttling", DOCTOR_PASS,
+			   "%lld us for real time", us);
+		return;
+	}
+	doctor_add(d, "RT throttling", DOCTOR_FAIL,
+		   "off: a real-time program that does not sleep locks up the "
+		   "machine");
+	doctor_mend(d, "sysctl kernel.sched_rt_runtime_us=950000");
+}
+
+void doctor_check_machine(struct doctor *d)
+{
+	check_page_cluster(d);
+	check_min_free(d);
+	check_zswap(d);
+	check_throttle(d);
+}

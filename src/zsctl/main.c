@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * zsctl - shows, compacts and checks what a running zsd holds
+ */
+#include "config.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/units.h"
+#include "zsctl/zsctl.h"
+
+#define DEFAULT_CONTROL_PATH "/run/zsd/control.sock"
+
+/* A server that is busy answers within milliseconds. */
+#define DEFAULT_TIMEOUT_S 5u
+
+/* A day. */
+#define MAX_TIMEOUT_S 86400u
+
+enum {
+	KEY_CONTROL = 'c',
+	KEY_EXPORT = 'e',
+	KEY_CLASSES = 0x100, /* above all characters: no short form */
+	KEY_JSON,
+	KEY_ROOT,
+	KEY_DICTIONARY_BYTES,
+	KEY_OUTPUT,
+	KEY_TIMEOUT,
+};
+
+/* --- commands --------------------------------------------------------------- */
+
+static const int stats_options[] = {KEY_EXPORT, KEY_CLASSES, 0};
+static const int export_options[] = {KEY_EXPORT, 0};
+static const int train_options[] = {KEY_EXPORT, KEY_DICTIONARY_BYTES,
+				    KEY_OUTPUT, 0};
+static const int doctor_options[] = {KEY_ROOT, 0};
+
+static const struct zsctl_command commands[] = {
+	{"stats", "stats [--classes]", "Show what is stored and what it costs",
+	 stats_options, zsctl_stats},
+	{"compact", "compact", "Free pages by moving objects together",
+	 export_options, zsctl_compact},
+	{"verify", "verify", "Check the store, and that every page reads",
+	 export_options, zsctl_verify},
+	{"train", "train [--output=FILE]",
+	 "Make a dictionary of what is stored, and use it", train_options,
+	 zsctl_train},
+	{"doctor", "doctor [--root=DIR]",
+	 "Find what is wrong for swapping on the disk", doctor_options,
+	 zsctl_doctor},
+};
+
+static const struct zsctl_command *find_command(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	}
+	return NULL;
+}
+
+static bool takes(const struct zsctl_command *command, int key)
+{
+	for (const int *option = command->options; *option; option++) {
+		if (*option == key)
+			return true;
+	}
+	return false;
+}
+
+/* --- options ---------------------------------------------------------------- */
+
+static const struct argp_option argp_options[] = {
+	{"control", KEY_CONTROL, "PATH", 0,
+	 "Control socket of zsd (default: $ZSD_CONTROL, "
+	 "else " DEFAULT_CONTROL_PATH ")",
+	 0},
+	{"export", KEY_EXPORT, "NAME", 0,
+	 "With all but doctor: only the export of that name (default: all)", 0},
+	{"timeout", KEY_TIMEOUT, "SECONDS", 0,
+	 "Give up when zsd does not answer for that long (default 5; 0: never)",
+	 0},
+	{"classes", KEY_CLASSES, NULL, 0,
+	 "With stats: the table of the allocator's size classes", 0},
+	{"json", KEY_JSON, NULL, 0,
+	 "For programs: print the reply as it came, or what doctor found", 0},
+	{"root", KEY_ROOT, "DIR", 0,
+	 "With doctor: look into DIR/proc, DIR/sys and DIR/dev", 0},
+	{"dictionary-bytes", KEY_DICTIONARY_BYTES, "SIZE", 0,
+	 "With train: how large it may be, 1K to 112K (default 32K)", 0},
+	{"output", KEY_OUTPUT, "FILE", 0,
+	 "With train: write it to FILE, for zsd's --dictionary", 0},
+	{0},
+};
+
+static bool is_given(const struct zsctl_options *options, int key)
+{
+	switch (key) {
+	case KEY_EXPORT:
+		return options->export;
+	case KEY_CLASSES:
+		return options->classes;
+	case KEY_ROOT:
+		return *options->root;
+	case KEY_DICTIONARY_BYTES:
+		return options->dictionary_bytes;
+	case KEY_OUTPUT:
+		return options->output;
+	default:
+		return false;
+	}
+}
+
+static void check_options(struct argp_state *state,
+			  const struct zsctl_options *options)
+{
+	const struct argp_option *option;
+
+	if (!options->command) {
+		argp_error(state, "a command is missing");
+		return;
+	}
+	for (option = argp_options; option->name; option++) {
+		if (is_given(options, option->key) &&
+		    !takes(options->command, option->key))
+			argp_error(state, "'%s' does not take --%s",
+				   options->command->name, option->name);
+	}
+	if (!*options->control_path)
+		argp_error(state, "the path of the control socket is empty");
+}
+
+static void take_command(struct argp_state *state,
+			 struct zsctl_options *options, const char *arg)
+{
+	if (options->command)
+		argp_error(state, "'%s' takes no argument '%s'",
+			   options->command->name, arg);
+	options->command = find_command(arg);
+	if (!options->command)
+		argp_error(state, "there is no command '%s'", arg);
+}
+
+static void take_timeout(struct argp_state *state,
+			 struct zsctl_options *options, const char *arg)
+{
+	unsigned long seconds;
+	char *end;
+
+	errno = 0;
+	seconds = strtoul(arg, &end, 10);
+	if (*arg < '0' || *arg > '9' || *end || errno ||
+	    seconds > MAX_TIMEOUT_S)
+		argp_error(state,
+			   "--timeout: '%s' must be a number of seconds, 0 to "
+			   "%u",
+			   arg, MAX_TIMEOUT_S);
+	options->timeout_s = (unsigned)seconds;
+}
+
+static void take_dictionary_bytes(struct argp_state *state,
+				  struct zsctl_options *options,
+				  const char *arg)
+{
+	if (units_parse(arg, &options->dictionary_bytes) ||
+	    !options->dictionary_bytes)
+		argp_error(state,
+			   "--dictionary-bytes: '%s' must be a size, such as "
+			   "32K",
+			   arg);
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct zsctl_options *options = state->input;
+
+	switch (key) {
+	case KEY_CONTROL:
+		options->control_path = arg;
+		return 0;
+	case KEY_EXPORT:
+		options->export = arg;
+		return 0;
+	case KEY_TIMEOUT:
+		take_timeout(state, options, arg);
+		return 0;
+	case KEY_CLASSES:
+		options->classes = true;
+		return 0;
+	case KEY_JSON:
+		options->json = true;
+		return 0;
+	case KEY_ROOT:
+		options->root = arg;
+		return 0;
+	case KEY_DICTIONARY_BYTES:
+		take_dictionary_bytes(state, options, arg);
+		return 0;
+	case KEY_OUTPUT:
+		options->output = arg;
+		return 0;
+	case ARGP_KEY_ARG:
+		take_command(state, options, arg);
+		return 0;
+	case ARGP_KEY_END:
+		check_options(state, options);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* Puts the table of commands in front of the options. */
+static char *add_commands(int key, const char *text, void *input)
+{
+	char *all = NULL;
+	FILE *stream;
+	size_t bytes;
+
+	(void)input;
+	if (!text || key != ARGP_KEY_HELP_PRE_DOC)
+		return text ? strdup(text) : NULL;
+	stream = open_memstream(&all, &bytes);
+	if (!stream)
+		return strdup(text);
+	(void)fprintf(stream, "%s\n\nCommands:\n", text);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		(void)fprintf(stream, "  %-26s %s\n", commands[i].usage,
+			      commands[i].summary);
+	(void)fprintf(stream, "\nOptions:");
+	(void)fclose(stream);
+	return all;
+}
+
+static void print_version(FILE *stream, struct argp_state *state)
+{
+	(void)state;
+	(void)fprintf(stream, "zsctl %s\n", PACKAGE_VERSION);
+}
+
+static const struct argp argp = {
+	.options = argp_options,
+	.parser = parse_option,
+	.args_doc = "COMMAND",
+	.doc = "Shows, compacts and checks what a running zsd holds, and "
+	       "whether this machine is fit to swap on it.",
+	.help_filter = add_commands,
+};
+
+int main(int argc, char **argv)
+{
+	struct zsctl_options options = {
+		.control_path = getenv("ZSD_CONTROL"),
+		.root = "",
+		.timeout_s = DEFAULT_TIMEOUT_S,
+	};
+	enum zsctl_exit code;
+
+	if (!options.control_path)
+		options.control_path = DEFAULT_CONTROL_PATH;
+	argp_err_exit_status = ZSCTL_USAGE;
+	argp_program_version_hook = print_version;
+	if (argp_parse(&argp, argc, argv, 0, NULL, &options))
+		return ZSCTL_USAGE;
+	code = options.command->run(&options);
+	if (fflush(stdout) || ferror(stdout)) {
+		(void)fprintf(stderr, "zsctl: cannot write the result: %s\n",
+			      strerror(errno));
+		return ZSCTL_REFUSED;
+	}
+	return (int)code;
+}

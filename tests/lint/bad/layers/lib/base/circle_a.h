@@ -1,0 +1,1 @@
+#include "base/circle_b.h"
