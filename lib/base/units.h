@@ -26,15 +26,20 @@
 #define UNITS_TEXT_BYTES 32
 
 /**
- * units_parse() - read a size such as "512M"
- * @text: decimal digits with at most one suffix K, M, G or T in either case
- *        (powers of 1024), optionally followed by "iB" or "B"; hostile input
- *        of any kind is answered with an error
- * @out:  receives bytes; untouched on error
+ * units_parse() - read a size such as "512M", "1.5G", "50%" or "ram/2"
+ * @text:        a decimal number, a fraction allowed, with at most one suffix
+ *               K, M, G or T in either case (powers of 1024), also written
+ *               KiB …; a number with "%"; or "ram", "ram/N". Hostile input of
+ *               any kind is answered with an error
+ * @whole_bytes: what "%" and "ram" are shares of; 0: they are no sizes here
+ * @out:         receives bytes, of a share whole pages; untouched on error
+ *
+ * "GB" is 10^9 to some and 2^30 to others, and so no size to us.
  *
  * Return: 0, -EINVAL where the text is no size, -ERANGE above 2^64-1 bytes.
  */
-int units_parse(const char *text, uint64_t *out) ZSD_MUST_CHECK;
+int units_parse(const char *text, uint64_t whole_bytes,
+		uint64_t *out) ZSD_MUST_CHECK;
 
 /**
  * units_format() - write a size as people read it: "512 B", "1.5 MiB"

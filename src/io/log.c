@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -19,6 +21,11 @@
 _Static_assert((IO_LOG_LINES & (IO_LOG_LINES - 1)) == 0, "it is a mask");
 
 #define NS_PER_S UINT64_C(1000000000)
+
+/* How the system's log tells a daemon from others: RFC 3164, "facility". */
+#define FACILITY_DAEMON (3u << 3)
+
+static const char prefix[] = "zsd: ";
 
 /*
  * One line of the ring. @turn tells whose it is: that of the line with number
@@ -39,6 +46,8 @@ struct io_log {
 	_Atomic uint64_t nr_dropped;
 	uint64_t nr_said; /* of those dropped, how many were told of */
 	bool is_journal; /* priorities are wanted */
+	_Atomic int syslog_fd; /* to the system's log, or -1 */
+	struct sockaddr_un syslog; /* set before syslog_fd */
 	bool is_started;
 	uv_sem_t filled; /* posted for each line, and for the end */
 	uv_sem_t ended; /* the thread's last act */
@@ -55,8 +64,8 @@ static struct line *take_line(struct io_log *log, uint64_t *number)
 
 	for (;;) {
 		struct line *line = &log->lines[next % IO_LOG_LINES];
-		uint64_t turn = atomic_load_explicit(&line->turn,
-						     memory_order_acquire);
+		uint64_t turn =
+			atomic_load_explicit(&line->turn, memory_order_acquire);
 
 		if (turn < next) /* it was not taken out yet */
 			return NULL;
@@ -73,7 +82,6 @@ static struct line *take_line(struct io_log *log, uint64_t *number)
 
 static void fill(struct line *line, const char *format, va_list args)
 {
-	static const char prefix[] = "zsd: ";
 	const size_t used = sizeof(prefix) - 1;
 	const size_t room = sizeof(line->text) - used - 1; /* for the newline */
 	int bytes;
@@ -165,6 +173,26 @@ static void write_all(const char *text, size_t bytes)
 	}
 }
 
+/* Each line is a datagram, without its newline. */
+static void send_to_syslog(const struct io_log *log, unsigned priority,
+			   const char *text, size_t text_bytes)
+{
+	char whole[IO_LOG_LINE_BYTES + 32];
+	int bytes = snprintf(whole, sizeof(whole),
+			     "<%u>zsd[%d]: ", FACILITY_DAEMON | priority,
+			     (int)getpid());
+
+	text += sizeof(prefix) - 1;
+	text_bytes -= sizeof(prefix);
+	memcpy(whole + bytes, text, text_bytes);
+	/* Each time by its address: whoever listens there may start anew. */
+	while (sendto(log->syslog_fd, whole, (size_t)bytes + text_bytes,
+		      MSG_NOSIGNAL, (const struct sockaddr *)&log->syslog,
+		      sizeof(log->syslog)) < 0 &&
+	       errno == EINTR)
+		;
+}
+
 /* In one piece, so that it does not mix with what others write there. */
 static void write_line(const struct io_log *log, unsigned priority,
 		       const char *text, size_t text_bytes)
@@ -172,6 +200,10 @@ static void write_line(const struct io_log *log, unsigned priority,
 	char whole[IO_LOG_LINE_BYTES + 8];
 	int bytes = 0;
 
+	if (atomic_load(&log->syslog_fd) >= 0) {
+		send_to_syslog(log, priority, text, text_bytes);
+		return;
+	}
 	if (log->is_journal)
 		bytes = snprintf(whole, sizeof(whole), "<%u>", priority);
 	memcpy(whole + bytes, text, text_bytes);
@@ -245,6 +277,7 @@ int io_log_create(struct io_log **out)
 	for (unsigned i = 0; i < IO_LOG_LINES; i++)
 		atomic_init(&log->lines[i].turn, i);
 	log->is_journal = is_journal();
+	atomic_init(&log->syslog_fd, -1);
 	if (uv_sem_init(&log->filled, 0))
 		goto err_log;
 	if (uv_sem_init(&log->ended, 0))
@@ -265,6 +298,29 @@ int io_log_start(struct io_log *log)
 
 	log->is_started = !err;
 	return err;
+}
+
+int io_log_to_syslog(struct io_log *log, const char *path)
+{
+	static const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	log->syslog.sun_family = AF_UNIX;
+	(void)snprintf(log->syslog.sun_path, sizeof(log->syslog.sun_path), "%s",
+		       path);
+	/* Only to find out whether there is somebody. */
+	if (connect(fd, (const struct sockaddr *)&log->syslog,
+		    sizeof(log->syslog)) ||
+	    connect(fd, &nobody, sizeof(nobody))) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	atomic_store(&log->syslog_fd, fd);
+	return 0;
 }
 
 /* Whether the thread ended within IO_LOG_END_MS. */
@@ -293,6 +349,8 @@ void io_log_close(struct io_log *log)
 			return;
 		uv_thread_join(&log->thread);
 	}
+	if (atomic_load(&log->syslog_fd) >= 0)
+		close(atomic_load(&log->syslog_fd));
 	uv_sem_destroy(&log->ended);
 	uv_sem_destroy(&log->filled);
 	free(log);

@@ -9,12 +9,13 @@
  * count is written once there is room.
  *
  * Each line begins with "zsd: ". Where standard error is systemd's journal it
- * begins with its priority, "<4>", which the journal takes off.
+ * begins with its priority, "<4>", which the journal takes off. A zsd that went
+ * to the background has no standard error, and writes to the system's log.
  *
  * Ownership: the maker's. Threads: io_log() and io_log_some() from any, also
  * under locks; neither blocks nor allocates.
  * Source: D. Vyukov, "Bounded MPMC queue"; sd-daemon(3); systemd.exec(5),
- * "JOURNAL_STREAM".
+ * "JOURNAL_STREAM"; RFC 3164 for the system's log.
  */
 #ifndef ZSD_IO_LOG_H
 #define ZSD_IO_LOG_H
@@ -59,6 +60,18 @@ int io_log_create(struct io_log **out) ZSD_MUST_CHECK;
  * measures for a machine that swaps on us. Return: 0 or -errno.
  */
 int io_log_start(struct io_log *log) ZSD_MUST_CHECK;
+
+/* Where the system's log listens. */
+#define IO_LOG_SYSLOG "/dev/log"
+
+/**
+ * io_log_to_syslog() - write what comes to the system's log
+ * @path: IO_LOG_SYSLOG, but for tests
+ *
+ * Lines for which nobody listens there are lost. Once, from one thread.
+ * Return: 0 or -errno; then they go where they went before.
+ */
+int io_log_to_syslog(struct io_log *log, const char *path) ZSD_MUST_CHECK;
 
 /**
  * io_log_close() - write the lines that are left, and end

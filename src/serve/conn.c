@@ -29,7 +29,8 @@
 
 /* Each ring is made of whole pages. */
 _Static_assert(CONN_RX_BYTES + CONN_TX_BYTES + sizeof(struct conn) +
-		       2 * ZSD_PAGE_BYTES <= CONN_MAX_BYTES,
+			       2 * ZSD_PAGE_BYTES <=
+		       CONN_MAX_BYTES,
 	       "a connection takes no more memory than it is said to");
 _Static_assert(CONN_RX_BYTES >= NBD_HANDSHAKE_IN_BYTES,
 	       "an option fits the receive ring");
@@ -317,8 +318,8 @@ static int conn_recv(struct conn *c)
 		n = recv(c->fd, io_ring_end(&c->rx), limit, MSG_DONTWAIT);
 	} while (n < 0 && errno == EINTR);
 	/* With less than was asked for there is no more, but an edge to come. */
-	c->may_recv = n < 0 ? errno != EAGAIN
-			    : (size_t)n == limit || c->has_hung_up;
+	c->may_recv =
+		n < 0 ? errno != EAGAIN : (size_t)n == limit || c->has_hung_up;
 	if (n < 0)
 		return -errno;
 	if (n == 0) {
@@ -354,9 +355,8 @@ static enum step run_handshake(struct conn *c)
 	struct nbd_out out = {.data = io_ring_end(&c->tx)};
 	size_t consumed;
 
-	out.room = io_ring_prepare(
-		&c->tx,
-		min_u64(io_ring_room(&c->tx), NBD_HANDSHAKE_OUT_BYTES));
+	out.room = io_ring_prepare(&c->tx, min_u64(io_ring_room(&c->tx),
+						   NBD_HANDSHAKE_OUT_BYTES));
 	result = nbd_handshake_feed(&c->handshake,
 				    io_ring_at(&c->rx, c->rx.head),
 				    io_ring_used(&c->rx), &consumed, &out);
@@ -365,7 +365,8 @@ static enum step run_handshake(struct conn *c)
 	switch (result) {
 	case NBD_HANDSHAKE_MORE:
 		/* One answer at a time: there may be more to be answered. */
-		return consumed || out.room < NBD_HANDSHAKE_OUT_BYTES
+		return consumed || out.bytes ||
+				       out.room < NBD_HANDSHAKE_OUT_BYTES
 			       ? STEP_NEEDS_ROOM
 			       : STEP_NEEDS_INPUT;
 	case NBD_HANDSHAKE_TRANSMISSION:
@@ -547,8 +548,7 @@ static void on_ready(struct io_watch *watch, uint32_t events)
 void conn_attach(struct conn *c, struct worker *w)
 {
 	const struct serve_params *params = w->params;
-	struct nbd_out out = {.data = io_ring_end(&c->tx),
-			      .room = FIRST_BYTES};
+	struct nbd_out out = {.data = io_ring_end(&c->tx), .room = FIRST_BYTES};
 	int err;
 
 	c->worker = w;

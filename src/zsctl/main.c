@@ -167,7 +167,7 @@ static void take_dictionary_bytes(struct argp_state *state,
 				  struct zsctl_options *options,
 				  const char *arg)
 {
-	if (units_parse(arg, &options->dictionary_bytes) ||
+	if (units_parse(arg, 0, &options->dictionary_bytes) ||
 	    !options->dictionary_bytes)
 		argp_error(state,
 			   "--dictionary-bytes: '%s' must be a size, such as "

@@ -4,9 +4,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-#include "zsd/options.h"
+#include "zsd/options/options.h"
 #include "zsd/server.h"
 #include "zsd/server_internal.h"
 
@@ -25,24 +26,35 @@ static int open_standard_descriptors(void)
 	return 0;
 }
 
+static int run(struct server_params *params)
+{
+	struct io_log *log = NULL;
+	int err = 0;
+
+	if (params->daemon)
+		err = daemon_begin(&params->ready_fd);
+	if (!err)
+		err = io_log_create(&log);
+	if (err) {
+		(void)fprintf(stderr, "zsd: cannot start: %s\n",
+			      strerror(-err));
+		return err;
+	}
+	err = server_run(params, log);
+	io_log_close(log);
+	return err;
+}
+
 int main(int argc, char **argv)
 {
 	struct options options;
-	struct io_log *log;
 	int err;
 
 	if (open_standard_descriptors())
 		return EXIT_FAILURE;
 	signals_prepare();
 	options_parse(argc, argv, &options);
-	err = io_log_create(&log);
-	if (err) {
-		(void)fputs("zsd: out of memory\n", stderr);
-		options_fini(&options);
-		return EXIT_FAILURE;
-	}
-	err = server_run(&options.server, log);
-	io_log_close(log);
+	err = run(&options.server);
 	options_fini(&options);
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }

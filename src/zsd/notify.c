@@ -1,48 +1,125 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the service manager is told. Source: sd_notify(3). */
+/* What they are told who started us. Source: sd_notify(3), daemon(7). */
 #include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "zsd/server_internal.h"
 
 #ifdef HAVE_SYSTEMD
-
 #include <systemd/sd-daemon.h>
+#endif
+
+/* --- the process that waits ------------------------------------------------- */
+
+/* End as the child does: at once when it is ready. */
+static void wait_for_child(pid_t child, int fd)
+{
+	int status = 0;
+	ssize_t n;
+	char byte;
+
+	do {
+		n = read(fd, &byte, 1);
+	} while (n < 0 && errno == EINTR);
+	if (n == 1)
+		_exit(EXIT_SUCCESS);
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE);
+}
+
+int daemon_begin(int *ready_fd)
+{
+	int fds[2], err;
+	pid_t child;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	child = fork();
+	if (child < 0) {
+		err = -errno;
+		close(fds[0]);
+		close(fds[1]);
+		return err;
+	}
+	if (child > 0) {
+		close(fds[1]);
+		wait_for_child(child, fds[0]);
+	}
+	close(fds[0]);
+	(void)setsid();
+	*ready_fd = fds[1];
+	return 0;
+}
+
+/* Whoever reads what we write to @last_fd and those below is not kept from
+ * going on. */
+static void let_go_of_descriptors(int last_fd)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0)
+		return;
+	for (int fd = STDIN_FILENO; fd <= last_fd; fd++)
+		(void)dup2(null, fd);
+	close(null);
+}
+
+static void tell_parent(int ready_fd, struct io_log *log)
+{
+	int err = io_log_to_syslog(log, IO_LOG_SYSLOG);
+
+	if (err)
+		io_log(log, IO_LOG_WARNING,
+		       "warning: cannot reach the system's log: %s; messages "
+		       "go to standard error",
+		       strerror(-err));
+	let_go_of_descriptors(err ? STDOUT_FILENO : STDERR_FILENO);
+	/* If it is gone, nobody waits. */
+	(void)!write(ready_fd, "r", 1);
+	close(ready_fd);
+}
+
+/* --- the service manager -----------------------------------------------------
+ */
 
 /* Nothing can be done where the manager cannot be told: all are hints. */
-
-void notify_ready(void)
+static void tell_manager(const char *state)
 {
-	(void)sd_notify(0, "READY=1");
-}
-
-void notify_stopping(void)
-{
-	(void)sd_notify(0, "STOPPING=1");
-}
-
-void notify_waiting(unsigned nr, unsigned patience_s)
-{
-	(void)sd_notifyf(0,
-			 "STATUS=Waiting for %u connections to be closed: "
-			 "swapoff, then nbd-client -d\n"
-			 "EXTEND_TIMEOUT_USEC=%u000000",
-			 nr, patience_s);
-}
-
+#ifdef HAVE_SYSTEMD
+	(void)sd_notify(0, state);
 #else
+	(void)state;
+#endif
+}
 
-void notify_ready(void)
+void notify_ready(const struct server_params *params, struct io_log *log)
 {
+	tell_manager("READY=1");
+	if (params->ready_fd >= 0)
+		tell_parent(params->ready_fd, log);
 }
 
 void notify_stopping(void)
 {
+	tell_manager("STOPPING=1");
 }
 
 void notify_waiting(unsigned nr, unsigned patience_s)
 {
-	(void)nr;
-	(void)patience_s;
-}
+	char state[256];
 
-#endif
+	(void)snprintf(state, sizeof(state),
+		       "STATUS=Waiting for %u connections to be closed: "
+		       "swapoff, then nbd-client -d\n"
+		       "EXTEND_TIMEOUT_USEC=%u000000",
+		       nr, patience_s);
+	tell_manager(state);
+}

@@ -48,6 +48,8 @@ struct server_params {
 	unsigned poll_us; /* 0 .. BUSY_POLL_MAX_US, see busy_poll.h */
 	enum swap_mode swap; /* whether this machine swaps on a disk */
 	bool verbose; /* log connections as they come and go */
+	bool daemon; /* go to the background when ready */
+	int ready_fd; /* who waits for that is told there; -1: nobody */
 };
 
 /**

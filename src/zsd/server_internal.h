@@ -6,7 +6,7 @@
  *   exports.c  the disks: their stores, what is to be told of them
  *   stop.c     signals, and what they begin
  *   drain.c    waiting for attached clients to leave
- *   notify.c   what the service manager is told
+ *   notify.c   what they are told who started it
  */
 #ifndef ZSD_ZSD_SERVER_INTERNAL_H
 #define ZSD_ZSD_SERVER_INTERNAL_H
@@ -129,9 +129,27 @@ void signals_prepare(void);
 int stop_open(struct server *server) ZSD_MUST_CHECK;
 void stop_close(struct server *server);
 
-/* --- notify.c: without libsystemd at configure time they do nothing -------- */
+/* --- notify.c --------------------------------------------------------------- */
 
-void notify_ready(void);
+/*
+ * Who started us is told how we do: the service manager, or with --daemon the
+ * process that waits for us to be ready. Where libsystemd was not there at
+ * configure time the service manager is told nothing.
+ */
+
+/**
+ * daemon_begin() - go on as a child, for a zsd that goes to the background
+ * @ready_fd: receives where notify_ready() tells the parent
+ *
+ * The parent waits for the child to be ready, and ends with status 0 then, or
+ * with the child's. In the first steps of main(): no thread may run yet.
+ * Return: 0 in the child, or -errno.
+ */
+int daemon_begin(int *ready_fd) ZSD_MUST_CHECK;
+
+/* notify_ready() - the server serves; @log is where it writes. A daemon lets go
+ * of its standard descriptors, and writes to the system's log. */
+void notify_ready(const struct server_params *params, struct io_log *log);
 void notify_stopping(void);
 
 /* notify_waiting() - stopping waits for @nr connections; hear from us again

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -26,6 +27,9 @@
 /* Connections whose memory is kept ready: that of the machine that swaps on a
  * disk, and one that takes its place. */
 #define READY_CONNECTIONS 2u
+
+/* Room for what is told of a disk, bytes. */
+#define DISK_TEXT_BYTES 96
 
 int server_complain(const struct server *s, const char *what, int err)
 {
@@ -206,18 +210,17 @@ static int wait_for_signals(struct server *s)
 
 static int wait_for_connections(struct server *s)
 {
-	int err = io_accept_open(&s->acceptor, &s->loop, s->log,
-				 s->listeners.nbd, s->listeners.nr_nbd,
-				 on_accepted,
-				 s);
+	int err =
+		io_accept_open(&s->acceptor, &s->loop, s->log, s->listeners.nbd,
+			       s->listeners.nr_nbd, on_accepted, s);
 
 	return err ? server_complain(s, "cannot wait for connections", err) : 0;
 }
 
 static int check_residence(struct server *s)
 {
-	unsigned nr = s->params->nr_threads + THREADS_FIXED -
-		      (s->control ? 0 : 1);
+	unsigned nr =
+		s->params->nr_threads + THREADS_FIXED - (s->control ? 0 : 1);
 	int err = residence_check(s->residence, nr);
 
 	return err ? server_complain(s, "cannot serve swap", err) : 0;
@@ -238,10 +241,9 @@ static int write_pid_file(struct server *s)
 
 /* In order: each may count on those before it. */
 static int (*const steps[])(struct server *s) = {
-	start_residence,  start_log,	    raise_fd_limit,
-	open_listeners,	  start_stores,	    start_serving,
-	start_control,	  wait_for_signals, wait_for_connections,
-	check_residence,  write_pid_file,
+	start_residence,      start_log,       raise_fd_limit, open_listeners,
+	start_stores,	      start_serving,   start_control,  wait_for_signals,
+	wait_for_connections, check_residence, write_pid_file,
 };
 
 static int start(struct server *s)
@@ -253,26 +255,40 @@ static int start(struct server *s)
 	return err;
 }
 
-static void announce(const struct server *s)
+/* "64.0 MiB disk, lz4:1" */
+static const char *describe_disk(const struct disk_params *disk,
+				 char text[DISK_TEXT_BYTES])
 {
 	char size[UNITS_TEXT_BYTES], codec[ZCOMP_NAME_BYTES];
-	char address[256];
+
+	(void)snprintf(text, DISK_TEXT_BYTES, "%s disk, %s",
+		       units_format(disk->store.disk_bytes, size),
+		       zcomp_format(&disk->store.zcomp, codec));
+	return text;
+}
+
+static void announce(const struct server *s)
+{
+	const struct server_params *params = s->params;
+	char address[256], disk[DISK_TEXT_BYTES];
 
 	for (size_t i = 0; i < s->listeners.nr_nbd; i++)
 		io_log(s->log, IO_LOG_INFO, "listening on %s",
 		       io_listen_describe(&s->listeners, i, address,
-					 sizeof(address)));
-	for (size_t i = 1; i < s->params->nr_disks; i++)
-		io_log(s->log, IO_LOG_INFO, "export '%s': %s, %s",
-		       s->params->disks[i].name,
-		       units_format(s->params->disks[i].store.disk_bytes,
-				    size),
-		       zcomp_format(&s->params->disks[i].store.zcomp, codec));
-	io_log(s->log, IO_LOG_INFO, "ready: %s disk, %s, %u threads",
-	       units_format(s->params->disks[0].store.disk_bytes, size),
-	       zcomp_format(&s->params->disks[0].store.zcomp, codec),
-	       s->params->nr_threads);
-	notify_ready();
+					  sizeof(address)));
+	if (params->nr_disks == 1) {
+		io_log(s->log, IO_LOG_INFO, "ready: %s, %u threads",
+		       describe_disk(&params->disks[0], disk),
+		       params->nr_threads);
+	} else {
+		for (size_t i = 0; i < params->nr_disks; i++)
+			io_log(s->log, IO_LOG_INFO, "export '%s': %s",
+			       params->disks[i].name,
+			       describe_disk(&params->disks[i], disk));
+		io_log(s->log, IO_LOG_INFO, "ready: %zu exports, %u threads",
+		       params->nr_disks, params->nr_threads);
+	}
+	notify_ready(params, s->log);
 }
 
 /* --- end ---------------------------------------------------------------- */
@@ -345,8 +361,8 @@ static int init_loop(struct server *s)
 		BUG_ON(uv_signal_init(&s->loop.uv, &s->signals[i]));
 		s->signals[i].data = s;
 	}
-	return drain_open(&s->drain, &s->loop, s->log, s->params->stop_timeout_s,
-			  nr_attached, end, s);
+	return drain_open(&s->drain, &s->loop, s->log,
+			  s->params->stop_timeout_s, nr_attached, end, s);
 }
 
 int server_run(const struct server_params *params, struct io_log *log)

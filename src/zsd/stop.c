@@ -33,14 +33,14 @@
 /* What end or stop a process by default, and is sent for all kinds of reasons:
  * limits, terminals, timers. */
 static const int ignored[] = {
-	SIGPIPE,   SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO,
-	SIGPWR,	   SIGXCPU, SIGXFSZ, SIGTSTP, SIGTTIN,	 SIGTTOU, SIGWINCH,
-	SIGSTKFLT,
+	SIGPIPE, SIGUSR1, SIGUSR2, SIGALRM,  SIGVTALRM,
+	SIGPROF, SIGIO,	  SIGPWR,  SIGXCPU,  SIGXFSZ,
+	SIGTSTP, SIGTTIN, SIGTTOU, SIGWINCH, SIGSTKFLT,
 };
 
 /* What the kernel sends to a thread that did something wrong. */
-static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE,
-			     SIGILL,  SIGSYS, SIGTRAP, SIGABRT};
+static const int faults[] = {SIGSEGV, SIGBUS,  SIGFPE, SIGILL,
+			     SIGSYS,  SIGTRAP, SIGABRT};
 
 /* Others may send them as well: then there is nothing wrong. abort(3) is how
  * the process sends one to itself. */
@@ -133,8 +133,9 @@ static void hear_again(struct server *s, int number)
 		       name_of(number), AGAIN_MS / 1000);
 		return;
 	}
-	io_log(s->log, IO_LOG_WARNING, "received %s again: closing %u connections",
-	       name_of(number), serve_nr_conns(s->serve));
+	io_log(s->log, IO_LOG_WARNING,
+	       "received %s again: closing %u connections", name_of(number),
+	       serve_nr_conns(s->serve));
 	drain_stop(&s->drain);
 	s->is_over = true;
 }
@@ -158,8 +159,7 @@ int stop_open(struct server *s)
 	int err = 0;
 
 	for (size_t i = 0; i < NR_SIGNALS && !err; i++)
-		err = uv_signal_start(&s->signals[i], on_signal,
-				      waited_for[i]);
+		err = uv_signal_start(&s->signals[i], on_signal, waited_for[i]);
 	return err;
 }
 

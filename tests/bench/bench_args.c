@@ -44,7 +44,7 @@ uint64_t bench_arg_size(const char *text, struct argp_state *state)
 {
 	uint64_t bytes = 0;
 
-	if (units_parse(text, &bytes) || !bytes)
+	if (units_parse(text, 0, &bytes) || !bytes)
 		argp_error(state, "'%s' is not a size", text);
 	return bytes;
 }

@@ -41,7 +41,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 's':
-		if (units_parse(arg, &options->bytes) || !options->bytes ||
+		if (units_parse(arg, 0, &options->bytes) || !options->bytes ||
 		    options->bytes % ZSD_PAGE_BYTES ||
 		    options->bytes > MAX_FILE_BYTES)
 			argp_error(state, "not a size of whole pages: %s", arg);

@@ -79,7 +79,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'm':
-		if (units_parse(arg, &options->max_bytes) ||
+		if (units_parse(arg, 0, &options->max_bytes) ||
 		    options->max_bytes < ZSD_PAGE_BYTES)
 			argp_error(state,
 				   "'%s' is not a size of a page or more", arg);

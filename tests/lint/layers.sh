@@ -67,6 +67,7 @@ malloc.h          src/guard src/policy
 sys/ioctl.h       src/serve
 signal.h          src/zsd
 sys/time.h        src/zsctl
+sys/wait.h        src/zsd/notify.c
 time.h            src/policy/train.c
 sys/socket.h      src/io src/serve src/control src/zsd src/zsctl
 sys/un.h          src/io src/zsctl

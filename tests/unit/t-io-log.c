@@ -12,7 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -101,6 +103,36 @@ START_TEST(the_journal_is_told_priorities)
 }
 END_TEST
 
+/* What the system's log gets is a datagram for each line. */
+START_TEST(the_systems_log_is_told_who_speaks)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	char folder[] = "/tmp/t-io-log.XXXXXX", text[128], expected[64];
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+	ssize_t bytes;
+
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/log",
+		       folder);
+	ck_assert_int_eq(io_log_to_syslog(lines, address.sun_path), -ENOENT);
+	ck_assert_int_eq(bind(fd, (const struct sockaddr *)&address,
+			      sizeof(address)),
+			 0);
+	ck_assert_int_eq(io_log_to_syslog(lines, address.sun_path), 0);
+	io_log(lines, IO_LOG_WARNING, "beware");
+	io_log_close(lines);
+	bytes = recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT);
+	ck_assert_int_gt(bytes, 0);
+	text[bytes] = '\0';
+	(void)snprintf(expected, sizeof(expected), "<28>zsd[%d]: beware",
+		       (int)getpid());
+	ck_assert_str_eq(text, expected);
+	ck_assert_int_lt(recv(fd, text, sizeof(text), MSG_DONTWAIT), 0);
+	unlink(address.sun_path);
+	rmdir(folder);
+}
+END_TEST
+
 #define NR_WRITERS 4
 #define NR_LINES   2000
 
@@ -138,9 +170,8 @@ START_TEST(lines_of_many_threads_do_not_mix)
 			last[writer] = i;
 			nr++;
 		} else {
-			ck_assert_int_eq(sscanf(text, "zsd: %lu lines of the",
-						&n),
-					 1);
+			ck_assert_int_eq(
+				sscanf(text, "zsd: %lu lines of the", &n), 1);
 			lost += n;
 		}
 	}
@@ -229,6 +260,7 @@ int main(void)
 	tcase_add_test(tc, lines_are_written_without_a_start);
 	tcase_add_test(tc, a_long_line_is_cut);
 	tcase_add_test(tc, the_journal_is_told_priorities);
+	tcase_add_test(tc, the_systems_log_is_told_who_speaks);
 	tcase_add_test(tc, lines_of_many_threads_do_not_mix);
 	tcase_add_test(tc, a_reader_that_is_stuck_keeps_nobody_waiting);
 	tcase_add_test(tc, lines_of_one_kind_are_bounded);

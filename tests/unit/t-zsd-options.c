@@ -13,7 +13,7 @@
 #include "base/compiler.h"
 #include "base/units.h"
 #include "suite.h"
-#include "zsd/options.h"
+#include "zsd/options/options.h"
 
 #define MAX_ARGS 20
 
@@ -86,7 +86,8 @@ START_TEST(silence_means_the_defaults)
 	ck_assert_uint_eq(server->disks[0].store.mem_limit_bytes, 0);
 	ck_assert_uint_eq(server->disks[0].store.reserve_bytes, 4 * MIB);
 	ck_assert_uint_eq(server->disks[0].store.chain_size, 16);
-	ck_assert_str_eq(zcomp_format(&server->disks[0].store.zcomp, name), "lz4:1");
+	ck_assert_str_eq(zcomp_format(&server->disks[0].store.zcomp, name),
+			 "lz4:1");
 	ck_assert_str_eq(server->listen.socket_path, "/run/s");
 	ck_assert_str_eq(server->listen.control_path, "/run/s.ctl");
 	ck_assert_ptr_null(server->listen.listen_address);
@@ -128,7 +129,8 @@ START_TEST(each_option_has_its_effect)
 	ck_assert_uint_eq(server->disks[0].store.mem_limit_bytes, 100 * MIB);
 	ck_assert_uint_eq(server->disks[0].store.reserve_bytes, MIB);
 	ck_assert_uint_eq(server->disks[0].store.chain_size, 11);
-	ck_assert_str_eq(zcomp_format(&server->disks[0].store.zcomp, name), "zstd:-7");
+	ck_assert_str_eq(zcomp_format(&server->disks[0].store.zcomp, name),
+			 "zstd:-7");
 	ck_assert_str_eq(server->listen.socket_path, "/s");
 	ck_assert_str_eq(server->listen.control_path, "/c");
 	ck_assert_str_eq(server->listen.listen_address, "[::1]:1");
@@ -177,6 +179,54 @@ START_TEST(the_least_limit_is_taken)
 	options_fini(&options);
 	options = parse("-s 64M -u /s -m 0");
 	ck_assert_uint_eq(options.server.disks[0].store.mem_limit_bytes, 0);
+	options_fini(&options);
+}
+END_TEST
+
+START_TEST(each_export_has_its_own)
+{
+	struct options options =
+		parse("-s 1G -u /s -a zstd --checksum --export a "
+		      "--export b,size=8M,algorithm=lz4,checksum=off,read-only,"
+		      "mem-limit=1M,reserve=0,chain-size=4,description=x,,y=z "
+		      "--export ,dictionary=/d --export \xc3\xa4,,");
+	const struct disk_params *disks = options.server.disks;
+	char name[ZCOMP_NAME_BYTES];
+
+	ck_assert_uint_eq(options.server.nr_disks, 4);
+	ck_assert_str_eq(disks[0].name, "a");
+	ck_assert_uint_eq(disks[0].store.disk_bytes, GIB);
+	ck_assert_str_eq(zcomp_format(&disks[0].store.zcomp, name), "zstd:1");
+	ck_assert(disks[0].store.checksum);
+	ck_assert(!disks[0].read_only);
+	ck_assert_uint_eq(disks[0].store.reserve_bytes, 4 * MIB);
+
+	ck_assert_str_eq(disks[1].name, "b");
+	ck_assert_uint_eq(disks[1].store.disk_bytes, 8 * MIB);
+	ck_assert_str_eq(zcomp_format(&disks[1].store.zcomp, name), "lz4:1");
+	ck_assert(!disks[1].store.checksum);
+	ck_assert(disks[1].read_only);
+	ck_assert_uint_eq(disks[1].store.mem_limit_bytes, MIB);
+	ck_assert_uint_eq(disks[1].store.reserve_bytes, 0);
+	ck_assert_uint_eq(disks[1].store.chain_size, 4);
+	ck_assert_str_eq(disks[1].description, "x,y=z");
+
+	ck_assert_str_eq(disks[2].name, "");
+	ck_assert_str_eq(disks[2].dictionary, "/d");
+	ck_assert_str_eq(disks[3].name, "\xc3\xa4,");
+	options_fini(&options);
+}
+END_TEST
+
+START_TEST(a_share_of_memory_is_a_size)
+{
+	const uint64_t ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * 4096;
+	struct options options = parse("-s 50% -u /s -m ram/4 -r 1.5M");
+	const struct zstore_params *store = &options.server.disks[0].store;
+
+	ck_assert_uint_eq(store->disk_bytes, ram / 2 / 4096 * 4096);
+	ck_assert_uint_eq(store->mem_limit_bytes, ram / 4 / 4096 * 4096);
+	ck_assert_uint_eq(store->reserve_bytes, 1536 * KIB);
 	options_fini(&options);
 }
 END_TEST
@@ -253,7 +303,27 @@ static const struct {
 	{"-s 4K -u s -m x", "--mem-limit"},
 	{"-s 4K -u s -m 4096", "--mem-limit"},
 	{"-s 4K -u s -m 1048575", "1.0 MiB"},
-	{"-s 4K -u s -r 1.5M", "--reserve"},
+	{"-s 4K -u s -r 1.5", "--reserve"},
+	{"-s 1GB -u s", "1.5G (1 G is"},
+	{"-s ram/0 -u s", "--size"},
+	{"-s 5000% -u s", "--size"},
+	{"-s 4K -u s -n \xff", "UTF-8"},
+	{"-s 4K -u s -n \xed\xa0\x80", "UTF-8"},
+	{"-s 4K -u s -n a\xc0\x80", "UTF-8"},
+	{"-s 4K -u s -n \xf4\x90\x80\x80", "UTF-8"},
+	{"-s 4K -u s -n \xe2\x82", "UTF-8"},
+	{"-s 4K -u s --description \xff", "--description: it must be UTF-8"},
+	{"-s 4K -u s --export \xff", "--export: it must be UTF-8"},
+	{"-u s --export a", "export 'a': --size is required"},
+	{"-s 4K -u s --export a --export a", "two have the name 'a'"},
+	{"-s 4K -u s -n x --export a", "exclude"},
+	{"-u s --export a,size=4095", "--export 'a': size: '4095' must"},
+	{"-u s --export a,size", "--export 'a': size: it needs a value"},
+	{"-u s --export a,size=", "--export 'a': size: '' must"},
+	{"-s 4K -u s --export a,threads=1", "no key 'threads'"},
+	{"-s 4K -u s --export a,", "no key ''"},
+	{"-s 4K -u s --export a,checksum=1", "'1' must be on or off"},
+	{"-s 4K -u s --export a,dictionary=/d", "export 'a': --dictionary"},
 	{"-s 4K -u s -a lzo", "lz4[:1..65537]"},
 	{"-s 4K -u s -a lzo", "--algorithm"},
 	{"-s 4K -u s -a lz4:0", "'lz4:0'"},
@@ -332,12 +402,26 @@ END_TEST
 START_TEST(help_lists_the_options_in_order)
 {
 	static const char *const names[] = {
-		"--size=",	 "--socket=",	       "--listen=",
-		"--control=",	 "--algorithm=",       "--checksum",
-		"--mem-limit=",	 "--reserve=",	       "--threads=",
-		"--chain-size=", "--export-name=",     "--description=",
-		"--read-only",	 "--max-connections=", "--handshake-timeout=",
-		"--pid-file=",	 "--verbose",	       "--version",
+		"--size=",
+		"--socket=",
+		"--listen=",
+		"--control=",
+		"--algorithm=",
+		"--checksum",
+		"--mem-limit=",
+		"--reserve=",
+		"--threads=",
+		"--chain-size=",
+		"--export-name=",
+		"--export=",
+		"--description=",
+		"--read-only",
+		"--max-connections=",
+		"--handshake-timeout=",
+		"--pid-file=",
+		"--daemon",
+		"--verbose",
+		"--version",
 	};
 	char output[OUTPUT_BYTES];
 	const char *at = output;
@@ -363,6 +447,8 @@ int main(void)
 	tcase_add_test(tc, polling_needs_no_number);
 	tcase_add_test(tc, checksums_are_kept_where_asked_for);
 	tcase_add_test(tc, the_least_limit_is_taken);
+	tcase_add_test(tc, each_export_has_its_own);
+	tcase_add_test(tc, a_share_of_memory_is_a_size);
 	tcase_add_test(tc, without_a_socket_path_there_is_no_default_control);
 	tcase_add_test(tc, sockets_may_come_from_the_service_manager);
 	tcase_add_loop_test(tc, the_ends_of_each_range_are_in_it, 0,

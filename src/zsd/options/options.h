@@ -2,8 +2,8 @@
 /*
  * options - zsd's command line
  */
-#ifndef ZSD_ZSD_OPTIONS_H
-#define ZSD_ZSD_OPTIONS_H
+#ifndef ZSD_ZSD_OPTIONS_OPTIONS_H
+#define ZSD_ZSD_OPTIONS_OPTIONS_H
 
 #include "zsd/server.h"
 
@@ -22,6 +22,8 @@
 struct options {
 	struct server_params server; /* strings: argv's, or those below */
 	char *default_control_path; /* allocated, or NULL */
+	char *exports[EXPORT_MAX]; /* allocated: of each --export */
+	size_t nr_exports;
 };
 
 /**
