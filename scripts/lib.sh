@@ -9,8 +9,8 @@
     build_packages=(autoconf automake libtool pkg-config gcc libc6-dev make
         libuv1-dev liblz4-dev libzstd-dev libxxhash-dev libjansson-dev
         libsystemd-dev check)
-    guest_packages=(qemu-system-x86 busybox-static nbd-client util-linux mount
-        kmod cpio gzip binutils systemd)
+    guest_packages=(qemu-system-x86 busybox-static nbd-client libnbd-bin jq
+        util-linux mount kmod cpio gzip binutils systemd)
     test_packages=(clang libclang-rt-dev libnbd-bin nbdkit qemu-utils fio zstd
         shellcheck python3 python3-libnbd jq man-db git xz-utils procps)
 }
