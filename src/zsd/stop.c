@@ -128,8 +128,8 @@ static void hear_again(struct server *s, int number)
 	}
 	if (uv_now(&s->loop.uv) - s->told_ms < AGAIN_MS) {
 		io_log(s->log, IO_LOG_NOTICE,
-		       "received %s again, too soon to mean it: send it after "
-		       "%u s to close the connections",
+		       "received %s again within %u s: ignored; send it later "
+		       "to close the connections",
 		       name_of(number), AGAIN_MS / 1000);
 		return;
 	}

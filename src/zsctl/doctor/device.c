@@ -165,8 +165,8 @@ static void check_swapon(struct doctor *d, const char *device)
 	doctor_path(d, path, "/dev/kmsg");
 	if (doctor_each_line(path, find_swapon, &record) || !record.was_seen) {
 		doctor_add(d, "discard=pages", DOCTOR_WARN,
-			   "the kernel's log does not tell any more how swap "
-			   "was enabled, or not you");
+			   "the kernel's log no longer shows how swap was "
+			   "enabled, or not to you");
 		doctor_mend(d, "see that it was: swapon --discard=pages, or "
 			       "Options=discard=pages in the swap unit");
 	} else if (record.has_page_discard) {
