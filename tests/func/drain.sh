@@ -108,7 +108,7 @@ began=$SECONDS
 eventually is_waiting
 for signal in TERM INT QUIT; do
     kill -$signal "$zsd_pid"
-    eventually grep -q "SIG$signal again, too soon" "$log"
+    eventually grep -q "SIG$signal again within" "$log"
 done
 expect_equal connections.open "$(get_stat connections.open)" 2
 eventually is_later_than $((began + 6))
