@@ -26,6 +26,7 @@ int io_loop_init(struct io_loop *loop)
 	int err;
 
 	loop->nr_events = loop->next_event = 0;
+	loop->has_run = false;
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (loop->epoll_fd < 0)
 		return -errno;
@@ -115,8 +116,13 @@ void io_loop_turn(struct io_loop *loop, bool may_wait)
 
 	uv_update_time(&loop->uv);
 	timeout_ms = uv_backend_timeout(&loop->uv); /* until the next timer */
+	if (!loop->has_run)
+		timeout_ms = 0;
+	loop->has_run = true;
 	is_due = timeout_ms == 0;
 	loop->nr_events = look(loop, may_wait ? timeout_ms : 0);
+	/* Timers count from here on. */
+	uv_update_time(&loop->uv);
 	if (loop->nr_events == 0 && may_wait)
 		is_due = true; /* it has waited that long */
 	if (tell(loop) || is_due)

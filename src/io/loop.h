@@ -49,6 +49,9 @@ struct io_watch {
 struct io_loop {
 	uv_loop_t uv;
 	int epoll_fd;
+	/* libuv adds its descriptors to its own epoll when it runs, and not
+	 * every version of it says that it must. */
+	bool has_run;
 	/* Of the turn under way: events that are still to be told. */
 	struct epoll_event events[IO_LOOP_EVENTS];
 	int nr_events;
