@@ -21,7 +21,10 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
+#include <uv.h>
 
+#include "base/check.h"
 #include "base/compiler.h"
 #include "ctl/schema.h"
 
@@ -41,16 +44,49 @@ struct busy_poll {
 	_Atomic uint64_t spun_ns;
 };
 
+/* --- inside -------------------------------------------------- */
+
+/* By the only writer, so that no locked instruction is needed. */
+static inline void busy_poll_add(_Atomic uint64_t *counter, uint64_t n)
+{
+	atomic_store_explicit(
+		counter,
+		atomic_load_explicit(counter, memory_order_relaxed) + n,
+		memory_order_relaxed);
+}
+
+static inline void busy_poll_end_wait(struct busy_poll *poll)
+{
+	uint64_t waited_ns = uv_hrtime() - poll->waits_since_ns;
+
+	if (poll->is_spinning) {
+		busy_poll_add(&poll->hits, 1);
+		busy_poll_add(&poll->spun_ns, waited_ns);
+	}
+	poll->is_spinning = poll->is_spinning || waited_ns <= poll->window_ns;
+}
+
+static inline bool busy_poll_spins_on(struct busy_poll *poll)
+{
+	uint64_t waited_ns = uv_hrtime() - poll->waits_since_ns;
+
+	if (waited_ns <= poll->window_ns)
+		return true;
+	poll->is_spinning = false;
+	busy_poll_add(&poll->misses, 1);
+	busy_poll_add(&poll->spun_ns, waited_ns);
+	return false;
+}
+
+/* --- for its worker ------------------------------------------------------- */
+
 /* busy_poll_init() - @window_us: 0 (never) to BUSY_POLL_MAX_US */
-void busy_poll_init(struct busy_poll *poll, unsigned window_us);
-
-/* Add what it counted to the sums. Context: any thread. */
-void busy_poll_sum(const struct busy_poll *poll, struct ctl_polling *sum);
-
-/* The three below, for a worker that polls. */
-void busy_poll_end_wait(struct busy_poll *poll);
-void busy_poll_begin_wait(struct busy_poll *poll);
-bool busy_poll_spins_on(struct busy_poll *poll);
+static inline void busy_poll_init(struct busy_poll *poll, unsigned window_us)
+{
+	CHECK(window_us <= BUSY_POLL_MAX_US);
+	memset(poll, 0, sizeof(*poll));
+	poll->window_ns = (uint64_t)window_us * 1000;
+}
 
 /* busy_poll_found() - a socket has something. Some 50 ns where it polls. */
 static inline void busy_poll_found(struct busy_poll *poll)
@@ -63,13 +99,28 @@ static inline void busy_poll_found(struct busy_poll *poll)
 static inline void busy_poll_waits(struct busy_poll *poll)
 {
 	if (unlikely(poll->window_ns))
-		busy_poll_begin_wait(poll);
+		poll->waits_since_ns = uv_hrtime();
 }
 
 /* busy_poll_may_sleep() - asked before each look at the sockets */
 static inline bool busy_poll_may_sleep(struct busy_poll *poll)
 {
 	return likely(!poll->is_spinning) || !busy_poll_spins_on(poll);
+}
+
+/* --- for everybody -------------------------------------------------------- */
+
+/* busy_poll_sum() - add what it counted to the sums. Context: any thread. */
+static inline void busy_poll_sum(const struct busy_poll *poll,
+				 struct ctl_polling *sum)
+{
+	sum->window_us = poll->window_ns / 1000;
+	sum->hits += atomic_load_explicit(&poll->hits, memory_order_relaxed);
+	sum->misses +=
+		atomic_load_explicit(&poll->misses, memory_order_relaxed);
+	sum->spun_us +=
+		atomic_load_explicit(&poll->spun_ns, memory_order_relaxed) /
+		1000;
 }
 
 #endif

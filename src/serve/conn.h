@@ -58,6 +58,10 @@
 #include "nbd/handshake.h"
 #include "serve/transmission.h"
 
+/* What a connection has memory for from its start, bytes of each ring: an
+ * option of the handshake, and its answer. */
+#define CONN_FIRST_BYTES ((size_t)(64 * KIB) + NBD_HANDSHAKE_OUT_BYTES)
+
 /*
  * Receive ring, bytes. A read behind a queue of writes is found once it is in
  * here, so that it holds as many pages as a kernel has under way on a
@@ -172,5 +176,22 @@ void conn_stop(struct conn *conn);
 /* conn_wake() - what its request number @number waits for is there. Context:
  * worker thread. */
 void conn_wake(struct conn *conn, uint64_t number);
+
+/* --- between the files of conn -------------------------------------------- */
+
+/* conn.c: take the client's socket away at once; the memory lives until libuv
+ * has let go of the timer, so the caller may go on to return. @reason: 0 or
+ * -errno, the first one counts. */
+void conn_close(struct conn *conn);
+void conn_close_for(struct conn *conn, int reason);
+
+/* conn.c: nothing more is received; close when all is sent. */
+void conn_drain(struct conn *conn, int reason);
+
+/* conn_turn.c: conn_run(), where it neither lingers nor is closed. */
+void conn_turn(struct conn *conn);
+
+/* conn_turn.c: told by the loop. */
+void conn_ready(struct io_watch *watch, uint32_t events);
 
 #endif
