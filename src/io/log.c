@@ -80,7 +80,8 @@ static struct line *take_line(struct io_log *log, uint64_t *number)
 	}
 }
 
-static void fill(struct line *line, const char *format, va_list args)
+static ZSD_PRINTF(2, 0) void fill(struct line *line, const char *format,
+				  va_list args)
 {
 	const size_t used = sizeof(prefix) - 1;
 	const size_t room = sizeof(line->text) - used - 1; /* for the newline */
@@ -93,8 +94,9 @@ static void fill(struct line *line, const char *format, va_list args)
 	line->text[line->bytes++] = '\n';
 }
 
-static void log_va(struct io_log *log, enum io_log_priority priority,
-		   const char *format, va_list args)
+static ZSD_PRINTF(3, 0) void log_va(struct io_log *log,
+				    enum io_log_priority priority,
+				    const char *format, va_list args)
 {
 	uint64_t number;
 	struct line *line = take_line(log, &number);
