@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -98,6 +99,19 @@ size_t io_ring_commit(struct io_ring *ring, size_t bytes)
 		return ring->committed > at ? ring->committed - at : 0;
 	ring->committed = want;
 	return bytes;
+}
+
+/* Nothing has come to the end of the memory yet, so nothing lies across it. */
+void io_ring_squeeze(struct io_ring *ring)
+{
+	size_t used = io_ring_used(ring);
+	const unsigned char *from = io_ring_at(ring, ring->head);
+
+	if (ring->committed == ring->bytes || from == ring->base)
+		return;
+	memmove(ring->base, from, used);
+	ring->head = (ring->head + ring->bytes - 1) & ~(ring->bytes - 1);
+	ring->tail = ring->head + used;
 }
 
 void io_ring_destroy(struct io_ring *ring)

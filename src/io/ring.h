@@ -121,4 +121,12 @@ static inline void io_ring_rewind(struct io_ring *ring)
 	ring->tail = ring->head;
 }
 
+/*
+ * io_ring_squeeze() - move what is in use to the start of the memory
+ *
+ * Where the system has no memory for the rest: what lies in front of it is then
+ * of use again. Nothing where all of the ring has memory, or nothing is gained.
+ */
+void io_ring_squeeze(struct io_ring *ring);
+
 #endif

@@ -30,11 +30,22 @@ static bool is_shortage(int err)
 	return err == -ENOMEM || err == -ENOBUFS;
 }
 
+/* A call has failed. Return: -EAGAIN where it is to be made again: when the
+ * socket is ready for it, or in a moment; or @err. */
+static int try_again(struct conn *c, int err)
+{
+	if (!is_shortage(err))
+		return err;
+	worker_pause(c->worker, c);
+	return -EAGAIN;
+}
+
 /* Return: 0, also where the client takes no more for now; or -errno. */
 static int conn_send(struct conn *c)
 {
 	size_t used = io_ring_used(&c->tx);
 	ssize_t n;
+	int err;
 
 	if (used == 0)
 		return 0;
@@ -42,27 +53,30 @@ static int conn_send(struct conn *c)
 		n = send(c->fd, io_ring_at(&c->tx, c->tx.head), used,
 			 MSG_NOSIGNAL | MSG_DONTWAIT);
 	} while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return errno == EAGAIN ? 0 : -errno;
+	if (n < 0) {
+		err = try_again(c, -errno);
+		return err == -EAGAIN ? 0 : err;
+	}
 	io_ring_consume_to(&c->tx, c->tx.head + (uint64_t)n);
 	return 0;
 }
 
-/* How much may be received now: a client that sends little needs little. */
-static size_t recv_limit(struct conn *c)
+/* Return: how much may be received now, 0 if the ring is full, or -ENOMEM. A
+ * client that sends little needs little. */
+static ssize_t recv_room(struct conn *c)
 {
-	size_t room = io_ring_room(&c->rx);
+	size_t room = io_ring_room(&c->rx), bytes;
 
 	if (c->rx.committed < c->rx.bytes)
 		room = min_u64(room, c->state == CONN_HANDSHAKE
 					     ? CONN_FIRST_BYTES
 					     : RECV_BYTES);
-	room = io_ring_prepare(&c->rx, room);
-	if (!c->is_stopping)
-		return room;
-	if (c->stop_bytes == 0)
-		c->stop_bytes = transmission_missing_bytes(&c->transmission);
-	return min_u64(room, c->stop_bytes);
+	bytes = io_ring_prepare(&c->rx, room);
+	if (!bytes && room) {
+		transmission_squeeze(&c->transmission);
+		bytes = io_ring_prepare(&c->rx, room);
+	}
+	return bytes || !room ? (ssize_t)bytes : -ENOMEM;
 }
 
 /* The end of what is received. */
@@ -72,26 +86,44 @@ static int end_input(struct conn *c)
 	return 0;
 }
 
+/* The same, of a connection that stops: to the end of the last request that it
+ * has a part of. */
+static ssize_t stop_room(struct conn *c)
+{
+	ssize_t room = recv_room(c);
+
+	if (c->stop_bytes == 0)
+		c->stop_bytes = transmission_missing_bytes(&c->transmission);
+	return room < 0 ? room : (ssize_t)min_u64((size_t)room, c->stop_bytes);
+}
+
+/* Whether a connection that stops has received what it had to. */
+static bool has_stopped(const struct conn *c)
+{
+	return c->is_stopping && !c->stop_bytes &&
+	       transmission_has_all(&c->transmission);
+}
+
 /*
  * Return: 0, -EAGAIN if nothing can be received for now, or the -errno of
  * recv(2).
  */
 static int conn_recv(struct conn *c)
 {
-	size_t limit = recv_limit(c);
-	ssize_t n;
+	ssize_t room = c->is_stopping ? stop_room(c) : recv_room(c), n;
 
-	if (limit == 0)
-		return c->is_stopping && !c->stop_bytes ? end_input(c)
-							: -EAGAIN;
+	if (room < 0)
+		return try_again(c, (int)room);
+	if (room == 0)
+		return has_stopped(c) ? end_input(c) : -EAGAIN;
 	do {
-		n = recv(c->fd, io_ring_end(&c->rx), limit, MSG_DONTWAIT);
+		n = recv(c->fd, io_ring_end(&c->rx), (size_t)room,
+			 MSG_DONTWAIT);
 	} while (n < 0 && errno == EINTR);
 	/* With less than was asked for there is no more, but an edge to come. */
-	c->may_recv =
-		n < 0 ? errno != EAGAIN : (size_t)n == limit || c->has_hung_up;
+	c->may_recv = n < 0 ? errno != EAGAIN : n == room || c->has_hung_up;
 	if (n < 0)
-		return -errno;
+		return try_again(c, -errno);
 	if (n == 0) {
 		c->at_end = true;
 		if (!c->was_served)
@@ -174,10 +206,17 @@ static bool should_recv(const struct conn *c, unsigned nr_recvs,
 {
 	if (c->is_stopping)
 		return true;
-	if (nr_recvs == MAX_RECVS)
+	if (nr_recvs == MAX_RECVS || !list_is_empty(&c->paused))
 		return false;
 	return c->may_recv || nr_answered > 1 ||
 	       transmission_missing_bytes(&c->transmission);
+}
+
+/* Whether to look for more at the start of a turn. */
+static bool may_recv(const struct conn *c)
+{
+	return c->state < CONN_DRAINING && !c->input_ended &&
+	       (c->may_recv || c->is_stopping);
 }
 
 /* Whether more can be sent before anything else is answered. */
@@ -200,7 +239,7 @@ static int conn_go(struct conn *c, enum step *step)
 	int err = conn_send(c);
 
 	*step = STEP_NEEDS_ROOM;
-	if (!err && !c->input_ended && (c->may_recv || c->is_stopping))
+	if (!err && may_recv(c))
 		err = conn_recv(c);
 	while ((!err || err == -EAGAIN) && !has_backlog(c)) {
 		transmission_rewind(t);
@@ -263,16 +302,20 @@ static void watch_room(struct conn *c, bool is_wanted)
 		c->wants_room = is_wanted;
 }
 
+/* Whether there is more to be received, and room for it by now: what waits for
+ * memory, or for a request that waits, comes back when it is there. */
+static bool can_recv_more(const struct conn *c)
+{
+	return c->may_recv && !c->input_ended && io_ring_room(&c->rx) &&
+	       list_is_empty(&c->paused);
+}
+
 void conn_turn(struct conn *c)
 {
 	enum step step;
 	int err = conn_go(c, &step);
 	size_t unsent = io_ring_used(&c->tx);
 
-	if (is_shortage(err)) {
-		worker_pause(c->worker, c);
-		return;
-	}
 	if (err) {
 		conn_close_for(c, err);
 		return;
@@ -285,7 +328,7 @@ void conn_turn(struct conn *c)
 		conn_drain(c, 0);
 	}
 	if (step == STEP_YIELDS ||
-	    (step == STEP_NEEDS_INPUT && c->may_recv && !c->input_ended))
+	    (step == STEP_NEEDS_INPUT && can_recv_more(c)))
 		worker_runnable(c->worker, c);
 	else
 		watch_room(c, unsent);

@@ -210,3 +210,9 @@ uint64_t reqs_payload_pos(const struct reqs *reqs, uint64_t parsed)
 	}
 	return parsed;
 }
+
+void reqs_shift(struct reqs *reqs, uint64_t bytes)
+{
+	for (unsigned i = 0; i < reqs->changes.nr; i++)
+		reqs->table[reqs->changes.at[i]].payload_pos += bytes;
+}

@@ -140,4 +140,7 @@ struct req *reqs_last_write(struct reqs *reqs);
  * byte of payload that is still needed, or @parsed. */
 uint64_t reqs_payload_pos(const struct reqs *reqs, uint64_t parsed);
 
+/* reqs_shift() - all payloads are @bytes further on in the receive ring now */
+void reqs_shift(struct reqs *reqs, uint64_t bytes);
+
 #endif

@@ -240,15 +240,37 @@ static void take_up(struct transmission *t)
 	free_input(t);
 }
 
+bool transmission_has_all(const struct transmission *t)
+{
+	return t->is_over || t->rx->tail < t->parsed + NBD_REQUEST_BYTES;
+}
+
+/* What is in the receive ring has moved. */
+static void shift(struct transmission *t, uint64_t bytes)
+{
+	t->parsed += bytes;
+	t->seen_tail += bytes;
+	reqs_shift(&t->reqs, bytes);
+}
+
 void transmission_rewind(struct transmission *t)
 {
+	uint64_t tail = t->rx->tail;
+
 	if (io_ring_used(t->tx) == 0)
 		io_ring_rewind(t->tx);
-	if (io_ring_used(t->rx) || t->parsed != t->rx->tail ||
-	    !reqs_is_empty(&t->reqs))
+	if (io_ring_used(t->rx))
 		return;
 	io_ring_rewind(t->rx);
-	t->parsed = t->seen_tail = t->rx->tail;
+	shift(t, t->rx->tail - tail);
+}
+
+void transmission_squeeze(struct transmission *t)
+{
+	uint64_t tail = t->rx->tail;
+
+	io_ring_squeeze(t->rx);
+	shift(t, t->rx->tail - tail);
 }
 
 /* --- running ---------------------------------------------------------------- */

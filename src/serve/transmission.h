@@ -125,6 +125,10 @@ enum step transmission_run(struct transmission *t,
  * are empty. Before something is received. */
 void transmission_rewind(struct transmission *t);
 
+/* transmission_squeeze() - the system has no memory for more of the receive
+ * ring: move what is in it to the start. Never while it runs. */
+void transmission_squeeze(struct transmission *t);
+
 /* transmission_wake() - what the request number @number waits for is there.
  * Whoever calls it runs the transmission afterwards. */
 void transmission_wake(struct transmission *t, uint64_t number);
@@ -135,6 +139,10 @@ bool transmission_waits(const struct transmission *t);
 /* Bytes of the write under way that the client has still to send: what the
  * receive ring holds already is not among them. */
 uint32_t transmission_missing_bytes(const struct transmission *t);
+
+/* Whether all requests that the receive ring has were taken up; until then it
+ * may have a part of another write. */
+bool transmission_has_all(const struct transmission *t);
 
 /* The clock of deadlines, ns. */
 uint64_t transmission_now_ns(void);
