@@ -288,8 +288,8 @@ void conn_stop(struct conn *c)
 		conn_turn(c);
 }
 
-void conn_wake(struct conn *c, uint64_t number)
+void conn_wake(struct conn *c)
 {
-	transmission_wake(&c->transmission, number);
-	worker_runnable(c->worker, c);
+	if (c->state < CONN_LINGERING && transmission_wake(&c->transmission))
+		worker_runnable(c->worker, c);
 }

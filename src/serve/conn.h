@@ -173,9 +173,9 @@ void conn_run(struct conn *conn);
  * Does nothing where it is closing already. */
 void conn_stop(struct conn *conn);
 
-/* conn_wake() - what its request number @number waits for is there. Context:
- * worker thread. */
-void conn_wake(struct conn *conn, uint64_t number);
+/* conn_wake() - what some of its requests wait for may be there. Context: worker
+ * thread. */
+void conn_wake(struct conn *conn);
 
 /* --- between the files of conn -------------------------------------------- */
 

@@ -162,17 +162,6 @@ const struct req *reqs_behind(const struct reqs *reqs, const struct req *req,
 	return place < queue->nr ? &reqs->table[queue->at[place]] : NULL;
 }
 
-struct req *reqs_find(struct reqs *reqs, uint64_t number)
-{
-	for (unsigned i = 0; i < REQS_MAX; i++) {
-		struct req *req = &reqs->table[i];
-
-		if (req->state != REQ_FREE && req->number == number)
-			return req;
-	}
-	return NULL;
-}
-
 bool reqs_wait(const struct reqs *reqs)
 {
 	for (unsigned i = 0; i < REQS_MAX; i++) {
@@ -180,6 +169,19 @@ bool reqs_wait(const struct reqs *reqs)
 			return true;
 	}
 	return false;
+}
+
+bool reqs_wake(struct reqs *reqs)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < REQS_MAX; i++) {
+		if (reqs->table[i].state != REQ_WAITS)
+			continue;
+		reqs->table[i].state = REQ_READY;
+		any = true;
+	}
+	return any;
 }
 
 bool reqs_overtakes(const struct reqs *reqs, const struct req *req)

@@ -123,11 +123,11 @@ struct req *reqs_next_change(struct reqs *reqs);
 const struct req *reqs_behind(const struct reqs *reqs, const struct req *req,
 			      unsigned steps);
 
-/* reqs_find() - the request of that number, or NULL where it is answered */
-struct req *reqs_find(struct reqs *reqs, uint64_t number);
-
 /* Whether one waits for something slower than memory. */
 bool reqs_wait(const struct reqs *reqs);
+
+/* reqs_wake() - all that wait are ready. Return: whether there were any. */
+bool reqs_wake(struct reqs *reqs);
 
 /* Whether a change that came before @req is still to be answered. */
 bool reqs_overtakes(const struct reqs *reqs, const struct req *req);

@@ -122,6 +122,12 @@ void serve_drain(struct serve *s)
 		worker_drain(s->workers[i]);
 }
 
+void serve_wake(struct serve *s)
+{
+	for (unsigned i = 0; i < s->nr_workers; i++)
+		worker_wake(s->workers[i]);
+}
+
 void serve_stop(struct serve *s)
 {
 	for (unsigned i = 0; s && i < s->nr_workers; i++)

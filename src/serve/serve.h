@@ -82,6 +82,15 @@ void serve_count(const struct serve *serve, struct ctl_connections *connections,
  * Returns at once. */
 void serve_drain(struct serve *serve);
 
+/*
+ * serve_wake() - requests that wait for something slower than memory may go on
+ *
+ * Each that waits asks the store once more, and waits on where that says
+ * -EINPROGRESS again: it need not be known whose turn it is, or whether its
+ * client is still there. Context: any thread, until serve_destroy().
+ */
+void serve_wake(struct serve *serve);
+
 /* serve_stop() - have all workers finish what their clients sent, and end.
  * Returns at once; takes NULL too. */
 void serve_stop(struct serve *serve);

@@ -413,12 +413,9 @@ enum step transmission_run(struct transmission *t, uint64_t deadline_ns)
 	return step;
 }
 
-void transmission_wake(struct transmission *t, uint64_t number)
+bool transmission_wake(struct transmission *t)
 {
-	struct req *req = reqs_find(&t->reqs, number);
-
-	if (req && req->state == REQ_WAITS)
-		req->state = REQ_READY;
+	return reqs_wake(&t->reqs);
 }
 
 bool transmission_waits(const struct transmission *t)

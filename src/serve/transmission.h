@@ -129,9 +129,9 @@ void transmission_rewind(struct transmission *t);
  * ring: move what is in it to the start. Never while it runs. */
 void transmission_squeeze(struct transmission *t);
 
-/* transmission_wake() - what the request number @number waits for is there.
- * Whoever calls it runs the transmission afterwards. */
-void transmission_wake(struct transmission *t, uint64_t number);
+/* transmission_wake() - what some requests wait for may be there: all that wait
+ * are taken further the next time that it runs. Return: whether any waits. */
+bool transmission_wake(struct transmission *t);
 
 /* Whether a request waits for something slower than memory. */
 bool transmission_waits(const struct transmission *t);

@@ -118,12 +118,20 @@ static void stop(struct worker *w)
 		conn_stop(conn);
 }
 
+static void wake(struct worker *w)
+{
+	struct conn *conn, *next;
+
+	list_for_each_safe (conn, next, &w->conns, struct conn, node)
+		conn_wake(conn);
+}
+
 static void on_wakeup(uv_async_t *wakeup)
 {
 	struct worker *w = wakeup->data;
 	struct conn *conn, *next;
 	struct list_node given;
-	bool is_drain, is_stop;
+	bool is_drain, is_stop, is_wake;
 
 	list_init(&given);
 	pthread_mutex_lock(&w->inbox_lock);
@@ -133,12 +141,16 @@ static void on_wakeup(uv_async_t *wakeup)
 	}
 	is_drain = w->inbox_drain;
 	is_stop = w->inbox_stop;
+	is_wake = w->inbox_wake;
+	w->inbox_wake = false;
 	pthread_mutex_unlock(&w->inbox_lock);
 
 	list_for_each_safe (conn, next, &given, struct conn, node) {
 		list_del(&conn->node);
 		attach(w, conn);
 	}
+	if (is_wake)
+		wake(w);
 	if (is_drain && !w->is_draining)
 		drain(w);
 	if (is_stop && !w->is_stopping)
@@ -154,7 +166,7 @@ void worker_give(struct worker *w, struct conn *conn)
 	BUG_ON(uv_async_send(&w->wakeup));
 }
 
-/* @order: inbox_drain or inbox_stop */
+/* @order: inbox_drain, inbox_stop or inbox_wake */
 static void give_order(struct worker *w, bool *order)
 {
 	pthread_mutex_lock(&w->inbox_lock);
@@ -166,6 +178,11 @@ static void give_order(struct worker *w, bool *order)
 void worker_drain(struct worker *w)
 {
 	give_order(w, &w->inbox_drain);
+}
+
+void worker_wake(struct worker *w)
+{
+	give_order(w, &w->inbox_wake);
 }
 
 void worker_stop(struct worker *w)

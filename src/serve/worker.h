@@ -54,6 +54,7 @@ struct worker {
 	struct list_node inbox; /* under inbox_lock: struct conn.node */
 	bool inbox_drain; /* under inbox_lock: the order to drain */
 	bool inbox_stop; /* under inbox_lock: the order to stop */
+	bool inbox_wake; /* under inbox_lock: requests that wait may go on */
 
 	_Atomic unsigned nr_conns; /* any thread's */
 	_Atomic uint64_t handshake_failures;
@@ -86,6 +87,9 @@ static inline unsigned worker_nr_conns(const struct worker *worker)
  * Returns at once. Context: main thread.
  */
 void worker_drain(struct worker *worker);
+
+/* worker_wake() - see serve_wake(). Context: any thread. */
+void worker_wake(struct worker *worker);
 
 /**
  * worker_stop() - tell it to finish what its clients sent, and end

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <check.h>
+#include <errno.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -132,6 +133,11 @@ static bool note(uint64_t offset, uint64_t bytes)
 	return flat.bad_offset >= offset && flat.bad_offset - offset < bytes;
 }
 
+static bool must_wait(uint64_t offset, uint64_t bytes)
+{
+	return flat.waits && flat.waits(offset, bytes);
+}
+
 /* How much of a range has memory behind it. */
 static uint64_t backed_bytes(uint64_t offset, uint64_t bytes)
 {
@@ -146,6 +152,8 @@ int zstore_read(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,
 	uint64_t backed = backed_bytes(offset, bytes);
 
 	(void)ctx;
+	if (must_wait(offset, bytes))
+		return -EINPROGRESS;
 	memset(dst, 0, bytes);
 	if (note(offset, bytes) && flat.read_err)
 		return flat.read_err;
@@ -166,6 +174,8 @@ int zstore_write(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,
 		 const void *src)
 {
 	(void)ctx;
+	if (must_wait(offset, bytes))
+		return -EINPROGRESS;
 	if (note(offset, bytes) && flat.write_err)
 		return flat.write_err;
 	if (backed_bytes(offset, bytes) != bytes)
@@ -198,6 +208,8 @@ void zstore_trim(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)
 int zstore_write_zeroes(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)
 {
 	(void)ctx;
+	if (must_wait(offset, bytes))
+		return -EINPROGRESS;
 	if (note(offset, bytes) && flat.zeroes_err)
 		return flat.zeroes_err;
 	clear(offset, bytes);

@@ -34,6 +34,10 @@ struct flat_store {
 	int write_err;
 	int zeroes_err;
 
+	/* Whether a read or a change is to be answered with -EINPROGRESS, or
+	 * NULL. Of trims it is not asked. Context: the worker's. */
+	bool (*waits)(uint64_t offset, uint64_t bytes);
+
 	unsigned nr_calls; /* but for prefetches */
 	unsigned nr_prefetches;
 	uint64_t last_prefetch; /* offset */
