@@ -381,7 +381,7 @@ int nbdc_replies_next(struct nbdc_replies *r, const unsigned char *bytes,
 		if (r->have == r->want)
 			err = r->step(r, event);
 	}
-	event->pending = &r->pending[r->at];
+	event->pending = r->pending ? &r->pending[r->at] : NULL;
 	return err;
 }
 
