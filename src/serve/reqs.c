@@ -92,9 +92,11 @@ void reqs_remove(struct reqs *reqs, struct req *req)
 
 /* --- order ---------------------------------------------------------------- */
 
+/* What touches nothing overlaps with nothing, wherever its offset is. */
 static bool overlap(const struct req *a, const struct req *b)
 {
-	return a->nbd.offset < b->nbd.offset + b->reach_bytes &&
+	return a->reach_bytes && b->reach_bytes &&
+	       a->nbd.offset < b->nbd.offset + b->reach_bytes &&
 	       b->nbd.offset < a->nbd.offset + a->reach_bytes;
 }
 

@@ -158,12 +158,11 @@ static void receive_long(uint64_t offset, uint32_t length, size_t piece)
 	while (here < length) {
 		step = run();
 		if (step == STEP_NEEDS_INPUT)
-			ck_assert_uint_eq(unreceived(),
-					  length - here);
+			ck_assert_uint_eq(unreceived(), length - here);
 		bytes = min_u64(unreceived(), piece);
 		ck_assert_uint_gt(bytes, 0);
-		ck_assert(memcmp(received(),
-				 flat.bytes + offset + here, bytes) == 0);
+		ck_assert(memcmp(received(), flat.bytes + offset + here,
+				 bytes) == 0);
 		take(bytes);
 		here += (uint32_t)bytes;
 	}
@@ -285,15 +284,16 @@ START_TEST(write_zeroes_that_fails_stops)
 	send_request(NBD_CMD_WRITE_ZEROES, 5, 0, UINT32_MAX);
 	run_on(STEP_NEEDS_INPUT);
 	receive_reply(5, NBD_ENOSPC);
-	ck_assert_uint_eq(flat.nr_calls, (9u << 20) / TRANSMISSION_SLICE_BYTES + 1);
+	ck_assert_uint_eq(flat.nr_calls,
+			  (9u << 20) / TRANSMISSION_SLICE_BYTES + 1);
 }
 END_TEST
 
 START_TEST(requests_of_no_length_touch_nothing)
 {
 	/* Those that change nothing are answered first. */
-	static const uint16_t types[] = {NBD_CMD_READ, NBD_CMD_CACHE,
-					 NBD_CMD_WRITE, NBD_CMD_TRIM,
+	static const uint16_t types[] = {NBD_CMD_READ,	       NBD_CMD_CACHE,
+					 NBD_CMD_WRITE,	       NBD_CMD_TRIM,
 					 NBD_CMD_WRITE_ZEROES, NBD_CMD_FLUSH};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(types); i++)
@@ -322,6 +322,43 @@ START_TEST(unknown_requests_are_refused_and_counted)
 	receive_reply(6, NBD_EINVAL);
 	receive_reply(7, 0);
 	ck_assert_uint_eq(count_of(COUNT_errors), 2);
+}
+END_TEST
+
+/* --- order --------------------------------------------------------------- */
+
+static bool is_slow;
+
+static bool waits(uint64_t offset, uint64_t bytes)
+{
+	(void)offset;
+	(void)bytes;
+	return is_slow;
+}
+
+/* What touches nothing waits for nothing, wherever it says to be. */
+START_TEST(what_is_refused_or_of_no_length_stands_in_no_ones_way)
+{
+	flat.waits = waits;
+	is_slow = true;
+	send_request(NBD_CMD_WRITE, 1, 0, 8192);
+	send_bytes(pattern, 8192);
+	send_flagged(NBD_CMD_READ, NBD_CMD_FLAG_REQ_ONE, 2, 100, 100);
+	send_request(NBD_CMD_READ, 3, 100, 0);
+	send_request(NBD_CMD_TRIM, 4, 4096, 0);
+	send_flagged(NBD_CMD_WRITE, NBD_CMD_FLAG_NO_HOLE, 5, 4096, 100);
+	send_bytes(pattern, 100);
+	run_on(STEP_NEEDS_INPUT);
+	receive_reply(2, NBD_EINVAL);
+	receive_reply(3, 0);
+	receive_reply(4, 0);
+	receive_reply(5, NBD_EINVAL);
+	receive_nothing();
+	is_slow = false;
+	ck_assert(transmission_wake(&server.t));
+	run_on(STEP_NEEDS_INPUT);
+	receive_reply(1, 0);
+	ck_assert(!transmission_wake(&server.t));
 }
 END_TEST
 
@@ -435,6 +472,8 @@ int main(void)
 	tcase_add_test(tc, write_zeroes_that_fails_stops);
 	tcase_add_test(tc, requests_of_no_length_touch_nothing);
 	tcase_add_test(tc, unknown_requests_are_refused_and_counted);
+	tcase_add_test(tc,
+		       what_is_refused_or_of_no_length_stands_in_no_ones_way);
 	tcase_add_test(tc, goodbye_ends_it);
 	tcase_add_test(tc, a_request_without_magic_ends_it);
 	tcase_add_test(tc, a_client_that_does_not_read_is_not_answered);
