@@ -167,6 +167,7 @@ static const struct mode {
 	{"garbage", "SEED ROUNDS", 2, raw_garbage},
 	{"hold", "CONNECTIONS", 1, hold},
 	{"hot", "WRITERS READERS REQUESTS", 3, raw_hot},
+	{"order", "SEED CONNECTIONS REQUESTS", 3, raw_order},
 	{"silent", "SECONDS", 1, silent},
 	{"steady", "SEED CONNECTIONS WARMUP-REQUESTS REQUESTS", 4, raw_steady},
 	{"stripes", "SEED WRITERS WRITES", 3, raw_stripes},
