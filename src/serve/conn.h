@@ -117,6 +117,7 @@ struct conn {
 	bool has_hung_up; /* the client has, or will not send any more: the end
 			   * of what it sent is still to be received */
 	bool wants_room; /* is told when the client has read */
+	bool has_room; /* it was told so, and nothing was sent since */
 	bool input_ended; /* nothing more is received */
 	bool at_end; /* the client sends nothing more */
 	size_t stop_bytes; /* if stopping: what may still be received */

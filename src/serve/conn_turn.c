@@ -40,6 +40,15 @@ static int try_again(struct conn *c, int err)
 	return -EAGAIN;
 }
 
+/* The same, of a send. Where all sockets of the system together have too much,
+ * TCP refuses with EAGAIN, and tells nobody when that is over. */
+static int send_again(struct conn *c, int err)
+{
+	if (err == -EAGAIN && c->has_room)
+		worker_pause(c->worker, c);
+	return try_again(c, err);
+}
+
 /* Return: 0, also where the client takes no more for now; or -errno. */
 static int conn_send(struct conn *c)
 {
@@ -47,16 +56,19 @@ static int conn_send(struct conn *c)
 	ssize_t n;
 	int err;
 
-	if (used == 0)
+	if (used == 0) {
+		c->has_room = false;
 		return 0;
+	}
 	do {
 		n = send(c->fd, io_ring_at(&c->tx, c->tx.head), used,
 			 MSG_NOSIGNAL | MSG_DONTWAIT);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0) {
-		err = try_again(c, -errno);
+		err = send_again(c, -errno);
 		return err == -EAGAIN ? 0 : err;
 	}
+	c->has_room = false;
 	io_ring_consume_to(&c->tx, c->tx.head + (uint64_t)n);
 	return 0;
 }
@@ -347,6 +359,8 @@ void conn_ready(struct io_watch *watch, uint32_t events)
 {
 	struct conn *c = container_of(watch, struct conn, watch);
 
+	if (events & EPOLLOUT)
+		c->has_room = true;
 	if (events & ~(uint32_t)EPOLLOUT)
 		c->may_recv = true;
 	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))

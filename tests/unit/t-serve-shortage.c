@@ -282,6 +282,22 @@ START_TEST(an_answer_is_sent_when_it_can_be)
 }
 END_TEST
 
+/* TCP says so where all sockets of the system together have too much: nothing
+ * that the client does ends it, and nobody tells when it is over. */
+START_TEST(an_answer_is_sent_though_nobody_says_when)
+{
+	int fd = connect_served();
+
+	start_failing(SEND, EAGAIN);
+	send_request(fd, CMD_READ, 1, 0, PAGE);
+	WAIT_UNTIL(nr_failed(SEND) >= 10);
+	end_failing(SEND);
+	receive_reply(fd, 1, 0);
+	receive_data(fd, 0, PAGE);
+	close(fd);
+}
+END_TEST
+
 /* A client reads late, and that cannot be watched for. */
 START_TEST(room_is_found_without_being_told)
 {
@@ -375,6 +391,7 @@ int main(void)
 	tcase_add_loop_test(tc, what_is_here_is_done, 0, nr);
 	tcase_add_loop_test(tc, it_is_tried_again_in_a_moment, 0, nr);
 	tcase_add_loop_test(tc, an_answer_is_sent_when_it_can_be, 0, nr);
+	tcase_add_test(tc, an_answer_is_sent_though_nobody_says_when);
 	tcase_add_loop_test(tc, room_is_found_without_being_told, 0, nr);
 	tcase_add_loop_test(tc, who_cannot_be_watched_is_refused, 0, nr);
 	tcase_add_test(tc, who_has_no_memory_is_refused);
