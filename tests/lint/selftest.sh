@@ -67,7 +67,7 @@ cp -r "$bad/sources/." "$temp/sources"
 mkdir -p "$temp/sources/src/full"
 for i in {1..15}; do
     cp "$temp/sources/lib/base/long.c" "$temp/sources/src/full/$i.c"
-    sed -i 3,99d "$temp/sources/src/full/$i.c"
+    sed -i 3,300d "$temp/sources/src/full/$i.c"
 done
 expect sources "$temp/sources" <<'END'
 lib/base/no_licence.h: the first line is not the licence
