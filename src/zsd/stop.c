@@ -15,6 +15,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -27,6 +28,9 @@
  * or a script that asks twice.
  */
 #define AGAIN_MS 5000u
+
+/* The first real-time signal of the kernel's; SIGRTMIN is the C library's. */
+#define FIRST_REALTIME 32
 
 /* --- those that are not waited for ---------------------------------------- */
 
@@ -67,12 +71,47 @@ static void guard_fault(int number)
 		(void)sigaction(number, &action, NULL);
 }
 
+/* What the kernel takes and gives; what is behind the handler may be zeros. */
+struct kernel_sigaction {
+	void (*handler)(int number);
+	unsigned long rest[15];
+};
+
+/*
+ * The C library keeps the first real-time signals to itself, and its functions
+ * refuse to touch them. It takes them over when it needs them; until then they
+ * end the process, whoever sends them.
+ */
+static void ignore_reserved(int number)
+{
+	const size_t mask_bytes = ((size_t)SIGRTMAX + 7) / 8;
+	struct kernel_sigaction action = {0};
+
+	if (syscall(SYS_rt_sigaction, number, NULL, &action, mask_bytes) ||
+	    action.handler != SIG_DFL)
+		return;
+	action = (struct kernel_sigaction){.handler = SIG_IGN};
+	(void)syscall(SYS_rt_sigaction, number, &action, NULL, mask_bytes);
+}
+
+/* Whoever starts us may have kept some for later: they would never come. */
+static void unblock_all(void)
+{
+	sigset_t none;
+
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 void signals_prepare(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
 		(void)signal(ignored[i], SIG_IGN);
+	for (int number = FIRST_REALTIME; number < SIGRTMIN; number++)
+		ignore_reserved(number);
 	for (int number = SIGRTMIN; number <= SIGRTMAX; number++)
 		(void)signal(number, SIG_IGN);
+	unblock_all();
 	for (size_t i = 0; i < ARRAY_SIZE(faults); i++)
 		guard_fault(faults[i]);
 }
@@ -163,9 +202,11 @@ int stop_open(struct server *s)
 	return err;
 }
 
-/* What now takes too long ends by one more signal: it finds its default. */
+/* What now takes too long ends by one more signal: it finds its default. But
+ * not by a terminal that is closed. */
 void stop_close(struct server *s)
 {
 	for (size_t i = 0; i < NR_SIGNALS; i++)
 		uv_close((uv_handle_t *)&s->signals[i], NULL);
+	(void)signal(SIGHUP, SIG_IGN);
 }

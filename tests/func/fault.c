@@ -8,6 +8,9 @@
  *   FAULT_LOG=FILE  receives the name of the call that was made to fail
  *   FAULT_MEMORY=FILE  as long as FILE exists, the system has no memory for
  *                   the store
+ *   FAULT_CRASH=FILE  once there is something in FILE, the next recv(2) does
+ *                   what it names: "null" goes where nothing is mapped, "trap"
+ *                   is no instruction, "abort" calls abort(3)
  *   FAULT_IO=SEED   sockets take and give less than they could, and calls
  *                   on them are interrupted, at random; that there is more
  *                   is told as a kernel would that has just received it
@@ -49,6 +52,7 @@ static struct {
 	uint64_t at; /* FAULT_AT */
 	int log_fd; /* FAULT_LOG, or -1 */
 	const char *memory; /* FAULT_MEMORY, or NULL */
+	const char *crash; /* FAULT_CRASH, or NULL */
 	bool io; /* FAULT_IO */
 	_Atomic uint64_t nr_calls; /* of that function */
 	_Atomic uint64_t random; /* state of a sequence */
@@ -66,6 +70,7 @@ __attribute__((constructor)) static void read_environment(void)
 			(int)syscall(SYS_openat, AT_FDCWD, log,
 				     O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	fault.memory = getenv("FAULT_MEMORY");
+	fault.crash = getenv("FAULT_CRASH");
 	fault.io = io;
 	fault.random = io ? strtoull(io, NULL, 10) : 0;
 	fault.call = getenv("FAULT_CALL");
@@ -299,9 +304,31 @@ int epoll_wait(int epoll_fd, struct epoll_event *events, int max, int timeout)
 	return due ? due + (n > 0 ? n : 0) : n;
 }
 
+static void crash_if_told(void)
+{
+	static int *volatile nowhere;
+	char word[8] = "";
+	int fd;
+
+	if (!fault.crash)
+		return;
+	fd = (int)syscall(SYS_openat, AT_FDCWD, fault.crash, O_RDONLY);
+	if (fd < 0)
+		return;
+	if (syscall(SYS_read, fd, word, sizeof(word) - 1) > 0) {
+		if (word[0] == 'n')
+			*nowhere = 1;
+		if (word[0] == 't')
+			__builtin_trap();
+		abort();
+	}
+	syscall(SYS_close, fd);
+}
+
 ssize_t recv(int fd, void *buf, size_t bytes, int flags)
 {
 	IO_BYTES(fd, bytes);
+	crash_if_told();
 	if (part < wanted)
 		hold_back(fd);
 	return syscall(SYS_recvfrom, fd, buf, part, flags, NULL, NULL);

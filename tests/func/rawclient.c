@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/compiler.h"
+#include "base/units.h"
 #include "raw_modes.h"
 
 unsigned long raw_number(const char *text)
@@ -100,6 +101,38 @@ static void hold(const char *address, char **args)
 		;
 }
 
+/*
+ * Each line of input is a question, whether the server serves on: a page is
+ * written, read back and compared. Says "served"; the server may close only
+ * when there are no more questions.
+ */
+static void ask(const char *address, char **args)
+{
+	struct nbdc_request write = {.type = CMD_WRITE,
+				     .length = ZSD_PAGE_BYTES};
+	struct nbdc_request read = {.type = CMD_READ, .length = ZSD_PAGE_BYTES};
+	unsigned char page[ZSD_PAGE_BYTES], back[ZSD_PAGE_BYTES];
+	struct nbdc_conn conn;
+	unsigned nr = 0;
+
+	(void)args;
+	raw_open(&conn, address);
+	raw_say("attached");
+	for (int c; (c = getchar()) != EOF;) {
+		if (c != '\n')
+			continue;
+		memset(page, (int)(nr % 251), sizeof(page));
+		write.offset = read.offset =
+			(uint64_t)(nr++ % 256) * ZSD_PAGE_BYTES;
+		nbdc_must_run(&conn, &write, page);
+		nbdc_must_run(&conn, &read, back);
+		if (memcmp(page, back, sizeof(page)) != 0)
+			error(1, 0, "what was written is not there");
+		raw_say("served");
+	}
+	nbdc_leave(&conn);
+}
+
 static void silent(const char *address, char **args)
 {
 	struct nbdc_conn conn;
@@ -160,6 +193,7 @@ static const struct mode {
 	int nr_arguments;
 	raw_mode_fn *run;
 } modes[] = {
+	{"ask", "", 0, ask},
 	{"cat", "", 0, cat},
 	{"crowd", "MEMBERS", 1, raw_crowd},
 	{"deaf", "", 0, raw_deaf},

@@ -66,6 +66,7 @@ sys/prctl.h       src/guard
 malloc.h          src/guard src/policy
 sys/ioctl.h       src/serve
 signal.h          src/zsd
+sys/syscall.h     src/zsd/stop.c
 sys/time.h        src/zsctl
 sys/wait.h        src/zsd/notify.c
 time.h            src/policy/train.c
