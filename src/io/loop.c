@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -77,6 +78,56 @@ void io_watch_del(struct io_loop *loop, struct io_watch *watch)
 	}
 }
 
+/* --- wake-ups ------------------------------------------------------------- */
+
+/* Each write is an edge, so the count is of no interest; reading keeps it from
+ * growing for ever. */
+static void on_wake(struct io_watch *watch, uint32_t events)
+{
+	struct io_waker *waker = container_of(watch, struct io_waker, watch);
+	uint64_t count;
+
+	(void)events;
+	(void)!read(watch->fd, &count, sizeof(count));
+	waker->woken(waker);
+}
+
+int io_waker_open(struct io_loop *loop, struct io_waker *waker,
+		  void (*woken)(struct io_waker *waker))
+{
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), err;
+
+	if (fd < 0)
+		return -errno;
+	waker->loop = loop;
+	waker->woken = woken;
+	waker->watch.ready = on_wake;
+	err = io_watch_add(loop, &waker->watch, fd);
+	if (err)
+		close(fd);
+	return err;
+}
+
+void io_waker_close(struct io_waker *waker)
+{
+	io_watch_del(waker->loop, &waker->watch);
+	close(waker->watch.fd);
+}
+
+/* With EAGAIN it is woken often enough already. */
+void io_wake(const struct io_waker *waker)
+{
+	const uint64_t once = 1;
+	ssize_t n;
+
+	do {
+		n = write(waker->watch.fd, &once, sizeof(once));
+	} while (n < 0 && errno == EINTR);
+	BUG_ON(n < 0 && errno != EAGAIN);
+}
+
+/* --- turns ---------------------------------------------------------------- */
+
 /* How many events there are, having waited for them for @timeout_ms at most. */
 static int look(struct io_loop *loop, int timeout_ms)
 {
@@ -115,7 +166,9 @@ void io_loop_turn(struct io_loop *loop, bool may_wait)
 	bool is_due;
 
 	uv_update_time(&loop->uv);
-	timeout_ms = uv_backend_timeout(&loop->uv); /* until the next timer */
+	/* Until the next timer; libuv says 0 where there is nothing. */
+	timeout_ms =
+		uv_loop_alive(&loop->uv) ? uv_backend_timeout(&loop->uv) : -1;
 	if (!loop->has_run)
 		timeout_ms = 0;
 	loop->has_run = true;

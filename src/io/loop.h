@@ -7,9 +7,13 @@
  * kept in an epoll of our own. Each is added once, and edge-triggered; an error
  * of that is an error of the one who adds it. After that there are no system
  * calls for a socket but those that move its bytes, and one each time that its
- * peer takes no more for a while, which allocates nothing. libuv keeps timers,
- * signals and wake-ups from other threads, whose descriptors are added when the
- * loop is made; its own descriptor is one of those in our epoll.
+ * peer takes no more for a while, which allocates nothing. libuv keeps timers
+ * and signals, whose descriptors are added when the loop is made; its own
+ * descriptor is one of those in our epoll.
+ *
+ * Wake-ups from other threads are ours as well. libuv's receiver may spin until
+ * the sender's call has returned; where the receiver's priority is real-time,
+ * and the sender's is not, the sender never gets to that on the same processor.
  *
  * Terms:
  *   watch   a descriptor that the loop looks at, and whom it tells.
@@ -20,6 +24,7 @@
  *           demand: there is one each time that the peer reads, and each would
  *           wake the thread.
  *   turn    one look at all descriptors, and all that follows from it.
+ *   waker   what any thread may use to have something done in the loop's.
  *
  * Ownership: a watch is the caller's, and so is its descriptor. Both must stay
  * until io_watch_del(). Threads: one, but for what libuv itself allows.
@@ -91,6 +96,32 @@ int io_watch_room(struct io_loop *loop, struct io_watch *watch,
 
 /* io_watch_del() - tell of it no more. Before its descriptor is closed. */
 void io_watch_del(struct io_loop *loop, struct io_watch *watch);
+
+/* --- wake-ups ------------------------------------------------------------- */
+
+struct io_waker {
+	struct io_watch watch;
+	struct io_loop *loop;
+	void (*woken)(struct io_waker *waker);
+};
+
+/**
+ * io_waker_open() - be ready to be woken
+ * @woken: is called in a turn after each io_wake(), once for several that come
+ *         close together; may close it
+ *
+ * Return: 0 or -errno. Release: io_waker_close().
+ */
+int io_waker_open(struct io_loop *loop, struct io_waker *waker,
+		  void (*woken)(struct io_waker *waker)) ZSD_MUST_CHECK;
+
+/* io_waker_close() - be woken no more. No other thread may use it any more. */
+void io_waker_close(struct io_waker *waker);
+
+/* io_wake() - have woken() called. Context: any thread; waits for nobody. */
+void io_wake(const struct io_waker *waker);
+
+/* --- turns ---------------------------------------------------------------- */
 
 /**
  * io_loop_turn() - look at all descriptors, tell of edges, run what libuv has

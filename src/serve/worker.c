@@ -126,9 +126,9 @@ static void wake(struct worker *w)
 		conn_wake(conn);
 }
 
-static void on_wakeup(uv_async_t *wakeup)
+static void on_woken(struct io_waker *waker)
 {
-	struct worker *w = wakeup->data;
+	struct worker *w = container_of(waker, struct worker, waker);
 	struct conn *conn, *next;
 	struct list_node given;
 	bool is_drain, is_stop, is_wake;
@@ -163,7 +163,7 @@ void worker_give(struct worker *w, struct conn *conn)
 	pthread_mutex_lock(&w->inbox_lock);
 	list_add_tail(&w->inbox, &conn->node);
 	pthread_mutex_unlock(&w->inbox_lock);
-	BUG_ON(uv_async_send(&w->wakeup));
+	io_wake(&w->waker);
 }
 
 /* @order: inbox_drain, inbox_stop or inbox_wake */
@@ -172,7 +172,7 @@ static void give_order(struct worker *w, bool *order)
 	pthread_mutex_lock(&w->inbox_lock);
 	*order = true;
 	pthread_mutex_unlock(&w->inbox_lock);
-	BUG_ON(uv_async_send(&w->wakeup));
+	io_wake(&w->waker);
 }
 
 void worker_drain(struct worker *w)
@@ -229,19 +229,18 @@ static int init_loop(struct worker *w)
 		return err;
 	uv_timer_init(&w->loop.uv, &w->pause); /* cannot fail */
 	w->pause.data = w;
-	err = uv_async_init(&w->loop.uv, &w->wakeup, on_wakeup);
+	err = io_waker_open(&w->loop, &w->waker, on_woken);
 	if (err) {
 		uv_close((uv_handle_t *)&w->pause, NULL);
 		io_loop_fini(&w->loop);
 		return err;
 	}
-	w->wakeup.data = w;
 	return 0;
 }
 
 static void fini_loop(struct worker *w)
 {
-	uv_close((uv_handle_t *)&w->wakeup, NULL);
+	io_waker_close(&w->waker);
 	uv_close((uv_handle_t *)&w->pause, NULL);
 	io_loop_fini(&w->loop);
 }

@@ -49,7 +49,7 @@ struct worker {
 
 	struct busy_poll busy_poll;
 
-	uv_async_t wakeup; /* any thread's: the inbox has something */
+	struct io_waker waker; /* any thread's: the inbox has something */
 	pthread_mutex_t inbox_lock;
 	struct list_node inbox; /* under inbox_lock: struct conn.node */
 	bool inbox_drain; /* under inbox_lock: the order to drain */

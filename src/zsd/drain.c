@@ -77,9 +77,9 @@ static void set_tick(struct drain *d, uint64_t ms)
 	BUG_ON(uv_timer_start(&d->tick, on_tick, ms, 0));
 }
 
-static void on_left(uv_async_t *left)
+static void on_left(struct io_waker *left)
 {
-	struct drain *d = left->data;
+	struct drain *d = container_of(left, struct drain, left);
 
 	if (d->is_under_way && d->count(d->arg) == 0)
 		finish(d);
@@ -97,10 +97,9 @@ int drain_open(struct drain *d, struct io_loop *loop, struct io_log *log,
 	d->count = count;
 	d->over = over;
 	d->arg = arg;
-	err = uv_async_init(&loop->uv, &d->left, on_left);
+	err = io_waker_open(loop, &d->left, on_left);
 	if (err)
 		return err;
-	d->left.data = d;
 	uv_timer_init(&loop->uv, &d->tick); /* cannot fail */
 	d->tick.data = d;
 	d->is_open = true;
@@ -123,7 +122,7 @@ void drain_left(void *arg)
 {
 	struct drain *d = arg;
 
-	BUG_ON(uv_async_send(&d->left));
+	io_wake(&d->left);
 }
 
 void drain_stop(struct drain *d)
@@ -139,6 +138,6 @@ void drain_close(struct drain *d)
 		return;
 	drain_stop(d);
 	d->is_open = false;
-	uv_close((uv_handle_t *)&d->left, NULL);
+	io_waker_close(&d->left);
 	uv_close((uv_handle_t *)&d->tick, NULL);
 }

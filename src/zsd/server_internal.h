@@ -30,7 +30,7 @@
  */
 struct drain {
 	struct io_log *log;
-	uv_async_t left; /* any thread's: somebody has left */
+	struct io_waker left; /* any thread's: somebody has left */
 	uv_timer_t tick; /* from drain_start() on: the end, or a report */
 	unsigned timeout_s; /* 0: none */
 	uint64_t end_ms; /* of the loop's clock, with a timeout */

@@ -59,6 +59,7 @@ sys/mman.h        lib/base/mapping.c src/io/ring.c src/guard
 sys/types.h       lib src
 sys/file.h        src/io/unix_socket.c
 sys/epoll.h       src/io/loop.h
+sys/eventfd.h     src/io/loop.c
 poll.h            src/io/log.c
 sys/stat.h        src/io src/zsd src/zsctl/train.c
 sys/resource.h    src/guard src/zsd

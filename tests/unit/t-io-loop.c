@@ -296,6 +296,85 @@ START_TEST(a_timer_takes_its_time)
 }
 END_TEST
 
+/* --- wake-ups ------------------------------------------------------------- */
+
+static struct io_waker waker;
+static unsigned nr_woken;
+
+static void on_woken(struct io_waker *w)
+{
+	ck_assert_ptr_eq(w, &waker);
+	nr_woken++;
+}
+
+static void on_last(struct io_waker *w)
+{
+	on_woken(w);
+	io_waker_close(w);
+}
+
+static void *wake_late(void *arg)
+{
+	const struct timespec quiet = {.tv_nsec = QUIET_MS * 1000000l};
+
+	(void)arg;
+	nanosleep(&quiet, NULL);
+	io_wake(&waker);
+	return NULL;
+}
+
+/* A loop that has nothing else sleeps until then. */
+START_TEST(a_loop_is_woken_by_another_thread)
+{
+	struct io_loop bare;
+	pthread_t other;
+	unsigned nr_turns = 0;
+
+	ck_assert_int_eq(io_loop_init(&bare), 0);
+	ck_assert_int_eq(io_waker_open(&bare, &waker, on_woken), 0);
+	ck_assert_int_eq(pthread_create(&other, NULL, wake_late, NULL), 0);
+	for (; !nr_woken; nr_turns++)
+		io_loop_turn(&bare, true);
+	pthread_join(other, NULL);
+	ck_assert_uint_le(nr_turns, 3);
+	io_waker_close(&waker);
+	io_loop_fini(&bare);
+}
+END_TEST
+
+START_TEST(wakes_that_come_together_are_one)
+{
+	ck_assert_int_eq(io_waker_open(&loop, &waker, on_woken), 0);
+	for (unsigned i = 0; i < 100; i++)
+		io_wake(&waker);
+	io_loop_turn(&loop, false);
+	io_loop_turn(&loop, false);
+	ck_assert_uint_eq(nr_woken, 1);
+	io_wake(&waker);
+	io_loop_turn(&loop, false);
+	ck_assert_uint_eq(nr_woken, 2);
+	io_waker_close(&waker);
+}
+END_TEST
+
+START_TEST(a_waker_may_be_closed_when_it_is_woken)
+{
+	ck_assert_int_eq(io_waker_open(&loop, &waker, on_last), 0);
+	io_wake(&waker);
+	io_loop_turn(&loop, false);
+	io_loop_turn(&loop, false);
+	ck_assert_uint_eq(nr_woken, 1);
+}
+END_TEST
+
+START_TEST(a_waker_that_cannot_be_watched_is_an_error)
+{
+	failing_ctl.nr = 1;
+	failing_ctl.err = ENOMEM;
+	ck_assert_int_eq(io_waker_open(&loop, &waker, on_woken), -ENOMEM);
+}
+END_TEST
+
 /* --- libuv's descriptors -------------------------------------------------- */
 
 static bool is_woken;
@@ -338,6 +417,10 @@ int main(void)
 			    ARRAY_SIZE(wait_errors));
 	tcase_add_test(tc, what_cannot_be_watched_is_an_error);
 	tcase_add_test(tc, a_timer_takes_its_time);
+	tcase_add_test(tc, a_loop_is_woken_by_another_thread);
+	tcase_add_test(tc, wakes_that_come_together_are_one);
+	tcase_add_test(tc, a_waker_may_be_closed_when_it_is_woken);
+	tcase_add_test(tc, a_waker_that_cannot_be_watched_is_an_error);
 	tcase_add_test(tc, the_first_wakeup_is_heard);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
