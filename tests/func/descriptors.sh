@@ -16,7 +16,7 @@ answers_or_is_gone() {
 
 # start_anyhow OPTION... : with the descriptors of the caller.
 start_anyhow() {
-    "$zsd" --size 16M --socket "$socket" "$@" &
+    "$zsd" --size 16M --socket "$socket" --max-connections 256 "$@" &
     zsd_pid=$!
 }
 
@@ -54,8 +54,10 @@ for ((closed = 0; closed < 8; closed++)); do
     stop_zsd
 done
 
-# More lines than the pipe and the ring hold together: each connection has two.
-nr_connections=1500
+# More lines than what is left of the pipe and the ring hold together: each
+# connection has two.
+filler_bytes=60000
+nr_connections=400
 
 overfill() {
     for ((i = 0; i < nr_connections / 100; i++)); do
@@ -64,11 +66,12 @@ overfill() {
 }
 
 for swap in '' --swap; do
-    echo "standard error is a pipe that nobody reads ${swap:+, with $swap}"
+    echo "standard error is a pipe that nobody reads${swap:+, with $swap}"
     rm -f "$dir/pipe"
     mkfifo "$dir/pipe"
     exec {pipe}<>"$dir/pipe"
-    start_anyhow --verbose --max-connections 256 $swap >&"$pipe" 2>&1
+    head -c "$filler_bytes" /dev/zero >&"$pipe"
+    start_anyhow --verbose $swap >&"$pipe" 2>&1
     expect_start
     overfill
     expect_served
@@ -76,6 +79,7 @@ for swap in '' --swap; do
     expect_served
 
     echo "once it is read, it says how many lines were lost"
+    head -c "$filler_bytes" <&"$pipe" >/dev/null
     timeout "$patience" sed -u '/lines of the log were lost/q' <&"$pipe" \
         >"$dir/said"
     lost=$(sed -n 's/^zsd: \([0-9]*\) lines of the log.*/\1/p' "$dir/said")
