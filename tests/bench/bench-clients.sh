@@ -58,7 +58,7 @@ shape_options() { # OPERATION SHAPE
     s*) options=(--sequential --depth 4 --block-bytes "${2#s}") ;;
     *) die "no such shape: $2" ;;
     esac
-    options+=(--mix "$mix" "${pages[@]/#/--pages=}" --json)
+    options+=(--mix "$mix" "${pages[@]/#/--pages=}")
 }
 
 run_nbdload() {

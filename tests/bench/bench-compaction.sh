@@ -19,8 +19,8 @@
 measure_compaction() { # ROUND
     local store
     store=$(taskset -c "$server_core" "$build/tests/bench/compactcost" \
-        "${pages[@]/#/--pages=}" --size "$large_bytes" --rounds 3 --alone \
-        --seed "$1" --json)
+        "${pages[@]/#/--pages=}" --size "$large_bytes" --rounds 3 \
+        --seed "$1")
     load zsd-lz4 "${pages[@]/#/--pages=}" --prefill --block-bytes 64K \
         --depth 4 --requests 0
     load zsd-lz4 --trim-share 50 --requests 0 --seed "$1"
@@ -44,7 +44,7 @@ disturb_load() { # ROUND SHAPE
     *) options+=(--mix 0:100:0) ;;
     esac
     load_anywhere zsd-lz4 "${pages[@]/#/--pages=}" "${options[@]}" \
-        --seconds "$seconds" --seed "$1" --json
+        --seconds "$seconds" --seed "$1"
 }
 
 measure_delay() { # ROUND SHAPE

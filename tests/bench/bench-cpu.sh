@@ -10,7 +10,7 @@
 
 codec_cost() { # CODECCOST-OPTION...
     taskset -c "$server_core" "$build/tests/bench/codeccost" \
-        "${pages[@]/#/--pages=}" --size "$disk_bytes" --json "$@"
+        "${pages[@]/#/--pages=}" --size "$disk_bytes" "$@"
 }
 
 measure_cpu() { # ROUND NAME

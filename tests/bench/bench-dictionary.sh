@@ -31,7 +31,7 @@ dictionary_cost() { # ROUND CODECCOST-OPTION...
     shift
     taskset -c "$server_core" "$build/tests/bench/codeccost" \
         --pages "$work/unseen" --size "$disk_bytes" --seconds "$seconds" \
-        --seed "$round" --algorithm "$dictionary_algorithm" --json "$@"
+        --seed "$round" --algorithm "$dictionary_algorithm" "$@"
 }
 
 part_dictionary() {

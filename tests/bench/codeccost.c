@@ -3,231 +3,306 @@
  * codeccost - what a codec takes for a page: the bare loop, no server around it
  *
  * What a server's processor time for a request is compared with. Its caller
- * chooses the core (taskset). See codec_work.h for how pages are treated.
+ * chooses the core (taskset).
+ *
+ * The disk is as many pages as a server's: those of the files, repeated. All of
+ * it is compressed first, into memory like a store's. Then pages are chosen at
+ * random, and the processor's caches are left as in a server: pages to compress
+ * have just been copied to a buffer, as recv(2) does, and their results
+ * overwrite each other; objects to decompress lie scattered over as much memory
+ * as a server has, and the pages go to a buffer that was used a moment ago.
+ *
+ * Same-filled pages, which a store detects without a codec, and pages that are
+ * stored raw, as far as decompression goes, are part of the disk and of the
+ * number of pages, and cost nothing.
  */
 #include "config.h"
 
-#include <argp.h>
+#include <errno.h>
 #include <error.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/bits.h"
+#include "base/check.h"
+#include "base/mapping.h"
 #include "base/units.h"
-#include "bench_args.h"
-#include "codec_dict.h"
-#include "codec_work.h"
+#include "bench_frame.h"
+#include "zcomp/zcomp.h"
+#include "zsmalloc/zsmalloc.h"
+#include "zstore/fill.h"
 
-const char *argp_program_version = "codeccost (" PACKAGE_STRING ")";
+/* What a server finds in its socket at depth 32; and where pages lie in it,
+ * behind a request's head, 28 bytes of NBD. */
+#define BATCH_PAGES 32u
+#define WIRE_STRIDE ((size_t)ZSD_PAGE_BYTES + 28)
 
-enum long_option {
-	OPT_PAGES = 256,
-	OPT_DICTIONARY,
-	OPT_TRAIN,
-	OPT_SECONDS,
-	OPT_SEED,
-	OPT_JSON,
-};
+/* A dictionary is trained as a server does: this size, and 128 times as much to
+ * train on. */
+#define DICT_BYTES   ((size_t)32 << 10)
+#define DICT_SAMPLES 1024u
 
-struct cost_options {
+static struct {
 	struct bench_page_files page_files;
-	const char *dictionary; /* or NULL */
-	const char *train; /* or NULL */
+	struct bench_page_files train;
 	struct zcomp_params zcomp;
 	uint64_t disk_bytes;
 	uint64_t run_ns; /* of the codec, each direction */
 	uint64_t seed;
-	bool json;
+} options = {
+	.disk_bytes = 256 * MIB,
+	.run_ns = NS_PER_S / 2,
+	.seed = 1,
 };
 
-/* What one direction came to. */
-struct cost {
-	uint64_t nr_pages;
-	uint64_t ns;
-};
-
-static const struct argp_option option_table[] = {
-	{"pages", OPT_PAGES, "FILE", 0,
-	 "pages of this file; repeatable (default: 16 MiB made up)", 0},
-	{"algorithm", 'a', "ALG[:LEVEL]", 0, "codec (default lz4)", 0},
-	{"dictionary", OPT_DICTIONARY, "FILE", 0, "use this one", 0},
-	{"train", OPT_TRAIN, "FILE", 0,
-	 "use a dictionary that is trained on pages of this file", 0},
-	{"size", 's', "SIZE", 0,
-	 "pages to choose from: those of the files, repeated (default 256M)",
-	 0},
-	{"seconds", OPT_SECONDS, "N", 0,
-	 "processor time for each of both directions (default 0.5)", 0},
-	{"seed", OPT_SEED, "N", 0, "of the order of pages (default 1)", 0},
-	{"json", OPT_JSON, 0, 0, "one line of JSON", 0},
+static const struct bench_option table[] = {
+	{"pages", 0, "FILE",
+	 "pages of this file; repeatable (default: 16 MiB made up)",
+	 bench_read_pages, &options.page_files, 0, 0},
+	{"algorithm", 'a', "ALG[:LEVEL]", "codec (default lz4)",
+	 bench_read_algorithm, &options.zcomp, 0, 0},
+	{"train", 0, "FILE",
+	 "use a dictionary that is trained on pages of this file",
+	 bench_read_pages, &options.train, 0, 0},
+	{"size", 's', "SIZE", "of the disk (default 256M)",
+	 bench_read_disk_size, &options.disk_bytes, 0, 0},
+	{"seconds", 0, "N",
+	 "processor time for each of both directions (default 0.5)",
+	 bench_read_seconds, &options.run_ns, 0, 0},
+	{"seed", 0, "N", "of the order of pages (default 1)", bench_read_number,
+	 &options.seed, 0, UINT64_MAX},
 	{0},
 };
 
-static error_t parse_option(int key, char *arg, struct argp_state *state)
-{
-	struct cost_options *options = state->input;
+/* A page of the disk. */
+struct object {
+	uint64_t offset; /* of its bytes in the store */
+	uint32_t bytes; /* 0: same-filled; ZSD_PAGE_BYTES: raw */
+};
 
-	switch (key) {
-	case OPT_PAGES:
-		bench_arg_page_file(arg, &options->page_files, state);
-		break;
-	case OPT_DICTIONARY:
-		options->dictionary = arg;
-		break;
-	case OPT_TRAIN:
-		options->train = arg;
-		break;
-	case 'a':
-		if (zcomp_parse(arg, &options->zcomp))
-			argp_error(state, "'%s' is no algorithm", arg);
-		break;
-	case 's':
-		options->disk_bytes = bench_arg_disk_size(arg, state);
-		break;
-	case OPT_SECONDS:
-		options->run_ns = bench_arg_ns(arg, state);
-		break;
-	case OPT_SEED:
-		options->seed = bench_arg_number(arg, 0, UINT64_MAX, state);
-		break;
-	case OPT_JSON:
-		options->json = true;
-		break;
-	case ARGP_KEY_ARG:
-		argp_error(state, "what is '%s'?", arg);
-		break;
-	case ARGP_KEY_END:
-		if (options->dictionary && options->train)
-			argp_error(state, "--dictionary or --train, not both");
-		break;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-	return 0;
-}
-
-static void parse_options(int argc, char **argv, struct cost_options *out)
-{
-	static const struct argp argp = {
-		option_table,
-		parse_option,
-		NULL,
-		"Measure what a codec takes for a page of memory.",
-		NULL,
-		NULL,
-		NULL,
-	};
-
-	*out = (struct cost_options){
-		.disk_bytes = 256 * MIB,
-		.run_ns = 500000000,
-		.seed = 1,
-	};
-	if (zcomp_parse("lz4", &out->zcomp))
-		error(1, 0, "there is no lz4");
-	argp_err_exit_status = 2;
-	argp_parse(&argp, argc, argv, 0, NULL, out);
-}
-
-/* The dictionary that was asked for, in @dict; NULL if none was. */
-static const struct zcomp_dict *open_dict(const struct cost_options *options,
-					  struct codec_dict *dict)
-{
+struct work {
 	struct load_pages pages;
-	const char *path = options->train;
-	int err;
+	struct zcomp_ctx *zcomp;
+	struct zcomp_dict *dict; /* or NULL */
+	struct object *object; /* of each page of the disk */
+	uint64_t nr_objects;
+	struct mapping store; /* the objects' bytes */
+	size_t room; /* for a compressed page, before it is stored raw */
+	unsigned char wire[BATCH_PAGES * WIRE_STRIDE]; /* as they come and go */
+	struct rng rng;
 
-	dict->digested = NULL;
-	if (options->dictionary) {
-		path = options->dictionary;
-		err = codec_dict_load(path, &options->zcomp, dict);
-	} else if (options->train) {
-		err = load_pages_init_files(&options->train, 1, &pages, &path);
-		if (!err) {
-			err = codec_dict_train(&pages, &options->zcomp, dict);
-			load_pages_fini(&pages);
-		}
-	} else {
-		return NULL;
-	}
+	uint64_t nr_same_filled, nr_raw, stored_bytes;
+};
+
+static void must(int err, const char *what)
+{
 	if (err)
-		error(1, -err, "a dictionary of %s", path);
-	return dict->digested;
+		error(1, -err, "%s", what);
 }
 
-/* The first batch, which finds cold caches, is not counted. */
-static struct cost measure(struct codec_work *work,
-			   uint64_t (*batch)(struct codec_work *),
-			   uint64_t run_ns)
-{
-	struct cost cost = {0};
+/* --- the disk ------------------------------------------------------------ */
 
-	(void)batch(work);
-	while (cost.ns < run_ns) {
-		cost.ns += batch(work);
-		cost.nr_pages += CODEC_BATCH_PAGES;
+static const unsigned char *page_of(const struct work *work, uint64_t index)
+{
+	return work->pages.base + index % work->pages.nr_pages * ZSD_PAGE_BYTES;
+}
+
+/* Most bytes that are worth storing compressed, in a pool as it comes. */
+static size_t compressed_room(void)
+{
+	struct zs_geometry classes[ZS_NR_CLASSES];
+	size_t largest = 0;
+
+	zs_geometry_table(ZS_CHAIN_SIZE_DEFAULT, classes);
+	for (size_t i = 0; i < ARRAY_SIZE(classes); i++)
+		if (classes[i].size_bytes < ZS_MAX_OBJ_BYTES)
+			largest = max_u64(largest, classes[i].size_bytes);
+	return largest - ZS_HEADER_BYTES;
+}
+
+/* From all over the pages, but for same-filled ones. */
+static struct zcomp_dict *train(const struct load_pages *pages)
+{
+	static unsigned char sample[DICT_SAMPLES * ZSD_PAGE_BYTES];
+	static unsigned char bytes[ZCOMP_DICT_MAX_BYTES];
+	uint64_t step = max_u64(pages->nr_pages / DICT_SAMPLES, 1), word;
+	struct zcomp_dict *dict = NULL;
+	size_t nr_bytes = 0;
+	unsigned nr = 0;
+
+	for (uint64_t i = 0; i < pages->nr_pages && nr < DICT_SAMPLES;
+	     i += step) {
+		const unsigned char *page = pages->base + i * ZSD_PAGE_BYTES;
+
+		if (!fill_detect(page, &word))
+			memcpy(sample + (size_t)nr++ * ZSD_PAGE_BYTES, page,
+			       ZSD_PAGE_BYTES);
 	}
-	return cost;
+	must(zcomp_train(&options.zcomp, sample, nr, ZSD_PAGE_BYTES, bytes,
+			 DICT_BYTES, &nr_bytes),
+	     "training");
+	must(zcomp_dict_create(&options.zcomp, ZSD_PAGE_BYTES, bytes, nr_bytes,
+			       &dict),
+	     "a dictionary");
+	return dict;
 }
 
-static double us_each(const struct cost *cost)
+/* What is compressed must come back as it was. */
+static void check_object(struct work *work, uint64_t index)
 {
-	return (double)cost->ns / 1e3 / (double)cost->nr_pages;
+	const struct object *object = &work->object[index];
+
+	must(zcomp_decompress_using(work->zcomp, work->dict,
+				    work->store.base + object->offset,
+				    object->bytes, work->wire, ZSD_PAGE_BYTES),
+	     "a page");
+	if (memcmp(work->wire, page_of(work, index), ZSD_PAGE_BYTES) != 0)
+		error(1, 0, "page %ju comes back changed", (uintmax_t)index);
 }
 
-static void report(const struct cost_options *options,
-		   const struct codec_sizes *sizes, const struct cost *compress,
-		   const struct cost *decompress)
+/* Compress page @index of the disk to the end of what is there. */
+static void store_page(struct work *work, uint64_t index)
 {
-	uint64_t bytes =
-		(sizes->nr_pages - sizes->nr_same_filled) * ZSD_PAGE_BYTES;
-	double ratio = (double)bytes / (double)max_u64(sizes->stored_bytes, 1);
-	char name[ZCOMP_NAME_BYTES];
+	struct object *object = &work->object[index];
+	const unsigned char *page = page_of(work, index);
+	unsigned char *to = work->store.base + work->stored_bytes;
+	size_t bytes;
+	uint64_t word;
 
-	zcomp_format(&options->zcomp, name);
-	if (options->json) {
-		printf("{\"algorithm\":\"%s\",\"compress_us\":%.4f"
-		       ",\"decompress_us\":%.4f,\"ratio\":%.4f"
-		       ",\"pages\":%ju,\"same_filled\":%ju,\"raw\":%ju"
-		       ",\"stored_bytes\":%ju}\n",
-		       name, us_each(compress), us_each(decompress), ratio,
-		       (uintmax_t)sizes->nr_pages,
-		       (uintmax_t)sizes->nr_same_filled,
-		       (uintmax_t)sizes->nr_raw,
-		       (uintmax_t)sizes->stored_bytes);
+	object->offset = work->stored_bytes;
+	if (fill_detect(page, &word)) {
+		work->nr_same_filled++;
 		return;
 	}
-	printf("%s: compress %.3f us/page, decompress %.3f us/page, "
-	       "ratio %.3f\n",
-	       name, us_each(compress), us_each(decompress), ratio);
-	printf("%ju pages: %ju same-filled (no codec, not in the ratio), "
-	       "%ju stored raw\n",
-	       (uintmax_t)sizes->nr_pages, (uintmax_t)sizes->nr_same_filled,
-	       (uintmax_t)sizes->nr_raw);
+	if (zcomp_compress_using(work->zcomp, work->dict, page, ZSD_PAGE_BYTES,
+				 to, work->room, &bytes)) {
+		object->bytes = ZSD_PAGE_BYTES;
+		memcpy(to, page, ZSD_PAGE_BYTES);
+		work->nr_raw++;
+	} else {
+		object->bytes = (uint32_t)bytes;
+		check_object(work, index);
+	}
+	work->stored_bytes += object->bytes;
+}
+
+static void open_work(struct work *work)
+{
+	struct load_pages pages;
+
+	bench_open_pages(&options.page_files, options.seed, &work->pages);
+	if (options.train.nr) {
+		bench_open_pages(&options.train, 0, &pages);
+		work->dict = train(&pages);
+		load_pages_fini(&pages);
+	}
+	work->nr_objects = options.disk_bytes / ZSD_PAGE_BYTES;
+	work->rng.state = options.seed;
+	work->room = compressed_room();
+	work->object = calloc(work->nr_objects, sizeof(*work->object));
+	must(work->object ? 0 : -ENOMEM, "the disk");
+	must(mapping_create("codec", options.disk_bytes, &work->store),
+	     "the store");
+	must(mapping_commit(&work->store, 0, work->store.bytes), "the store");
+	must(zcomp_ctx_create(&options.zcomp, ZSD_PAGE_BYTES, &work->zcomp),
+	     "the codec");
+	for (uint64_t i = 0; i < work->nr_objects; i++)
+		store_page(work, i);
+}
+
+static void close_work(struct work *work)
+{
+	zcomp_ctx_destroy(work->zcomp);
+	zcomp_dict_destroy(work->dict);
+	mapping_destroy(&work->store);
+	free(work->object);
+	load_pages_fini(&work->pages);
+}
+
+/* --- the codec alone ----------------------------------------------------- */
+
+static void compress(struct work *work, uint64_t index, unsigned char *wire)
+{
+	const struct object *object = &work->object[index];
+	unsigned char result[ZSD_PAGE_BYTES];
+	size_t bytes;
+	int err;
+
+	if (!object->bytes)
+		return;
+	err = zcomp_compress_using(work->zcomp, work->dict, wire,
+				   ZSD_PAGE_BYTES, result, work->room, &bytes);
+	CHECK(!err == (object->bytes < ZSD_PAGE_BYTES));
+}
+
+static void decompress(struct work *work, uint64_t index, unsigned char *wire)
+{
+	const struct object *object = &work->object[index];
+	int err;
+
+	if (!object->bytes || object->bytes == ZSD_PAGE_BYTES)
+		return;
+	err = zcomp_decompress_using(work->zcomp, work->dict,
+				     work->store.base + object->offset,
+				     object->bytes, wire, ZSD_PAGE_BYTES);
+	CHECK(!err);
+}
+
+typedef void codec_fn(struct work *work, uint64_t index, unsigned char *wire);
+
+/* Some pages at random. Return: nanoseconds of this thread alone. */
+static uint64_t run_batch(struct work *work, codec_fn *codec)
+{
+	uint64_t index[BATCH_PAGES], start_ns;
+
+	for (unsigned i = 0; i < BATCH_PAGES; i++) {
+		index[i] = rng_below(&work->rng, work->nr_objects);
+		if (codec == compress)
+			memcpy(work->wire + i * WIRE_STRIDE,
+			       page_of(work, index[i]), ZSD_PAGE_BYTES);
+	}
+	start_ns = bench_now_ns(CLOCK_THREAD_CPUTIME_ID);
+	for (unsigned i = 0; i < BATCH_PAGES; i++)
+		codec(work, index[i], work->wire + i * WIRE_STRIDE);
+	return bench_now_ns(CLOCK_THREAD_CPUTIME_ID) - start_ns;
+}
+
+/* Microseconds a page. The first batch, which finds cold caches, is not
+ * counted. */
+static double measure(struct work *work, codec_fn *codec)
+{
+	uint64_t ns = 0, nr_pages = 0;
+
+	(void)run_batch(work, codec);
+	for (; ns < options.run_ns; nr_pages += BATCH_PAGES)
+		ns += run_batch(work, codec);
+	return (double)ns / 1e3 / (double)nr_pages;
 }
 
 int main(int argc, char **argv)
 {
-	static struct codec_dict dict; /* too large for the stack */
-	struct cost_options options;
-	struct load_pages pages;
-	struct codec_work work;
-	struct codec_sizes sizes;
-	struct cost compress, decompress;
-	int err;
+	static struct work work; /* too large for the stack */
+	char name[ZCOMP_NAME_BYTES];
+	double compress_us, decompress_us;
+	uint64_t bytes;
 
-	parse_options(argc, argv, &options);
-	bench_open_pages(&options.page_files, options.seed, &pages);
-	err = codec_work_init(&work, &pages, &options.zcomp,
-			      open_dict(&options, &dict), options.disk_bytes,
-			      options.seed);
-	if (err)
-		error(1, -err, "the pages");
-	codec_work_sizes(&work, &sizes);
-	compress = measure(&work, codec_work_compress, options.run_ns);
-	decompress = measure(&work, codec_work_decompress, options.run_ns);
-	report(&options, &sizes, &compress, &decompress);
-	codec_work_fini(&work);
-	codec_dict_fini(&dict);
-	load_pages_fini(&pages);
+	must(zcomp_parse("lz4", &options.zcomp), "lz4");
+	bench_parse(argc, argv, table,
+		    "Measure what a codec takes for a page of memory.", NULL,
+		    NULL);
+	open_work(&work);
+	compress_us = measure(&work, compress);
+	decompress_us = measure(&work, decompress);
+	zcomp_format(&options.zcomp, name);
+	bytes = (work.nr_objects - work.nr_same_filled) * ZSD_PAGE_BYTES;
+	printf("{\"algorithm\":\"%s\",\"compress_us\":%.4f"
+	       ",\"decompress_us\":%.4f,\"ratio\":%.4f,\"pages\":%ju"
+	       ",\"same_filled\":%ju,\"raw\":%ju,\"stored_bytes\":%ju}\n",
+	       name, compress_us, decompress_us,
+	       (double)bytes / (double)max_u64(work.stored_bytes, 1),
+	       (uintmax_t)work.nr_objects, (uintmax_t)work.nr_same_filled,
+	       (uintmax_t)work.nr_raw, (uintmax_t)work.stored_bytes);
+	close_work(&work);
 	return fflush(stdout) ? 1 : 0;
 }

@@ -20,9 +20,9 @@
 #include <unistd.h>
 
 #include "base/bits.h"
-#include "load_cpu.h"
+#include "bench_frame.h"
+#include "cpu_time.h"
 
-#define NS_PER_S  1000000000u
 #define NS_PER_US 1000u
 
 /* What a shell returns for a command that it cannot run, and for a signal. */
@@ -35,25 +35,6 @@ struct spent {
 	uint64_t client_ns;
 	uint64_t other_ns;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	if (clock_gettime(CLOCK_MONOTONIC, &now))
-		error(EXIT_FAILURE, errno, "clock_gettime");
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
-static struct load_cpu cpu_now(pid_t server_pid)
-{
-	struct load_cpu cpu;
-	int err = load_cpu_now(server_pid, &cpu);
-
-	if (err)
-		error(EXIT_FAILURE, -err, "process %d", (int)server_pid);
-	return cpu;
-}
 
 static uint64_t timeval_ns(struct timeval time)
 {
@@ -99,16 +80,16 @@ static void wait_for_client(pid_t pid, uint64_t *client_ns)
 
 static struct spent run(pid_t server_pid, char **command)
 {
-	struct load_cpu before = cpu_now(server_pid);
-	uint64_t start_ns = now_ns();
+	struct cpu_time before = cpu_time_now(server_pid);
+	uint64_t start_ns = bench_now_ns(CLOCK_MONOTONIC);
 	struct spent spent;
-	struct load_cpu cpu, after;
+	struct cpu_time cpu, after;
 	uint64_t known_ns;
 
 	wait_for_client(start_client(command), &spent.client_ns);
-	spent.elapsed_ns = now_ns() - start_ns;
-	after = cpu_now(server_pid);
-	cpu = load_cpu_between(&before, &after);
+	spent.elapsed_ns = bench_now_ns(CLOCK_MONOTONIC) - start_ns;
+	after = cpu_time_now(server_pid);
+	cpu = cpu_time_between(&before, &after);
 	spent.server_ns = cpu.server_ns;
 	/* The machine is counted in coarse ticks: never less than is known. */
 	known_ns = cpu.server_ns + cpu.client_ns + spent.client_ns;

@@ -20,8 +20,8 @@
 
 #include "base/compiler.h"
 #include "histogram.h"
-#include "load_handshake.h"
 #include "load_plan.h"
+#include "nbd/nbdc_conn.h"
 
 /*
  * Most requests under way on one connection: a header and a payload each
@@ -46,54 +46,30 @@ struct load_work {
 	struct load_plan *plan;
 	struct load_mix mix;
 	uint64_t nr_left; /* requests not started yet */
-	uint64_t deadline_ns; /* none is started after this (load_now_ns()) */
+	uint64_t deadline_ns; /* none is started after this (CLOCK_MONOTONIC) */
 	bool verify; /* compare what reads return */
 	struct load_tally tally;
 };
 
-/* CLOCK_MONOTONIC. */
-uint64_t load_now_ns(void);
+/* Take over @conn, which is in the transmission phase; @depth: how many requests
+ * to keep under way, at most LOAD_MAX_DEPTH. Release: load_conn_close(). */
+struct load_conn *load_conn_open(const struct nbdc_conn *conn, unsigned depth);
+void load_conn_close(struct load_conn *c);
 
-/**
- * load_conn_open() - connect and negotiate
- * @socket_path: the server's Unix socket
- * @export_name: see load_handshake()
- * @depth:       requests to keep under way, 1 .. LOAD_MAX_DEPTH
- * @timeout_s:   longest silence of the server that is borne
- * @out, @out_export: untouched on error
- *
- * Return: 0, -ENOMEM, -ENAMETOOLONG, or the -errno of socket(2), connect(2)
- * or load_handshake(). Release: load_conn_close(), which takes NULL too.
- */
-int load_conn_open(const char *socket_path, const char *export_name,
-		   unsigned depth, unsigned timeout_s, struct load_conn **out,
-		   struct load_export *out_export) ZSD_MUST_CHECK;
-void load_conn_close(struct load_conn *conn);
+/* Both return 0 or -errno, as nbdc_conn.h has them. */
 
-/**
- * load_conn_send() - start as many requests as depth allows, send them
- *
- * Never waits: what the socket does not take is sent by a later call.
- * Return: 0 or the -errno of sendmsg(2).
- */
-int load_conn_send(struct load_conn *conn,
-		   struct load_work *work) ZSD_MUST_CHECK;
+/* Start as many requests as depth allows, and send them. Never waits: what the
+ * socket does not take is sent by a later call. */
+int load_conn_send(struct load_conn *c, struct load_work *work) ZSD_MUST_CHECK;
 
-/**
- * load_conn_receive() - take replies off the socket, once
- * @wait: block until some are there
- *
- * Return: 0 (also where nothing was there and @wait is false), -EPROTO for
- * bytes that are no reply to us, -ECONNRESET at the end of the stream,
- * -ETIMEDOUT, or the -errno of recv(2).
- */
-int load_conn_receive(struct load_conn *conn, struct load_work *work,
+/* Take replies off the socket, once. @wait: block until some are there. */
+int load_conn_receive(struct load_conn *c, struct load_work *work,
 		      bool wait) ZSD_MUST_CHECK;
 
-int load_conn_fd(const struct load_conn *conn);
+const struct nbdc_conn *load_conn_base(const struct load_conn *c);
 /* Whether part of a batch waits for room in the socket. */
-bool load_conn_has_unsent(const struct load_conn *conn);
+bool load_conn_has_unsent(const struct load_conn *c);
 /* Whether requests wait for their reply. */
-bool load_conn_is_busy(const struct load_conn *conn);
+bool load_conn_is_busy(const struct load_conn *c);
 
 #endif

@@ -2,28 +2,28 @@
 #include "config.h"
 
 #include <errno.h>
+#include <error.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/units.h"
 #include "load_plan.h"
 
-int load_plan_init(struct load_plan *plan, const struct load_params *params)
+static void *allocate(uint64_t nr, size_t bytes)
 {
-	*plan = (struct load_plan){
-		.params = *params,
-		.nr_blocks = params->span_bytes / params->block_bytes,
-		.rng = {params->seed},
-	};
-	plan->content = calloc(plan->nr_blocks, sizeof(*plan->content));
-	plan->busy = calloc(plan->nr_blocks, sizeof(*plan->busy));
-	if (!plan->content || !plan->busy) {
-		load_plan_fini(plan);
-		return -ENOMEM;
-	}
+	void *p = calloc(nr, bytes);
+
+	if (!p)
+		error(1, ENOMEM, "%ju blocks", (uintmax_t)nr);
+	return p;
+}
+
+void load_plan_init(struct load_plan *plan)
+{
+	plan->content = allocate(plan->nr_blocks, sizeof(*plan->content));
+	plan->busy = allocate(plan->nr_blocks, sizeof(*plan->busy));
 	for (uint64_t i = 0; i < plan->nr_blocks; i++)
-		plan->content[i] = params->first_content;
-	return 0;
+		plan->content[i] = plan->first_content;
 }
 
 void load_plan_fini(struct load_plan *plan)
@@ -33,25 +33,20 @@ void load_plan_fini(struct load_plan *plan)
 	free(plan->order);
 }
 
-void load_plan_rewind(struct load_plan *plan)
+void load_plan_rewind(struct load_plan *plan, const struct load_mix *mix)
 {
 	plan->cursor = 0;
-}
-
-int load_plan_shuffle(struct load_plan *plan)
-{
+	if (!mix->shuffled)
+		return;
 	if (plan->nr_blocks > UINT32_MAX)
-		return -EFBIG;
-	plan->order = calloc(plan->nr_blocks, sizeof(*plan->order));
-	if (!plan->order)
-		return -ENOMEM;
+		error(1, EFBIG, "%ju blocks", (uintmax_t)plan->nr_blocks);
+	plan->order = allocate(plan->nr_blocks, sizeof(*plan->order));
 	for (uint64_t i = 0; i < plan->nr_blocks; i++) {
 		uint64_t other = rng_below(&plan->rng, i + 1);
 
 		plan->order[i] = plan->order[other];
 		plan->order[other] = (uint32_t)i;
 	}
-	return 0;
 }
 
 static uint64_t next_free_block(struct load_plan *plan, bool sequential)
@@ -85,8 +80,8 @@ static enum load_op next_op(struct load_plan *plan, const struct load_mix *mix)
 static uint32_t next_content(struct load_plan *plan, const struct load_mix *mix,
 			     uint64_t block)
 {
-	uint64_t nr_pages = plan->params.pages->nr_pages;
-	uint64_t block_pages = plan->params.block_bytes / ZSD_PAGE_BYTES;
+	uint64_t block_pages = plan->block_bytes / ZSD_PAGE_BYTES;
+	uint64_t nr_pages = plan->pages.nr_pages;
 
 	if (mix->fill)
 		return (uint32_t)(block % (nr_pages / block_pages) *
@@ -103,18 +98,13 @@ void load_plan_next(struct load_plan *plan, const struct load_mix *mix,
 	plan->busy[block] = true;
 	request->block = block;
 	request->op = next_op(plan, mix);
-	switch (request->op) {
-	case LOAD_WRITE:
+	if (request->op == LOAD_WRITE)
 		request->content = next_content(plan, mix, block);
-		break;
-	case LOAD_TRIM:
-		request->content = plan->params.trim_is_undefined
-					   ? CONTENT_UNKNOWN
-					   : CONTENT_ZEROS;
-		break;
-	default:
+	else if (request->op == LOAD_READ)
 		request->content = plan->content[block];
-	}
+	else
+		request->content = plan->trim_is_undefined ? CONTENT_UNKNOWN
+							   : CONTENT_ZEROS;
 }
 
 void load_plan_done(struct load_plan *plan, const struct load_request *request,
@@ -128,24 +118,17 @@ void load_plan_done(struct load_plan *plan, const struct load_request *request,
 unsigned char *load_plan_payload(const struct load_plan *plan,
 				 const struct load_request *request)
 {
-	return plan->params.pages->base +
-	       (uint64_t)request->content * ZSD_PAGE_BYTES;
-}
-
-static bool is_zero(const unsigned char *bytes, uint32_t nr_bytes)
-{
-	return !nr_bytes ||
-	       (!bytes[0] && !memcmp(bytes, bytes + 1, nr_bytes - 1));
+	return plan->pages.base + (uint64_t)request->content * ZSD_PAGE_BYTES;
 }
 
 bool load_plan_check(const struct load_plan *plan,
-		     const struct load_request *request, uint32_t offset,
+		     const struct load_request *request, uint64_t offset,
 		     const unsigned char *bytes, uint32_t nr_bytes)
 {
 	if (request->content == CONTENT_UNKNOWN)
 		return true;
 	if (request->content == CONTENT_ZEROS)
-		return is_zero(bytes, nr_bytes);
+		return !bytes[0] && !memcmp(bytes, bytes + 1, nr_bytes - 1);
 	return !memcmp(bytes, load_plan_payload(plan, request) + offset,
 		       nr_bytes);
 }

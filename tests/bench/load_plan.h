@@ -10,7 +10,6 @@
  * At most one request is under way for a block at any time, over all
  * connections. So what a read must return is certain, and can be checked.
  *
- * Ownership: the plan owns its tables, the pool stays the caller's.
  * Threads: one.
  */
 #ifndef ZSD_BENCH_LOAD_PLAN_H
@@ -19,9 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/compiler.h"
-#include "load_pages.h"
-#include "rng.h"
+#include "bench_frame.h"
 
 enum load_op {
 	LOAD_READ,
@@ -34,23 +31,11 @@ enum load_op {
 #define CONTENT_ZEROS	UINT32_MAX
 #define CONTENT_UNKNOWN (UINT32_MAX - 1)
 
-/* The pages of a pool are told apart by 32 bits. */
-#define LOAD_PLAN_MAX_PAGES (UINT32_MAX - 2)
-
-struct load_params {
-	const struct load_pages *pages; /* at least one block of them */
-	uint64_t span_bytes; /* part of the disk in use; whole blocks */
-	uint32_t block_bytes; /* a multiple of 4 KiB */
-	uint32_t first_content; /* of every block: CONTENT_* */
-	bool trim_is_undefined; /* a trimmed block is not checked */
-	uint64_t seed;
-};
-
 /* What kind of requests, in which order. */
 struct load_mix {
 	unsigned percent[LOAD_NR_OPS]; /* sum 100 */
 	bool sequential; /* blocks in order; else random */
-	bool shuffled; /* each block once, at random: load_plan_shuffle() */
+	bool shuffled; /* each block once, at random */
 	bool fill; /* block i gets the pool's pages from i blocks on */
 };
 
@@ -62,35 +47,30 @@ struct load_request {
 };
 
 struct load_plan {
-	struct load_params params;
-	uint64_t nr_blocks;
+	/* The caller's to set. */
+	struct load_pages pages; /* at least one block of them */
+	uint64_t nr_blocks; /* of the disk that are in use */
+	uint64_t block_bytes; /* a multiple of 4 KiB */
+	uint32_t first_content; /* of every block: CONTENT_* */
+	bool trim_is_undefined; /* a trimmed block is not checked */
+	struct rng rng;
+
 	uint32_t *content; /* of each block */
 	bool *busy; /* of each block: a request is under way */
 	uint64_t cursor; /* next block of a sequential mix, or in order */
-	uint32_t *order; /* of a shuffled mix: all blocks; or NULL */
-	struct rng rng;
+	uint32_t *order; /* of a shuffled mix: all blocks */
 };
 
-/* Return: 0, or -ENOMEM. Release: load_plan_fini(). */
-int load_plan_init(struct load_plan *plan,
-		   const struct load_params *params) ZSD_MUST_CHECK;
+/* Ends the program where there is no memory. Release: load_plan_fini(). */
+void load_plan_init(struct load_plan *plan);
 void load_plan_fini(struct load_plan *plan);
 
-/* Starts a sequential or shuffled mix at the first block again. */
-void load_plan_rewind(struct load_plan *plan);
+/* Begin a sequential or shuffled mix, the latter in an order that is drawn now;
+ * it must not ask for more requests than there are blocks. */
+void load_plan_rewind(struct load_plan *plan, const struct load_mix *mix);
 
-/*
- * Draws the order of shuffled mixes, which must not ask for more requests than
- * there are blocks. Return: 0, -ENOMEM, or -EFBIG above 2^32 blocks.
- */
-int load_plan_shuffle(struct load_plan *plan) ZSD_MUST_CHECK;
-
-/**
- * load_plan_next() - choose a request and mark its block busy
- * @request: receives all but start_ns
- *
- * The caller keeps fewer requests under way than there are blocks.
- */
+/* Choose a request and mark its block busy. The caller keeps fewer requests
+ * under way than there are blocks. */
 void load_plan_next(struct load_plan *plan, const struct load_mix *mix,
 		    struct load_request *request);
 
@@ -98,19 +78,14 @@ void load_plan_next(struct load_plan *plan, const struct load_mix *mix,
 void load_plan_done(struct load_plan *plan, const struct load_request *request,
 		    bool refused);
 
-/*
- * Where the bytes of a write are: block_bytes of them. Not to be written; not
- * const because struct iovec is not.
- */
+/* Where the bytes of a write are: block_bytes of them. Not to be written; not
+ * const because struct iovec is not. */
 unsigned char *load_plan_payload(const struct load_plan *plan,
 				 const struct load_request *request);
 
-/**
- * load_plan_check() - whether part of what a read returned is right
- * @offset: of @bytes in the block
- */
+/* Whether part of what a read returned is right, from @offset in its block. */
 bool load_plan_check(const struct load_plan *plan,
-		     const struct load_request *request, uint32_t offset,
+		     const struct load_request *request, uint64_t offset,
 		     const unsigned char *bytes, uint32_t nr_bytes);
 
 #endif

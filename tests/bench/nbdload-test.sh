@@ -56,19 +56,19 @@ for tool in nbdkit jq; do
 done
 
 start_server memory 64M
-expect 0 "wrong bytes: 0" --fresh --verify --mix 40:40:20 --depth 32 \
+expect 0 '"mismatches":0' --fresh --verify --mix 40:40:20 --depth 32 \
     --requests 20000
-expect 0 "wrong bytes: 0" --prefill --verify --mix 50:40:10 --depth 16 \
+expect 0 '"mismatches":0' --prefill --verify --mix 50:40:10 --depth 16 \
     --connections 3 --block-bytes 12K --requests 5000
-expect 0 "wrong bytes: 0" --prefill --verify --mix 50:50:0 --depth 7 \
+expect 0 '"mismatches":0' --prefill --verify --mix 50:50:0 --depth 7 \
     --sequential --block-bytes 1M --requests 200
-expect 0 '"errors":0' --json --mix 50:25:25 --requests 1000
+expect 0 '"requests":1000,' --mix 50:25:25 --requests 1000
 expect 1 "returned wrong bytes" --fresh --verify --mix 100:0:0 --requests 1000
-expect 0 "wrong bytes: 0" --prefill --trim-share 37 --verify --mix 100:0:0 \
+expect 0 '"mismatches":0' --prefill --trim-share 37 --verify --mix 100:0:0 \
     --depth 32 --requests 40000
 expect 1 "smaller than --span" --span 65M
 expect 2 "three percentages" --mix 50:40:5
-expect 0 '"errors":0' --json --seconds 0.2
+expect 0 '"mismatches":0' --seconds 0.2
 expect 2 "not a time" --seconds 0
 expect 2 "not a time" --seconds nan
 
@@ -81,7 +81,7 @@ expect 1 "returned wrong bytes" --prefill --verify --mix 100:0:0 \
 start_server --filter=error memory 64M error-pwrite=ENOSPC \
     error-pwrite-rate=10%
 expect 1 "for lack of space" --fresh --verify --mix 50:50:0 --requests 2000
-expect 0 "wrong bytes: 0" --prefill --allow-enospc --verify --mix 50:50:0 \
+expect 0 '"mismatches":0' --prefill --allow-enospc --verify --mix 50:50:0 \
     --requests 2000
 
 start_server --filter=error memory 64M error-pread=EIO error-pread-rate=10%
@@ -94,7 +94,7 @@ expect 1 "timed out" --timeout 1 --requests 10
 
 # The mean is that of the latencies: at depth 1 they fill the time.
 start_server memory 64M
-expect 0 '"mean_us"' --json --requests 3000
+expect 0 '"mean_us"' --requests 3000
 jq -e '.latency.mean_us * .requests / 1e6 / .seconds | . > 0.5 and . <= 1' \
     "$dir/output" >"$dir/log" || fail "not the mean: $(cat "$dir/output")"
 
@@ -116,4 +116,4 @@ done
 
 # Every request asked for is made and counted.
 start_server memory 64M
-expect 0 '"requests":3000,' --json --requests 3000 --depth 4
+expect 0 '"requests":3000,' --requests 3000 --depth 4

@@ -21,8 +21,7 @@
 #include <time.h>
 
 #include "base/units.h"
-#include "bench_args.h"
-#include "load_pages.h"
+#include "bench_frame.h"
 #include "lock_watch.h"
 #include "rng.h"
 #include "zsmalloc/zs_internal.h"

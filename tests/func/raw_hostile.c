@@ -11,8 +11,8 @@
 #include <sys/socket.h>
 
 #include "base/units.h"
+#include "bench/rng.h"
 #include "raw_modes.h"
-#include "rng.h"
 
 /* --- requests whose answers nobody takes --------------------------------- */
 

@@ -14,8 +14,8 @@
 
 #include "base/bytes.h"
 #include "base/units.h"
+#include "bench/rng.h"
 #include "raw_modes.h"
-#include "rng.h"
 
 #define NR_HOT_PAGES 2u
 #define NR_CONTENTS  3u

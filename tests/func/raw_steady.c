@@ -17,9 +17,9 @@
 #include "base/bits.h"
 #include "base/compiler.h"
 #include "base/units.h"
+#include "bench/rng.h"
+#include "bench/synthetic.h"
 #include "raw_modes.h"
-#include "rng.h"
-#include "synthetic.h"
 
 #define MAX_CONNECTIONS 64u
 

@@ -13,8 +13,8 @@
 
 #include "base/bytes.h"
 #include "base/units.h"
+#include "bench/rng.h"
 #include "raw_modes.h"
-#include "rng.h"
 
 #define MAX_WRITERS 16u
 

@@ -22,6 +22,6 @@ for round in 1 2 3 4 5; do
     status=0
     wait "$load" || status=$?
     expect_equal "the status of the load" "$status" 1
-    ! grep -q 'wrong bytes: [1-9]' "$dir/load" || fail "$(cat "$dir/load")"
+    ! grep -q 'wrong bytes' "$dir/load" || fail "$(cat "$dir/load")"
     [ ! -e "$socket" ] || fail "the socket is still there"
 done
