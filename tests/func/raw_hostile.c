@@ -16,27 +16,23 @@
 
 /* --- requests whose answers nobody takes --------------------------------- */
 
-/* As many as the socket takes. */
+/* As many as the socket takes; the last may be cut off. */
 static unsigned send_until_full(struct nbdc_conn *conn)
 {
 	struct nbdc_request request = {.type = CMD_READ,
 				       .length = (uint32_t)MIB};
-	unsigned char header[NBDC_REQUEST_BYTES];
-	ssize_t n;
 
-	/* A server that is merely slow gets a second to take some more. */
-	while (raw_poll(conn->fd, POLLOUT, 1000)) {
-		nbdc_encode_request(header, &request);
-		n = send(conn->fd, header, sizeof(header),
-			 MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (n < 0 && errno == EAGAIN)
-			continue;
-		if (n != (ssize_t)sizeof(header))
-			error(1, errno, "a request was cut in two");
-		nbdc_replies_sent(&conn->replies, &request, NULL);
-		request.cookie++;
+	for (;; request.cookie++) {
+		nbdc_add(conn, &request, NULL, NULL);
+		do {
+			nbdc_must(conn, nbdc_push(conn, false));
+			if (!nbdc_has_unsent(conn))
+				break;
+			/* One that is merely slow gets a second. */
+		} while (raw_poll(conn->fd, POLLOUT, 1000));
+		if (nbdc_has_unsent(conn))
+			return (unsigned)request.cookie + 1;
 	}
-	return (unsigned)request.cookie;
 }
 
 /*
@@ -54,6 +50,7 @@ void raw_deaf(const char *address, char **args)
 	nr = send_until_full(&conn);
 	raw_say_and_wait("deaf");
 	for (unsigned i = 0; i < nr; i++) {
+		nbdc_must(&conn, nbdc_push(&conn, false));
 		nbdc_must(&conn, nbdc_receive(&conn, &done));
 		if (done.error)
 			error(1, 0, "a read fails: error %u", done.error);

@@ -12,7 +12,6 @@
 #include <error.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/bits.h"
 #include "base/compiler.h"
@@ -38,17 +37,13 @@
 
 #define NR_PAGES 1024u
 
-#define BATCH_BYTES ((size_t)BATCH * (NBDC_REQUEST_BYTES + MAX_WRITE_BYTES))
-
 struct steady {
 	struct rng rng;
 	unsigned nr_connections;
 	struct nbdc_conn conns[MAX_CONNECTIONS];
 	uint64_t disk_bytes;
 	unsigned char *pages; /* to be written: NR_PAGES of them */
-	unsigned char *out; /* a batch: BATCH_BYTES */
-	size_t out_bytes;
-	uint32_t read_bytes; /* data of all replies to it */
+	uint32_t read_bytes; /* data of all replies to a batch */
 };
 
 /* What a mixed load is made of, in percent. */
@@ -107,34 +102,31 @@ static void choose_request(struct steady *s, struct nbdc_request *request)
 	}
 }
 
-static void add_payload(struct steady *s, uint32_t length)
+static unsigned char *choose_payload(struct steady *s, uint32_t length)
 {
 	uint64_t room = (uint64_t)NR_PAGES * ZSD_PAGE_BYTES - length;
 	uint64_t from = rng_below(&s->rng, room + 1);
 
 	if (length == ZSD_PAGE_BYTES)
 		from = align_down(from, ZSD_PAGE_BYTES);
-	memcpy(s->out + s->out_bytes, s->pages + from, length);
-	s->out_bytes += length;
+	return s->pages + from;
 }
 
-static void fill_batch(struct steady *s, struct nbdc_replies *replies,
-		       unsigned nr)
+static void send_batch(struct steady *s, struct nbdc_conn *conn, unsigned nr)
 {
-	s->out_bytes = 0;
 	s->read_bytes = 0;
 	for (unsigned i = 0; i < nr; i++) {
 		struct nbdc_request request = {.cookie = i};
+		unsigned char *payload = NULL;
 
 		choose_request(s, &request);
-		nbdc_encode_request(s->out + s->out_bytes, &request);
-		nbdc_replies_sent(replies, &request, NULL);
-		s->out_bytes += NBDC_REQUEST_BYTES;
 		if (request.type == CMD_WRITE)
-			add_payload(s, request.length);
+			payload = choose_payload(s, request.length);
 		if (request.type == CMD_READ)
 			s->read_bytes += request.length;
+		nbdc_add(conn, &request, payload, NULL);
 	}
+	nbdc_must(conn, nbdc_push(conn, true));
 }
 
 static void take_replies(struct nbdc_conn *conn, unsigned nr)
@@ -155,8 +147,7 @@ static void run(struct steady *s, unsigned long nr_requests)
 		unsigned nr = (unsigned)min_u64(nr_requests, BATCH);
 		struct nbdc_conn *conn = &s->conns[turn % s->nr_connections];
 
-		fill_batch(s, &conn->replies, nr);
-		nbdc_must(conn, nbdc_send_bytes(conn, s->out, s->out_bytes));
+		send_batch(s, conn, nr);
 		take_replies(conn, nr);
 		nr_requests -= nr;
 	}
@@ -165,9 +156,8 @@ static void run(struct steady *s, unsigned long nr_requests)
 static void start(struct steady *s, const char *address)
 {
 	s->pages = malloc((size_t)NR_PAGES * ZSD_PAGE_BYTES);
-	s->out = malloc(BATCH_BYTES);
-	if (!s->pages || !s->out)
-		error(1, ENOMEM, "buffers");
+	if (!s->pages)
+		error(1, ENOMEM, "pages");
 	synthetic_fill(s->pages, NR_PAGES, rng_next(&s->rng));
 	if (s->nr_connections < 1 || s->nr_connections > MAX_CONNECTIONS)
 		error(2, 0, "from 1 to %u connections", MAX_CONNECTIONS);
@@ -190,5 +180,4 @@ void raw_steady(const char *address, char **args)
 	run(&s, raw_number(args[3]));
 	raw_say_and_wait("done");
 	free(s.pages);
-	free(s.out);
 }

@@ -27,7 +27,7 @@ struct nbdc_bytes {
 /* Room for @bytes more, for the caller to fill; or NULL. */
 unsigned char *nbdc_extend(struct nbdc_bytes *b, size_t bytes);
 
-/* A number of @bytes, at most 8; some bytes; those of a text, without its NUL. */
+/* A number of @bytes, at most 8; bytes; those of a text, without its NUL. */
 void nbdc_put(struct nbdc_bytes *b, unsigned bytes, uint64_t value);
 void nbdc_put_bytes(struct nbdc_bytes *b, const void *p, size_t bytes);
 void nbdc_put_text(struct nbdc_bytes *b, const char *text);

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -46,6 +47,9 @@ void nbdc_adopt(struct nbdc_conn *conn, int fd)
 {
 	memset(conn, 0, sizeof(*conn));
 	conn->fd = fd;
+	conn->buffers = malloc(sizeof(*conn->buffers));
+	if (!conn->buffers)
+		abort();
 	nbdc_replies_init(&conn->replies, false);
 }
 
@@ -112,6 +116,7 @@ int nbdc_connect(struct nbdc_conn *conn, const char *address,
 void nbdc_close(struct nbdc_conn *conn)
 {
 	close(conn->fd);
+	free(conn->buffers);
 	nbdc_replies_fini(&conn->replies);
 }
 
@@ -135,32 +140,30 @@ int nbdc_receive_bytes(struct nbdc_conn *conn, void *bytes, size_t nr_bytes)
 	unsigned char *at = bytes;
 
 	while (nr_bytes) {
-		ssize_t n = recv(conn->fd, at, nr_bytes, 0);
+		size_t n = min_u64(nr_bytes, conn->nr_received - conn->taken);
+		int err = n ? 0 : nbdc_pull(conn, true);
 
-		if (n == 0)
-			return -ECONNRESET;
-		if (n < 0)
-			return errno == EAGAIN ? -ETIMEDOUT : -errno;
+		if (err)
+			return err;
+		memcpy(at, conn->buffers->received + conn->taken, n);
+		conn->taken += n;
 		at += n;
-		nr_bytes -= (size_t)n;
+		nr_bytes -= n;
 	}
 	return 0;
 }
 
+/* One that is closed with input unread is reset. */
 int nbdc_drain(struct nbdc_conn *conn)
 {
-	unsigned char waste[65536];
-	ssize_t n;
+	int err;
 
 	do {
-		n = recv(conn->fd, waste, sizeof(waste), 0);
-	} while (n > 0);
-	if (n == 0 || errno == ECONNRESET)
-		return 0;
-	return errno == EAGAIN ? -ETIMEDOUT : -errno;
+		err = nbdc_pull(conn, true);
+	} while (!err);
+	return err == -ECONNRESET ? 0 : err;
 }
 
-/* One that is closed with input unread is reset. */
 int nbdc_receive_end(struct nbdc_conn *conn)
 {
 	char byte;
@@ -308,21 +311,113 @@ int nbdc_open(struct nbdc_conn *conn, const char *address,
 	return err;
 }
 
+/* --- many requests ------------------------------------------------------- */
+
+/* To the last piece, where they follow it. */
+static void add_piece(struct nbdc_conn *conn, void *bytes, size_t nr_bytes)
+{
+	struct iovec *next = &conn->buffers->piece[conn->nr_pieces];
+
+	if (conn->nr_pieces &&
+	    (char *)next[-1].iov_base + next[-1].iov_len == bytes) {
+		next[-1].iov_len += nr_bytes;
+		return;
+	}
+	*next = (struct iovec){bytes, nr_bytes};
+	conn->nr_pieces++;
+}
+
+void nbdc_add(struct nbdc_conn *conn, const struct nbdc_request *request,
+	      void *payload, void *user)
+{
+	unsigned char *header;
+
+	if (!nbdc_has_unsent(conn))
+		conn->nr_headers = conn->nr_pieces = conn->first_piece = 0;
+	header = conn->buffers->header[conn->nr_headers++];
+	nbdc_encode_request(header, request);
+	if (request->type != CMD_DISC)
+		nbdc_replies_sent(&conn->replies, request, user);
+	add_piece(conn, header, NBDC_REQUEST_BYTES);
+	if (request->type == CMD_WRITE && request->length)
+		add_piece(conn, payload, request->length);
+}
+
+bool nbdc_has_unsent(const struct nbdc_conn *conn)
+{
+	return conn->first_piece < conn->nr_pieces;
+}
+
+static void drop_sent(struct nbdc_conn *conn, size_t sent)
+{
+	while (sent) {
+		struct iovec *piece = &conn->buffers->piece[conn->first_piece];
+
+		if (sent < piece->iov_len) {
+			piece->iov_base = (char *)piece->iov_base + sent;
+			piece->iov_len -= sent;
+			return;
+		}
+		sent -= piece->iov_len;
+		conn->first_piece++;
+	}
+}
+
+int nbdc_push(struct nbdc_conn *conn, bool wait)
+{
+	while (nbdc_has_unsent(conn)) {
+		const struct msghdr message = {
+			.msg_iov = &conn->buffers->piece[conn->first_piece],
+			.msg_iovlen = conn->nr_pieces - conn->first_piece,
+		};
+		ssize_t sent =
+			sendmsg(conn->fd, &message,
+				MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT));
+
+		if (sent < 0 && errno == EAGAIN)
+			return wait ? -ETIMEDOUT : 0;
+		if (sent < 0)
+			return -errno;
+		drop_sent(conn, (size_t)sent);
+	}
+	return 0;
+}
+
+int nbdc_pull(struct nbdc_conn *conn, bool wait)
+{
+	ssize_t got = recv(conn->fd, conn->buffers->received,
+			   NBDC_RECEIVE_BYTES, wait ? 0 : MSG_DONTWAIT);
+
+	conn->taken = 0;
+	conn->nr_received = got < 0 ? 0 : (size_t)got;
+	if (got > 0)
+		return 0;
+	if (got == 0)
+		return -ECONNRESET;
+	if (errno == EAGAIN)
+		return wait ? -ETIMEDOUT : 0;
+	return -errno;
+}
+
+int nbdc_next(struct nbdc_conn *conn, struct nbdc_event *event)
+{
+	size_t used;
+	int err = nbdc_replies_next(&conn->replies,
+				    conn->buffers->received + conn->taken,
+				    conn->nr_received - conn->taken, &used,
+				    event);
+
+	conn->taken += used;
+	return err;
+}
+
 /* --- requests ------------------------------------------------------------ */
 
 int nbdc_send(struct nbdc_conn *conn, const struct nbdc_request *request,
 	      void *data)
 {
-	unsigned char header[NBDC_REQUEST_BYTES];
-	int err;
-
-	nbdc_encode_request(header, request);
-	if (request->type != CMD_DISC)
-		nbdc_replies_sent(&conn->replies, request, data);
-	err = nbdc_send_bytes(conn, header, sizeof(header));
-	if (!err && request->type == CMD_WRITE)
-		err = nbdc_send_bytes(conn, data, request->length);
-	return err;
+	nbdc_add(conn, request, data, data);
+	return nbdc_push(conn, true);
 }
 
 /* What was read goes where it is wanted. */
@@ -331,38 +426,30 @@ static void keep(const struct nbdc_event *event)
 	const struct nbdc_pending *p = event->pending;
 	unsigned char *to = p->data;
 
-	if (!to)
+	if (!to || (event->kind != NBDC_DATA && event->kind != NBDC_HOLE))
 		return;
+	to += event->offset - p->request.offset;
 	if (event->kind == NBDC_DATA)
-		memcpy(to + (event->offset - p->request.offset), event->data,
-		       event->bytes);
-	else if (event->kind == NBDC_HOLE)
-		memset(to + (event->offset - p->request.offset), 0,
-		       event->bytes);
+		memcpy(to, event->data, event->bytes);
+	else
+		memset(to, 0, event->bytes);
 }
 
 int nbdc_receive(struct nbdc_conn *conn, struct nbdc_pending *done)
 {
-	unsigned char buffer[65536];
 	struct nbdc_event event;
-	size_t used, n;
 	int err;
 
-	for (;;) {
-		n = min_u64(nbdc_replies_wanted(&conn->replies),
-			    sizeof(buffer));
-		err = nbdc_receive_bytes(conn, buffer, n);
-		if (!err)
-			err = nbdc_replies_next(&conn->replies, buffer, n,
-						&used, &event);
-		if (err)
-			return err;
-		keep(&event);
-		if (event.kind != NBDC_DONE)
-			continue;
+	do {
+		err = nbdc_next(conn, &event);
+		if (!err && event.kind == NBDC_MORE)
+			err = nbdc_pull(conn, true);
+		else if (!err)
+			keep(&event);
+	} while (!err && event.kind != NBDC_DONE);
+	if (!err)
 		*done = *event.pending;
-		return 0;
-	}
+	return err;
 }
 
 int nbdc_run(struct nbdc_conn *conn, const struct nbdc_request *request,
@@ -393,6 +480,7 @@ void nbdc_leave(struct nbdc_conn *conn)
 {
 	const struct nbdc_request disc = {.type = CMD_DISC};
 
-	(void)!nbdc_send(conn, &disc, NULL);
+	nbdc_add(conn, &disc, NULL, NULL);
+	(void)!nbdc_push(conn, false);
 	nbdc_close(conn);
 }
