@@ -3,13 +3,12 @@
 
 #include <errno.h>
 #include <error.h>
-#include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/units.h"
 #include "bench_frame.h"
@@ -45,40 +44,27 @@ static void map_pages(uint64_t nr_pages, struct load_pages *out)
 	(void)madvise(out->base, bytes, MADV_HUGEPAGE);
 }
 
-static uint64_t pages_of_file(const char *path)
+/* At @to, or only counted where that is NULL. Return: pages of the file. */
+static uint64_t read_pages(const char *path, unsigned char *to)
 {
+	FILE *file = fopen(path, "rbe");
 	struct stat st;
 
-	if (stat(path, &st))
+	if (!file || fstat(fileno(file), &st))
 		error(1, errno, "%s", path);
 	if (!S_ISREG(st.st_mode) || st.st_size <= 0 ||
 	    st.st_size % ZSD_PAGE_BYTES)
 		error(1, 0, "%s: no file of whole pages", path);
-	return (uint64_t)st.st_size / ZSD_PAGE_BYTES;
-}
-
-static void read_file(const char *path, unsigned char *to, uint64_t bytes)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
+	if (to && fread(to, (size_t)st.st_size, 1, file) != 1)
 		error(1, errno, "%s", path);
-	while (bytes) {
-		ssize_t got = read(fd, to, bytes);
-
-		if (got <= 0) /* 0: it shrank meanwhile */
-			error(1, got ? errno : EINVAL, "%s", path);
-		to += got;
-		bytes -= (uint64_t)got;
-	}
-	close(fd);
+	(void)fclose(file);
+	return (uint64_t)st.st_size / ZSD_PAGE_BYTES;
 }
 
 void bench_open_pages(const struct bench_page_files *files, uint64_t seed,
 		      struct load_pages *out)
 {
-	uint64_t nr[BENCH_MAX_PAGE_FILES], sum = 0;
-	unsigned char *to;
+	uint64_t nr = 0;
 
 	if (!files->nr) {
 		map_pages(NR_SYNTHETIC_PAGES, out);
@@ -86,13 +72,12 @@ void bench_open_pages(const struct bench_page_files *files, uint64_t seed,
 		return;
 	}
 	for (size_t i = 0; i < files->nr; i++)
-		sum += nr[i] = pages_of_file(files->paths[i]);
-	map_pages(sum, out);
-	to = out->base;
-	for (size_t i = 0; i < files->nr; i++) {
-		read_file(files->paths[i], to, nr[i] * ZSD_PAGE_BYTES);
-		to += nr[i] * ZSD_PAGE_BYTES;
-	}
+		nr += read_pages(files->paths[i], NULL);
+	map_pages(nr, out);
+	nr = 0;
+	for (size_t i = 0; i < files->nr; i++)
+		nr += read_pages(files->paths[i],
+				 out->base + nr * ZSD_PAGE_BYTES);
 }
 
 void load_pages_fini(struct load_pages *pages)
@@ -102,22 +87,23 @@ void load_pages_fini(struct load_pages *pages)
 
 /* --- what an argument says ----------------------------------------------- */
 
-uint64_t bench_arg_number(const char *text, uint64_t min, uint64_t max,
-			  struct argp_state *state)
+void bench_read_number(const char *text, const struct bench_option *option,
+		       struct argp_state *state)
 {
 	char *end;
 	uint64_t value;
 
 	errno = 0;
 	value = strtoull(text, &end, 0);
-	if (errno || end == text || *end || strchr(text, '-') || value < min ||
-	    value > max)
+	if (errno || end == text || *end || strchr(text, '-') ||
+	    value < option->min || value > option->max)
 		argp_error(state, "'%s' is not a number from %ju to %ju", text,
-			   (uintmax_t)min, (uintmax_t)max);
-	return value;
+			   (uintmax_t)option->min, (uintmax_t)option->max);
+	*(uint64_t *)option->to = value;
 }
 
-uint64_t bench_arg_ns(const char *text, struct argp_state *state)
+void bench_read_seconds(const char *text, const struct bench_option *option,
+			struct argp_state *state)
 {
 	char *end;
 	double seconds = strtod(text, &end);
@@ -125,25 +111,28 @@ uint64_t bench_arg_ns(const char *text, struct argp_state *state)
 	if (end == text || *end || !(seconds >= 1e-3 && seconds <= 1e6))
 		argp_error(state, "'%s' is not a time of 0.001 to 1000000 s",
 			   text);
-	return (uint64_t)(seconds * (double)NS_PER_S);
+	*(uint64_t *)option->to = (uint64_t)(seconds * (double)NS_PER_S);
 }
 
-uint64_t bench_arg_disk_size(const char *text, struct argp_state *state)
+void bench_read_disk_size(const char *text, const struct bench_option *option,
+			  struct argp_state *state)
 {
 	uint64_t bytes = 0;
 
 	if (units_parse(text, 0, &bytes) || !bytes || bytes % ZSD_PAGE_BYTES)
 		argp_error(state, "'%s' is not a size of whole pages", text);
-	return bytes;
+	*(uint64_t *)option->to = bytes;
 }
 
-void bench_arg_page_file(const char *path, struct bench_page_files *files,
-			 struct argp_state *state)
+void bench_read_pages(const char *text, const struct bench_option *option,
+		      struct argp_state *state)
 {
+	struct bench_page_files *files = option->to;
+
 	if (files->nr == BENCH_MAX_PAGE_FILES)
 		argp_error(state, "more than %u page files",
 			   BENCH_MAX_PAGE_FILES);
-	files->paths[files->nr++] = path;
+	files->paths[files->nr++] = text;
 }
 
 void bench_read_algorithm(const char *text, const struct bench_option *option,
@@ -151,31 +140,6 @@ void bench_read_algorithm(const char *text, const struct bench_option *option,
 {
 	if (zcomp_parse(text, option->to))
 		argp_error(state, "'%s' is no algorithm", text);
-}
-
-void bench_read_disk_size(const char *text, const struct bench_option *option,
-			  struct argp_state *state)
-{
-	*(uint64_t *)option->to = bench_arg_disk_size(text, state);
-}
-
-void bench_read_number(const char *text, const struct bench_option *option,
-		       struct argp_state *state)
-{
-	*(uint64_t *)option->to =
-		bench_arg_number(text, option->min, option->max, state);
-}
-
-void bench_read_pages(const char *text, const struct bench_option *option,
-		      struct argp_state *state)
-{
-	bench_arg_page_file(text, option->to, state);
-}
-
-void bench_read_seconds(const char *text, const struct bench_option *option,
-			struct argp_state *state)
-{
-	*(uint64_t *)option->to = bench_arg_ns(text, state);
 }
 
 void bench_read_switch(const char *text, const struct bench_option *option,
@@ -197,7 +161,8 @@ void bench_read_text(const char *text, const struct bench_option *option,
 
 struct command_line {
 	const struct bench_option *options;
-	const char **word;
+	bool wants_word;
+	const char *word;
 };
 
 /* Options without a letter have the key 256 + their place in the table. */
@@ -208,45 +173,41 @@ static int key_of(const struct bench_option *option, size_t index)
 
 static error_t parse_argument(int key, char *arg, struct argp_state *state)
 {
-	const struct command_line *line = state->input;
+	struct command_line *line = state->input;
 	const struct bench_option *option = line->options;
 
-	if (key == ARGP_KEY_ARG && line->word && !*line->word) {
-		*line->word = arg;
-		return 0;
-	}
-	if (key == ARGP_KEY_ARG)
+	if (key == ARGP_KEY_ARG && line->wants_word && !line->word)
+		line->word = arg;
+	else if (key == ARGP_KEY_ARG)
 		argp_error(state, "what is '%s'?", arg);
-	if (key == ARGP_KEY_END && line->word && !*line->word)
+	if (key == ARGP_KEY_END && line->wants_word && !line->word)
 		argp_usage(state);
 	for (size_t i = 0; option[i].name; i++) {
-		if (key_of(&option[i], i) == key) {
+		if (key_of(&option[i], i) == key)
 			option[i].read(arg, &option[i], state);
-			return 0;
-		}
 	}
-	return ARGP_ERR_UNKNOWN;
+	return 0;
 }
 
-void bench_parse(int argc, char **argv, const struct bench_option *options,
-		 const char *documentation, const char *word_name,
-		 const char **word)
+const char *bench_parse(int argc, char **argv,
+			const struct bench_option *options,
+			const char *documentation, const char *word)
 {
-	struct command_line line = {.options = options, .word = word};
+	struct command_line line = {.options = options, .wants_word = word};
 	struct argp_option table[MAX_OPTIONS] = {{0}};
-	const struct argp argp = {.options = table,
-				  .parser = parse_argument,
-				  .args_doc = word_name,
-				  .doc = documentation};
+	const struct argp argp = {table, parse_argument, word, documentation,
+				  NULL,	 NULL,		 NULL};
 
-	for (size_t i = 0; options[i].name && i + 1 < MAX_OPTIONS; i++)
-		table[i] = (struct argp_option){
-			.name = options[i].name,
-			.key = key_of(&options[i], i),
-			.arg = options[i].arg,
-			.doc = options[i].help,
-		};
+	for (size_t i = 0; options[i].name && i + 1 < MAX_OPTIONS; i++) {
+		table[i].name = options[i].name;
+		table[i].key = key_of(&options[i], i);
+		table[i].arg = options[i].arg;
+		table[i].doc = options[i].help;
+		if (options[i].read == bench_read_algorithm)
+			bench_read_algorithm("lz4", &options[i], NULL);
+	}
 	argp_program_version = PACKAGE_STRING;
 	argp_err_exit_status = 2;
 	argp_parse(&argp, argc, argv, 0, NULL, &line);
+	return line.word;
 }

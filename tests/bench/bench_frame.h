@@ -62,7 +62,7 @@ struct bench_option {
 	uint64_t min, max; /* of a number */
 };
 
-bench_read_fn bench_read_algorithm; /* struct zcomp_params */
+bench_read_fn bench_read_algorithm; /* struct zcomp_params, lz4 at first */
 bench_read_fn bench_read_disk_size; /* uint64_t: bytes, whole pages */
 bench_read_fn bench_read_number; /* uint64_t */
 bench_read_fn bench_read_pages; /* struct bench_page_files: one more */
@@ -70,21 +70,26 @@ bench_read_fn bench_read_seconds; /* uint64_t: nanoseconds */
 bench_read_fn bench_read_switch; /* bool: true */
 bench_read_fn bench_read_text; /* const char * */
 
-/*
- * Read the command line. @options end with one without a name. @word: receives
- * the one argument that is no option, named @word_name; both NULL where there
- * must be none.
- */
-void bench_parse(int argc, char **argv, const struct bench_option *options,
-		 const char *documentation, const char *word_name,
-		 const char **word);
+/* Rows of a table of options; @kind: what follows bench_read_. */
+#define BENCH_OPTION(name, key, arg, kind, to, help)              \
+	{                                                         \
+		name, key, arg, help, bench_read_##kind, to, 0, 0 \
+	}
+#define BENCH_NUMBER(name, key, to, min, max, help)                   \
+	{                                                             \
+		name, key, "N", help, bench_read_number, to, min, max \
+	}
+#define BENCH_PAGES(to)                             \
+	BENCH_OPTION("pages", 0, "FILE", pages, to, \
+		     "pages of this file; repeatable (default: made up)")
+#define BENCH_ALGORITHM(to)                                          \
+	BENCH_OPTION("algorithm", 'a', "ALG[:LEVEL]", algorithm, to, \
+		     "codec (default lz4)")
 
-/* The same for programs that use argp themselves. */
-uint64_t bench_arg_number(const char *text, uint64_t min, uint64_t max,
-			  struct argp_state *state);
-uint64_t bench_arg_ns(const char *text, struct argp_state *state);
-uint64_t bench_arg_disk_size(const char *text, struct argp_state *state);
-void bench_arg_page_file(const char *path, struct bench_page_files *files,
-			 struct argp_state *state);
+/* Read the command line. @options end with one without a name. Return: the one
+ * argument that is no option, @word; NULL: there must be none. */
+const char *bench_parse(int argc, char **argv,
+			const struct bench_option *options,
+			const char *documentation, const char *word);
 
 #endif

@@ -35,22 +35,18 @@ static struct {
 };
 
 static const struct bench_option table[] = {
-	{"pages", 0, "FILE",
-	 "pages of this file; repeatable (default: 16 MiB made up)",
-	 bench_read_pages, &options.page_files, 0, 0},
-	{"algorithm", 'a', "ALG[:LEVEL]", "codec (default lz4)",
-	 bench_read_algorithm, &options.zcomp, 0, 0},
-	{"size", 's', "SIZE", "of the disk (default 64M)", bench_read_disk_size,
-	 &options.disk_bytes, 0, 0},
-	{"chain-size", 0, "N", "as zsd's", bench_read_number,
-	 &options.chain_size, ZS_CHAIN_SIZE_MIN, ZS_CHAIN_SIZE_MAX},
-	{"trim", 0, "PERCENT",
-	 "of the pages before each compaction (default 50)", bench_read_number,
-	 &options.percent, 1, 99},
-	{"rounds", 0, "N", "trims and compactions (default 10)",
-	 bench_read_number, &options.nr_rounds, 1, 1000000},
-	{"seed", 0, "N", "of what is trimmed (default 1)", bench_read_number,
-	 &options.seed, 0, UINT64_MAX},
+	BENCH_PAGES(&options.page_files),
+	BENCH_ALGORITHM(&options.zcomp),
+	BENCH_OPTION("size", 's', "SIZE", disk_size, &options.disk_bytes,
+		     "of the disk (default 64M)"),
+	BENCH_NUMBER("chain-size", 0, &options.chain_size, ZS_CHAIN_SIZE_MIN,
+		     ZS_CHAIN_SIZE_MAX, "as zsd's"),
+	BENCH_NUMBER("trim", 0, &options.percent, 1, 99,
+		     "percent of the pages before each one (default 50)"),
+	BENCH_NUMBER("rounds", 0, &options.nr_rounds, 1, 1000000,
+		     "trims and compactions (default 10)"),
+	BENCH_NUMBER("seed", 0, &options.seed, 0, UINT64_MAX,
+		     "of what is trimmed (default 1)"),
 	{0},
 };
 
@@ -84,14 +80,6 @@ static void open_bench(struct bench *b)
 		err = zstore_ctx_create(b->store, &b->ctx);
 	if (err)
 		error(1, -err, "the store");
-}
-
-static void close_bench(struct bench *b)
-{
-	zstore_ctx_destroy(b->ctx);
-	zstore_destroy(b->store);
-	free(b->trimmed);
-	load_pages_fini(&b->pages);
 }
 
 static void write_page(const struct bench *b, uint64_t index)
@@ -140,10 +128,8 @@ int main(int argc, char **argv)
 {
 	static struct bench b;
 
-	if (zcomp_parse("lz4", &options.zcomp))
-		error(1, 0, "there is no lz4");
 	bench_parse(argc, argv, table,
-		    "Measure what compaction of a store costs.", NULL, NULL);
+		    "Measure what compaction of a store costs.", NULL);
 	open_bench(&b);
 	fill(&b, true);
 	for (uint64_t i = 0; i < options.nr_rounds; i++) {
@@ -159,6 +145,5 @@ int main(int argc, char **argv)
 	       (double)b.moved_objs * 1e9 / (double)max_u64(b.cpu_ns, 1),
 	       (double)b.stats.mem_used_total /
 		       (double)max_u64(b.stats.compr_data_size, 1));
-	close_bench(&b);
 	return fflush(stdout) ? 1 : 0;
 }

@@ -26,20 +26,11 @@ void load_plan_init(struct load_plan *plan)
 		plan->content[i] = plan->first_content;
 }
 
-void load_plan_fini(struct load_plan *plan)
-{
-	free(plan->content);
-	free(plan->busy);
-	free(plan->order);
-}
-
 void load_plan_rewind(struct load_plan *plan, const struct load_mix *mix)
 {
 	plan->cursor = 0;
 	if (!mix->shuffled)
 		return;
-	if (plan->nr_blocks > UINT32_MAX)
-		error(1, EFBIG, "%ju blocks", (uintmax_t)plan->nr_blocks);
 	plan->order = allocate(plan->nr_blocks, sizeof(*plan->order));
 	for (uint64_t i = 0; i < plan->nr_blocks; i++) {
 		uint64_t other = rng_below(&plan->rng, i + 1);
@@ -103,8 +94,7 @@ void load_plan_next(struct load_plan *plan, const struct load_mix *mix,
 	else if (request->op == LOAD_READ)
 		request->content = plan->content[block];
 	else
-		request->content = plan->trim_is_undefined ? CONTENT_UNKNOWN
-							   : CONTENT_ZEROS;
+		request->content = CONTENT_ZEROS;
 }
 
 void load_plan_done(struct load_plan *plan, const struct load_request *request,

@@ -49,10 +49,9 @@ struct load_request {
 struct load_plan {
 	/* The caller's to set. */
 	struct load_pages pages; /* at least one block of them */
-	uint64_t nr_blocks; /* of the disk that are in use */
+	uint64_t nr_blocks; /* of the disk */
 	uint64_t block_bytes; /* a multiple of 4 KiB */
 	uint32_t first_content; /* of every block: CONTENT_* */
-	bool trim_is_undefined; /* a trimmed block is not checked */
 	struct rng rng;
 
 	uint32_t *content; /* of each block */
@@ -61,16 +60,13 @@ struct load_plan {
 	uint32_t *order; /* of a shuffled mix: all blocks */
 };
 
-/* Ends the program where there is no memory. Release: load_plan_fini(). */
+/* Ends the program where there is no memory; for as long as that lasts. */
 void load_plan_init(struct load_plan *plan);
-void load_plan_fini(struct load_plan *plan);
 
-/* Begin a sequential or shuffled mix, the latter in an order that is drawn now;
- * it must not ask for more requests than there are blocks. */
+/* Begin a mix; a shuffled one must not ask for more requests than blocks. */
 void load_plan_rewind(struct load_plan *plan, const struct load_mix *mix);
 
-/* Choose a request and mark its block busy. The caller keeps fewer requests
- * under way than there are blocks. */
+/* Choose a request, fewer of them under way than there are blocks. */
 void load_plan_next(struct load_plan *plan, const struct load_mix *mix,
 		    struct load_request *request);
 
@@ -78,8 +74,7 @@ void load_plan_next(struct load_plan *plan, const struct load_mix *mix,
 void load_plan_done(struct load_plan *plan, const struct load_request *request,
 		    bool refused);
 
-/* Where the bytes of a write are: block_bytes of them. Not to be written; not
- * const because struct iovec is not. */
+/* The block that a write carries; const but for struct iovec. */
 unsigned char *load_plan_payload(const struct load_plan *plan,
 				 const struct load_request *request);
 

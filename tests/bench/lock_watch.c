@@ -3,9 +3,9 @@
 
 #include <stddef.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/compiler.h"
+#include "bench_frame.h"
 #include "lock_watch.h"
 
 /* The linker's names for the library's functions and for ours. */
@@ -24,14 +24,6 @@ struct watched_lock {
 static lock_naming_fn *watch_naming;
 static void *watch_arg;
 static _Thread_local struct watched_lock watched[LOCK_WATCH_MAX];
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 void lock_watch_set(lock_naming_fn *naming, void *arg)
 {
@@ -52,33 +44,31 @@ void lock_watch_collect(struct lock_tally *into)
 	memset(watched, 0, sizeof(watched));
 }
 
+/* NULL while nobody watches. */
 static struct watched_lock *find(const pthread_mutex_t *mutex)
 {
-	unsigned which = watch_naming(watch_arg, mutex);
-
-	return which < LOCK_WATCH_MAX ? &watched[which] : NULL;
+	if (likely(!watch_naming))
+		return NULL;
+	return &watched[watch_naming(watch_arg, mutex)];
 }
 
 int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex)
 {
-	struct watched_lock *lock;
+	struct watched_lock *lock = find(mutex);
 	uint64_t start_ns;
 	int err;
 
-	if (likely(!watch_naming))
-		return __real_pthread_mutex_lock(mutex);
-	lock = find(mutex);
 	if (!lock)
 		return __real_pthread_mutex_lock(mutex);
 	lock->tally.nr_taken++;
 	if (__real_pthread_mutex_trylock(mutex) == 0) {
-		lock->since_ns = now_ns();
+		lock->since_ns = bench_now_ns(CLOCK_MONOTONIC);
 		return 0;
 	}
 	lock->tally.nr_busy++;
-	start_ns = now_ns();
+	start_ns = bench_now_ns(CLOCK_MONOTONIC);
 	err = __real_pthread_mutex_lock(mutex);
-	lock->since_ns = now_ns();
+	lock->since_ns = bench_now_ns(CLOCK_MONOTONIC);
 	lock->tally.wait_ns += lock->since_ns - start_ns;
 	return err;
 }
@@ -86,27 +76,22 @@ int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex)
 /* Whoever does not get it comes back to wait for it: that counts it. */
 int __wrap_pthread_mutex_trylock(pthread_mutex_t *mutex)
 {
-	struct watched_lock *lock;
+	struct watched_lock *lock = find(mutex);
 	int err = __real_pthread_mutex_trylock(mutex);
 
-	if (unlikely(watch_naming) && !err) {
-		lock = find(mutex);
-		if (lock) {
-			lock->tally.nr_taken++;
-			lock->since_ns = now_ns();
-		}
+	if (lock && !err) {
+		lock->tally.nr_taken++;
+		lock->since_ns = bench_now_ns(CLOCK_MONOTONIC);
 	}
 	return err;
 }
 
 int __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex)
 {
-	struct watched_lock *lock;
+	struct watched_lock *lock = find(mutex);
 
-	if (unlikely(watch_naming)) {
-		lock = find(mutex);
-		if (lock)
-			lock->tally.hold_ns += now_ns() - lock->since_ns;
-	}
+	if (lock)
+		lock->tally.hold_ns +=
+			bench_now_ns(CLOCK_MONOTONIC) - lock->since_ns;
 	return __real_pthread_mutex_unlock(mutex);
 }

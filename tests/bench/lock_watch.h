@@ -2,11 +2,9 @@
 /*
  * lock_watch - how often a program's mutexes are taken, waited for and held
  *
- * The program is linked with --wrap=pthread_mutex_lock, _trylock and _unlock, so
- * that every such call in it comes here. Off, as at first, that costs a branch;
- * on, two looks at the clock each.
- *
- * Locks are told apart by what the program says they are (lock_watch_naming).
+ * The program is linked with --wrap=pthread_mutex_lock, _trylock and _unlock,
+ * so that every such call in it comes here. Off, as at first, that costs a
+ * branch; on, two looks at the clock each.
  *
  * Threads: each counts for itself. Switch and naming are set before the threads
  * that are watched start.
@@ -15,7 +13,6 @@
 #define ZSD_BENCH_LOCK_WATCH_H
 
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdint.h>
 
 /* Most locks that are told apart. */
@@ -29,7 +26,7 @@ struct lock_tally {
 	uint64_t hold_ns;
 };
 
-/* Which lock @mutex is: below LOCK_WATCH_MAX, or LOCK_WATCH_MAX for none. */
+/* Which lock @mutex is: a number below LOCK_WATCH_MAX. */
 typedef unsigned lock_naming_fn(void *arg, const pthread_mutex_t *mutex);
 
 /* Start to watch, or to let pass with a @naming of NULL. */

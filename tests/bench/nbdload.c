@@ -5,6 +5,9 @@
  * It costs little next to the server, and works against any. With --verify it
  * is a test of the server's memory: it knows what every block must hold.
  *
+ * The latency of a request runs from just before the system call that sends its
+ * batch to just after the one that brought the end of its reply.
+ *
  * Exit status: 0 all well; 1 requests failed, reads returned wrong bytes or the
  * connection broke; 2 usage.
  */
@@ -20,36 +23,30 @@
 #include "base/bits.h"
 #include "base/units.h"
 #include "bench_frame.h"
-#include "cpu_time.h"
-#include "load_conn.h"
 #include "load_plan.h"
+#include "nbd/nbdc_conn.h"
 
 #define MAX_CONNECTIONS 64u
 
-static bench_read_fn read_mix;
+static bench_read_fn bench_read_mix;
 
 static struct {
 	const char *address;
-	const char *export_name;
 	struct bench_page_files page_files;
 	struct load_mix mix;
 	uint64_t depth;
 	uint64_t nr_connections;
 	uint64_t block_bytes;
-	uint64_t span_bytes; /* 0: the whole disk */
 	bool prefill;
 	uint64_t trim_percent; /* of all blocks, after prefill */
 	uint64_t run_ns; /* of the measured part, but for */
 	uint64_t nr_requests; /* so many, if not UINT64_MAX */
 	bool verify;
 	bool fresh;
-	bool trim_is_undefined;
 	bool allow_enospc;
 	uint64_t seed;
-	uint64_t server_pid; /* 0: not told */
 	uint64_t timeout_s;
 } options = {
-	.export_name = "",
 	.mix = {.percent = {[LOAD_WRITE] = 100}},
 	.depth = 1,
 	.nr_connections = 1,
@@ -61,60 +58,42 @@ static struct {
 };
 
 static const struct bench_option table[] = {
-	{"socket", 'u', "ADDRESS", "the server's Unix socket, or HOST:PORT",
-	 bench_read_text, &options.address, 0, 0},
-	{"export-name", 'n', "NAME", "export to ask for (default: \"\")",
-	 bench_read_text, &options.export_name, 0, 0},
-	{"span", 0, "SIZE", "use the first SIZE bytes (default: all)",
-	 bench_read_disk_size, &options.span_bytes, 0, 0},
-	{"pages", 0, "FILE",
-	 "write pages of this file; repeatable (default: 16 MiB made up)",
-	 bench_read_pages, &options.page_files, 0, 0},
-	{"mix", 0, "R:W:T",
-	 "percentages of reads, writes and trims (default 0:100:0)", read_mix,
-	 NULL, 0, 0},
-	{"block-bytes", 'b', "SIZE", "4K (default) to 1M, multiple of 4K",
-	 bench_read_disk_size, &options.block_bytes, 0, 0},
-	{"sequential", 0, NULL, "blocks in order, not at random",
-	 bench_read_switch, &options.mix.sequential, 0, 0},
-	{"depth", 'd', "N", "requests under way per connection (default 1)",
-	 bench_read_number, &options.depth, 1, LOAD_MAX_DEPTH},
-	{"connections", 'c', "N", "connections (default 1)", bench_read_number,
-	 &options.nr_connections, 1, MAX_CONNECTIONS},
-	{"seed", 0, "N", "of blocks and pages (default 1)", bench_read_number,
-	 &options.seed, 0, UINT64_MAX},
-	{"prefill", 0, NULL, "write every block first, in order (not measured)",
-	 bench_read_switch, &options.prefill, 0, 0},
-	{"trim-share", 0, "PERCENT",
-	 "then trim so many of all blocks, drawn at random (not measured)",
-	 bench_read_number, &options.trim_percent, 0, 100},
-	{"seconds", 0, "N", "measure for N seconds (default 5)",
-	 bench_read_seconds, &options.run_ns, 0, 0},
-	{"requests", 0, "N", "measure N requests instead (0: none)",
-	 bench_read_number, &options.nr_requests, 0, UINT64_MAX - 1},
-	{"timeout", 0, "N",
-	 "seconds without a reply after which to give up (default 30)",
-	 bench_read_number, &options.timeout_s, 1, 3600},
-	{"verify", 0, NULL,
-	 "compare what every read returns with what was written",
-	 bench_read_switch, &options.verify, 0, 0},
-	{"fresh", 0, NULL,
-	 "the disk is new: blocks not written yet must read as zeros",
-	 bench_read_switch, &options.fresh, 0, 0},
-	{"trim-undefined", 0, NULL,
-	 "trimmed blocks may read as anything (default: as zeros)",
-	 bench_read_switch, &options.trim_is_undefined, 0, 0},
-	{"allow-enospc", 0, NULL,
-	 "requests refused for lack of space are no failure", bench_read_switch,
-	 &options.allow_enospc, 0, 0},
-	{"server-pid", 0, "PID",
-	 "report the processor time that this process spends",
-	 bench_read_number, &options.server_pid, 1, INT32_MAX},
+	BENCH_OPTION("socket", 'u', "ADDRESS", text, &options.address,
+		     "the server's Unix socket, or HOST:PORT"),
+	BENCH_PAGES(&options.page_files),
+	BENCH_OPTION("mix", 0, "R:W:T", mix, NULL,
+		     "percent of reads, writes and trims (default 0:100:0)"),
+	BENCH_OPTION("block-bytes", 'b', "SIZE", disk_size,
+		     &options.block_bytes, "of a request (default 4K)"),
+	BENCH_OPTION("sequential", 0, NULL, switch, &options.mix.sequential,
+		     "blocks in order, not at random"),
+	BENCH_NUMBER("depth", 'd', &options.depth, 1, NBDC_BATCH,
+		     "requests under way on each connection (default 1)"),
+	BENCH_NUMBER("connections", 'c', &options.nr_connections, 1,
+		     MAX_CONNECTIONS, "how many (default 1)"),
+	BENCH_NUMBER("seed", 0, &options.seed, 0, UINT64_MAX,
+		     "of blocks and pages (default 1)"),
+	BENCH_OPTION("prefill", 0, NULL, switch, &options.prefill,
+		     "write every block first, in order (not measured)"),
+	BENCH_NUMBER("trim-share", 0, &options.trim_percent, 0, 100,
+		     "then trim so many percent of all blocks (not measured)"),
+	BENCH_OPTION("seconds", 0, "N", seconds, &options.run_ns,
+		     "measure for so long (default 5)"),
+	BENCH_NUMBER("requests", 0, &options.nr_requests, 0, UINT64_MAX - 1,
+		     "measure so many requests instead (0: none)"),
+	BENCH_NUMBER("timeout", 0, &options.timeout_s, 1, 3600,
+		     "longest silence that is borne, seconds (default 30)"),
+	BENCH_OPTION("verify", 0, NULL, switch, &options.verify,
+		     "compare what is read with what was written"),
+	BENCH_OPTION("fresh", 0, NULL, switch, &options.fresh,
+		     "what was not written yet must read as zeros"),
+	BENCH_OPTION("allow-enospc", 0, NULL, switch, &options.allow_enospc,
+		     "requests refused for lack of space are no failure"),
 	{0},
 };
 
-static void read_mix(const char *text, const struct bench_option *option,
-		     struct argp_state *state)
+static void bench_read_mix(const char *text, const struct bench_option *option,
+			   struct argp_state *state)
 {
 	unsigned *p = options.mix.percent;
 	char end;
@@ -126,51 +105,74 @@ static void read_mix(const char *text, const struct bench_option *option,
 		argp_error(state, "'%s' is not three percentages R:W:T", text);
 }
 
+/* A request that is under way. */
+struct slot {
+	struct load_request request;
+	bool is_wrong; /* some of its data was not as expected */
+};
+
+struct client {
+	struct nbdc_conn conn;
+	struct slot slots[NBDC_BATCH];
+	struct slot *free_slots[NBDC_BATCH];
+	unsigned nr_free;
+};
+
+static struct client *clients;
 static struct load_plan plan;
-static struct load_work work;
-static struct load_conn *conns[MAX_CONNECTIONS];
+
+/* What can go wrong with a request. */
+enum fault {
+	MISMATCH,
+	REFUSED,
+	NO_SPACE,
+	NR_FAULTS,
+};
+
+/* What is to be done, on all connections, and what came of it. */
+static struct work {
+	struct load_mix mix;
+	uint64_t nr_left; /* requests not started yet */
+	uint64_t nr_under_way;
+	uint64_t deadline_ns; /* none is started after this */
+	uint64_t *latency_ns; /* of each request that was answered well */
+	size_t nr_latencies, room;
+	uint64_t nr_faults[NR_FAULTS];
+	uint64_t first_fault[NR_FAULTS]; /* its block, or the server's number */
+} work;
 
 /* --- what to do, on which connections ------------------------------------ */
 
-static void open_pages(void)
+static void open_clients(void)
+{
+	const struct nbdc_wish wish = {0};
+
+	clients = calloc(options.nr_connections, sizeof(*clients));
+	if (!clients)
+		error(1, ENOMEM, "connections");
+	for (unsigned i = 0; i < options.nr_connections; i++) {
+		struct client *c = &clients[i];
+
+		nbdc_must(&c->conn, nbdc_connect(&c->conn, options.address,
+						 (unsigned)options.timeout_s));
+		nbdc_must(&c->conn, nbdc_negotiate(&c->conn, &wish));
+		for (; c->nr_free < options.depth; c->nr_free++)
+			c->free_slots[c->nr_free] = &c->slots[c->nr_free];
+	}
+	if (options.nr_connections > 1 &&
+	    !(clients->conn.flags & EXPORT_MULTI_CONN))
+		error(1, 0, "the export does not allow several connections");
+}
+
+static void make_plan(void)
 {
 	bench_open_pages(&options.page_files, options.seed, &plan.pages);
-	if (plan.pages.nr_pages >= CONTENT_UNKNOWN)
-		error(1, EFBIG, "the pages");
-	if (plan.pages.nr_pages < options.block_bytes / ZSD_PAGE_BYTES)
-		error(1, 0, "the pages are less than one block");
-}
-
-/* Return: the size of the disk. */
-static uint64_t open_connections(void)
-{
-	const struct nbdc_wish wish = {.name = options.export_name};
-	struct nbdc_conn conn = {0};
-
-	for (unsigned i = 0; i < options.nr_connections; i++) {
-		nbdc_must(&conn, nbdc_connect(&conn, options.address,
-					      (unsigned)options.timeout_s));
-		nbdc_must(&conn, nbdc_negotiate(&conn, &wish));
-		conns[i] = load_conn_open(&conn, (unsigned)options.depth);
-	}
-	if (options.nr_connections > 1 && !(conn.flags & EXPORT_MULTI_CONN))
-		error(1, 0, "the export does not allow several connections");
-	if ((options.mix.percent[LOAD_TRIM] || options.trim_percent) &&
-	    !(conn.flags & EXPORT_TRIM))
-		error(1, 0, "the export does not know trim");
-	return conn.size_bytes;
-}
-
-static void make_plan(uint64_t disk_bytes)
-{
-	uint64_t span = options.span_bytes ? options.span_bytes : disk_bytes;
-
-	if (span > disk_bytes)
-		error(1, 0, "the disk is smaller than --span");
+	if (plan.pages.nr_pages >= CONTENT_UNKNOWN ||
+	    plan.pages.nr_pages < options.block_bytes / ZSD_PAGE_BYTES)
+		error(1, 0, "too many pages, or less than one block");
 	plan.block_bytes = options.block_bytes;
-	plan.nr_blocks = span / options.block_bytes;
+	plan.nr_blocks = clients->conn.size_bytes / options.block_bytes;
 	plan.first_content = options.fresh ? CONTENT_ZEROS : CONTENT_UNKNOWN;
-	plan.trim_is_undefined = options.trim_is_undefined;
 	plan.rng.state = options.seed;
 	/* There must always be a block that is not busy. */
 	if (plan.nr_blocks <= options.depth * options.nr_connections)
@@ -181,44 +183,139 @@ static void make_plan(uint64_t disk_bytes)
 /* --- a run --------------------------------------------------------------- */
 
 /* Ends the program, with what is known so far, where something went wrong. */
-static void check(const struct load_conn *c, int err)
+static void conclude(const struct client *c, int err)
 {
-	const struct load_tally *tally = &work.tally;
+	static const char *const faults[] = {
+		[MISMATCH] = "reads returned wrong bytes, first block",
+		[REFUSED] = "requests refused, first with NBD error",
+		[NO_SPACE] = "requests refused for lack of space, NBD error",
+	};
+	bool is_good = !err;
 
 	if (err)
-		error(0, 0, "the server: %s",
-		      nbdc_explain(load_conn_base(c), err));
-	if (tally->nr_mismatches)
-		error(0, 0, "%ju reads returned wrong bytes, first block %ju",
-		      (uintmax_t)tally->nr_mismatches,
-		      (uintmax_t)tally->first_mismatch_block);
-	if (tally->nr_errors)
-		error(0, 0, "%ju requests refused, first with NBD error %u",
-		      (uintmax_t)tally->nr_errors, tally->first_error);
-	if (tally->nr_enospc && !options.allow_enospc)
-		error(0, 0, "%ju requests refused for lack of space",
-		      (uintmax_t)tally->nr_enospc);
-	if (err || tally->nr_mismatches || tally->nr_errors ||
-	    (tally->nr_enospc && !options.allow_enospc))
+		error(0, 0, "the server: %s", nbdc_explain(&c->conn, err));
+	for (unsigned i = 0; i < NR_FAULTS; i++) {
+		if (!work.nr_faults[i] ||
+		    (i == NO_SPACE && options.allow_enospc))
+			continue;
+		error(0, 0, "%ju %s %ju", (uintmax_t)work.nr_faults[i],
+		      faults[i], (uintmax_t)work.first_fault[i]);
+		is_good = false;
+	}
+	if (!is_good)
 		exit(1);
 }
 
-static bool any_is_busy(void)
+static void check(const struct client *c, int err)
 {
-	for (unsigned i = 0; i < options.nr_connections; i++)
-		if (load_conn_is_busy(conns[i]))
-			return true;
-	return false;
+	if (unlikely(err))
+		conclude(c, err);
+}
+
+static void note_fault(enum fault fault, uint64_t what)
+{
+	if (!work.nr_faults[fault]++)
+		work.first_fault[fault] = what;
+}
+
+/* Large arrays are not copied when they grow: glibc moves their pages. */
+static void note_latency(uint64_t ns)
+{
+	if (work.nr_latencies == work.room) {
+		work.room = 2 * work.room + (1u << 20);
+		work.latency_ns =
+			realloc(work.latency_ns, work.room * sizeof(uint64_t));
+		if (!work.latency_ns)
+			error(1, ENOMEM, "latencies");
+	}
+	work.latency_ns[work.nr_latencies++] = ns;
+}
+
+static void add_request(struct client *c, uint64_t now_ns)
+{
+	static const uint16_t command[LOAD_NR_OPS] = {
+		[LOAD_READ] = CMD_READ,
+		[LOAD_WRITE] = CMD_WRITE,
+		[LOAD_TRIM] = CMD_TRIM,
+	};
+	static uint64_t cookie;
+	struct slot *slot = c->free_slots[--c->nr_free];
+	struct nbdc_request request = {.cookie = ++cookie};
+
+	work.nr_left--;
+	work.nr_under_way++;
+	load_plan_next(&plan, &work.mix, &slot->request);
+	slot->request.start_ns = now_ns;
+	slot->is_wrong = false;
+	request.type = command[slot->request.op];
+	request.offset = slot->request.block * options.block_bytes;
+	request.length = (uint32_t)options.block_bytes;
+	nbdc_add(&c->conn, &request,
+		 request.type == CMD_WRITE
+			 ? load_plan_payload(&plan, &slot->request)
+			 : NULL,
+		 slot);
+}
+
+/* As many as depth allows, once all before them are sent. */
+static void send_requests(struct client *c)
+{
+	uint64_t now_ns = bench_now_ns(CLOCK_MONOTONIC);
+
+	if (!nbdc_has_unsent(&c->conn) && now_ns < work.deadline_ns) {
+		while (c->nr_free && work.nr_left)
+			add_request(c, now_ns);
+	}
+	check(c, nbdc_push(&c->conn, false));
+}
+
+static void finish(struct client *c, struct slot *slot, uint32_t error,
+		   uint64_t now_ns)
+{
+	const struct load_request *request = &slot->request;
+
+	if (error == OK)
+		note_latency(now_ns - request->start_ns);
+	else
+		note_fault(error == ERR_NOSPC ? NO_SPACE : REFUSED, error);
+	if (slot->is_wrong)
+		note_fault(MISMATCH, request->block);
+	load_plan_done(&plan, request, error != OK);
+	c->free_slots[c->nr_free++] = slot;
+	work.nr_under_way--;
+}
+
+static void receive_replies(struct client *c, bool wait)
+{
+	struct nbdc_event event;
+	struct slot *slot;
+	uint64_t now_ns;
+
+	check(c, nbdc_pull(&c->conn, wait));
+	now_ns = bench_now_ns(CLOCK_MONOTONIC);
+	for (;;) {
+		check(c, nbdc_next(&c->conn, &event));
+		if (event.kind == NBDC_MORE)
+			return;
+		slot = event.pending->data;
+		if (event.kind == NBDC_DONE)
+			finish(c, slot, event.pending->error, now_ns);
+		else if (options.verify &&
+			 !load_plan_check(&plan, &slot->request,
+					  event.offset % options.block_bytes,
+					  event.data, event.bytes))
+			slot->is_wrong = true;
+	}
 }
 
 /* A single connection that has sent all it may blocks in recv(2): a loop of
  * two system calls. Return: whether that is so. */
 static bool step_over_one(void)
 {
-	if (options.nr_connections != 1 || load_conn_has_unsent(conns[0]))
+	if (options.nr_connections != 1 || nbdc_has_unsent(&clients->conn))
 		return false;
-	check(conns[0], load_conn_receive(conns[0], &work, true));
-	check(conns[0], load_conn_send(conns[0], &work));
+	receive_replies(clients, true);
+	send_requests(clients);
 	return true;
 }
 
@@ -228,19 +325,18 @@ static void step_over_many(void)
 	nfds_t nr = (nfds_t)options.nr_connections;
 
 	for (nfds_t i = 0; i < nr; i++) {
-		ready[i].fd = load_conn_base(conns[i])->fd;
+		ready[i].fd = clients[i].conn.fd;
 		ready[i].events = POLLIN;
-		if (load_conn_has_unsent(conns[i]))
+		if (nbdc_has_unsent(&clients[i].conn))
 			ready[i].events |= POLLOUT;
 	}
 	if (!poll(ready, nr, (int)options.timeout_s * 1000))
-		check(conns[0], -ETIMEDOUT);
+		check(clients, -ETIMEDOUT);
 	for (nfds_t i = 0; i < nr; i++) {
 		if (ready[i].revents & ~POLLOUT)
-			check(conns[i],
-			      load_conn_receive(conns[i], &work, false));
+			receive_replies(&clients[i], false);
 		if (ready[i].revents)
-			check(conns[i], load_conn_send(conns[i], &work));
+			send_requests(&clients[i]);
 	}
 }
 
@@ -250,96 +346,72 @@ static void run(const struct load_mix *mix, uint64_t nr_requests,
 	uint64_t now_ns = bench_now_ns(CLOCK_MONOTONIC);
 
 	load_plan_rewind(&plan, mix);
-	work = (struct load_work){
-		.plan = &plan,
-		.mix = *mix,
-		.nr_left = nr_requests,
-		.deadline_ns = run_ns ? now_ns + run_ns : UINT64_MAX,
-		.verify = options.verify,
-	};
+	work.mix = *mix;
+	work.nr_left = nr_requests;
+	work.deadline_ns = run_ns ? now_ns + run_ns : UINT64_MAX;
+	work.nr_latencies = 0;
+	memset(work.nr_faults, 0, sizeof(work.nr_faults));
 	for (unsigned i = 0; i < options.nr_connections; i++)
-		check(conns[i], load_conn_send(conns[i], &work));
-	while (any_is_busy()) {
+		send_requests(&clients[i]);
+	while (work.nr_under_way) {
 		if (!step_over_one())
 			step_over_many();
 	}
-	check(conns[0], 0);
+	conclude(clients, 0);
 }
 
 /* --- what came of it ----------------------------------------------------- */
 
-static double us_each(uint64_t ns, uint64_t nr)
+static int compare_u64(const void *a, const void *b)
 {
-	return nr ? (double)ns / 1e3 / (double)nr : 0;
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
 }
 
-static void report_latency(const char *name, const struct histogram *h)
+static void report_latencies(void)
 {
-	static const struct {
-		const char *name;
-		double quantile;
-	} quantiles[] = {{"p50", 0.5},
-			 {"p99", 0.99},
-			 {"p99.9", 0.999},
-			 {"p99.99", 0.9999},
-			 {"max", 1}};
+	static const char *const names[] = {"p50", "p99", "p999", "p9999"};
+	static const unsigned per_10000[] = {5000, 9900, 9990, 9999};
+	size_t nr = work.nr_latencies;
+	uint64_t sum_ns = 0;
 
-	printf(",\"%s\":{\"requests\":%ju,\"mean_us\":%.3f", name,
-	       (uintmax_t)h->total, us_each(h->sum_ns, h->total));
-	for (size_t i = 0; i < ARRAY_SIZE(quantiles); i++)
-		printf(",\"%s_us\":%.3f", quantiles[i].name,
-		       (double)histogram_quantile(h, quantiles[i].quantile) /
-			       1e3);
+	if (!nr)
+		return;
+	qsort(work.latency_ns, nr, sizeof(uint64_t), compare_u64);
+	for (size_t i = 0; i < nr; i++)
+		sum_ns += work.latency_ns[i];
+	printf(",\"latency\":{\"mean_us\":%.3f",
+	       (double)sum_ns / 1e3 / (double)nr);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		size_t rank = div_round_up(nr * per_10000[i], 10000);
+
+		printf(",\"%s_us\":%.3f", names[i],
+		       (double)work.latency_ns[rank - 1] / 1e3);
+	}
 	printf("}");
-}
-
-static void report(const struct cpu_time *cpu, uint64_t elapsed_ns)
-{
-	static const char *const names[] = {
-		[LOAD_READ] = "read",
-		[LOAD_WRITE] = "write",
-		[LOAD_TRIM] = "trim",
-	};
-	const struct load_tally *tally = &work.tally;
-	/* The machine is counted in coarse ticks: never below what is known. */
-	uint64_t known_ns = cpu->server_ns + cpu->client_ns;
-	uint64_t other_ns = max_u64(cpu->machine_ns, known_ns) - known_ns;
-	struct histogram all = {0};
-
-	for (int op = 0; op < LOAD_NR_OPS; op++)
-		histogram_merge(&all, &tally->latency[op]);
-	printf("{\"depth\":%ju,\"connections\":%ju,\"block_bytes\":%ju"
-	       ",\"requests\":%ju,\"seconds\":%.6f,\"iops\":%.1f"
-	       ",\"server_cpu_us\":%.4f,\"client_cpu_us\":%.4f"
-	       ",\"other_cpu_share\":%.4f,\"enospc\":%ju,\"mismatches\":%ju",
-	       (uintmax_t)options.depth, (uintmax_t)options.nr_connections,
-	       (uintmax_t)options.block_bytes, (uintmax_t)all.total,
-	       (double)elapsed_ns / 1e9,
-	       (double)all.total * 1e9 / (double)elapsed_ns,
-	       us_each(cpu->server_ns, all.total),
-	       us_each(cpu->client_ns, all.total),
-	       (double)other_ns / (double)elapsed_ns,
-	       (uintmax_t)tally->nr_enospc, (uintmax_t)tally->nr_mismatches);
-	report_latency("latency", &all);
-	for (int op = 0; op < LOAD_NR_OPS; op++)
-		if (tally->latency[op].total)
-			report_latency(names[op], &tally->latency[op]);
-	printf("}\n");
-	if (fflush(stdout))
-		error(1, errno, "standard output");
 }
 
 static void measure(void)
 {
-	struct cpu_time start = cpu_time_now((pid_t)options.server_pid), end;
-	uint64_t start_ns = bench_now_ns(CLOCK_MONOTONIC), elapsed_ns;
 	bool is_timed = options.nr_requests == UINT64_MAX;
+	uint64_t start_ns = bench_now_ns(CLOCK_MONOTONIC);
+	uint64_t cpu_ns = bench_now_ns(CLOCK_PROCESS_CPUTIME_ID);
+	double elapsed_ns, nr;
 
 	run(&options.mix, options.nr_requests, is_timed ? options.run_ns : 0);
-	elapsed_ns = bench_now_ns(CLOCK_MONOTONIC) - start_ns;
-	end = cpu_time_now((pid_t)options.server_pid);
-	end = cpu_time_between(&start, &end);
-	report(&end, elapsed_ns);
+	cpu_ns = bench_now_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu_ns;
+	elapsed_ns = (double)(bench_now_ns(CLOCK_MONOTONIC) - start_ns);
+	nr = (double)work.nr_latencies;
+	printf("{\"block_bytes\":%ju,\"requests\":%.0f,\"seconds\":%.6f"
+	       ",\"iops\":%.1f,\"client_cpu_us\":%.4f,\"enospc\":%ju",
+	       (uintmax_t)options.block_bytes, nr, elapsed_ns / 1e9,
+	       nr * 1e9 / elapsed_ns, (double)cpu_ns / 1e3 / nr,
+	       (uintmax_t)work.nr_faults[NO_SPACE]);
+	report_latencies();
+	printf("}\n");
+	if (fflush(stdout))
+		error(1, errno, "standard output");
 }
 
 int main(int argc, char **argv)
@@ -351,16 +423,11 @@ int main(int argc, char **argv)
 					     .shuffled = true};
 
 	bench_parse(argc, argv, table,
-		    "Put load on an NBD server and measure it: one line of "
-		    "JSON.",
-		    NULL, NULL);
-	if (!options.address || options.block_bytes > MIB ||
-	    options.span_bytes % options.block_bytes)
-		error(2, 0,
-		      "--socket is missing, --block-bytes is more than "
-		      "1M, or --span is no multiple of it");
-	open_pages();
-	make_plan(open_connections());
+		    "Put load on an NBD server and measure it.", NULL);
+	if (!options.address || options.block_bytes > MIB)
+		error(2, 0, "--socket is missing, or --block-bytes too large");
+	open_clients();
+	make_plan();
 	if (options.prefill)
 		run(&fill, plan.nr_blocks, 0);
 	if (options.trim_percent)
@@ -368,8 +435,6 @@ int main(int argc, char **argv)
 	if (options.nr_requests)
 		measure();
 	for (unsigned i = 0; i < options.nr_connections; i++)
-		load_conn_close(conns[i]);
-	load_plan_fini(&plan);
-	load_pages_fini(&plan.pages);
+		nbdc_leave(&clients[i].conn);
 	return 0;
 }

@@ -21,21 +21,21 @@ static struct {
 } options = {.bytes = 16 * MIB, .seed = 1};
 
 static const struct bench_option table[] = {
-	{"size", 's', "SIZE", "size of the file (default 16M)",
-	 bench_read_disk_size, &options.bytes, 0, 0},
-	{"seed", 'S', "N", "which pages to make up (default 1)",
-	 bench_read_number, &options.seed, 0, UINT64_MAX},
+	BENCH_OPTION("size", 's', "SIZE", disk_size, &options.bytes,
+		     "size of the file (default 16M)"),
+	BENCH_NUMBER("seed", 'S', &options.seed, 0, UINT64_MAX,
+		     "which pages to make up (default 1)"),
 	{0},
 };
 
 int main(int argc, char **argv)
 {
-	const char *path = NULL;
+	const char *path =
+		bench_parse(argc, argv, table,
+			    "Write made-up memory pages to FILE.", "FILE");
 	unsigned char *pages;
 	FILE *file;
 
-	bench_parse(argc, argv, table, "Write made-up memory pages to FILE.",
-		    "FILE", &path);
 	pages = malloc(options.bytes);
 	if (!pages)
 		error(1, ENOMEM, "%s", path);

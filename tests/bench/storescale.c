@@ -9,7 +9,6 @@
  */
 #include "config.h"
 
-#include <argp.h>
 #include <errno.h>
 #include <error.h>
 #include <pthread.h>
@@ -27,11 +26,7 @@
 #include "zsmalloc/zs_internal.h"
 #include "zstore/zstore.h"
 
-const char *argp_program_version = "storescale (" PACKAGE_STRING ")";
-
 #define MAX_THREADS 256u
-
-#define NS_PER_S ((uint64_t)1000000000)
 
 /* Writes between two looks at whether time is up. */
 #define BATCH_WRITES 64u
@@ -46,18 +41,12 @@ enum scale_lock {
 
 _Static_assert(NR_LOCKS <= LOCK_WATCH_MAX, "all locks can be watched");
 
-enum long_option {
-	OPT_PAGES = 256,
-	OPT_SECONDS,
-	OPT_LOCKS,
-};
-
 struct scale_options {
 	struct bench_page_files page_files;
 	struct zcomp_params zcomp;
 	uint64_t disk_bytes;
 	uint64_t run_ns;
-	unsigned nr_threads;
+	uint64_t nr_threads;
 	bool locks;
 };
 
@@ -81,74 +70,22 @@ struct writer {
 	struct lock_tally locks[LOCK_WATCH_MAX];
 };
 
-static const struct argp_option option_table[] = {
-	{"pages", OPT_PAGES, "FILE", 0,
-	 "pages of this file; repeatable (default: 16 MiB made up)", 0},
-	{"algorithm", 'a', "ALG[:LEVEL]", 0, "codec (default lz4)", 0},
-	{"size", 's', "SIZE", 0, "of the disk (default 256M)", 0},
-	{"threads", 't', "N", 0, "that write (default 1)", 0},
-	{"seconds", OPT_SECONDS, "N", 0, "how long (default 1)", 0},
-	{"locks", OPT_LOCKS, 0, 0, "watch the locks, too", 0},
+static struct scale_options options = {
+	.disk_bytes = 256 * MIB, .run_ns = NS_PER_S, .nr_threads = 1};
+
+static const struct bench_option table[] = {
+	BENCH_PAGES(&options.page_files),
+	BENCH_ALGORITHM(&options.zcomp),
+	BENCH_OPTION("size", 's', "SIZE", disk_size, &options.disk_bytes,
+		     "of the disk (default 256M)"),
+	BENCH_NUMBER("threads", 't', &options.nr_threads, 1, MAX_THREADS,
+		     "that write (default 1)"),
+	BENCH_OPTION("seconds", 0, "N", seconds, &options.run_ns,
+		     "how long (default 1)"),
+	BENCH_OPTION("locks", 0, NULL, switch, &options.locks,
+		     "watch the locks, too"),
 	{0},
 };
-
-static error_t parse_option(int key, char *arg, struct argp_state *state)
-{
-	struct scale_options *options = state->input;
-
-	switch (key) {
-	case OPT_PAGES:
-		bench_arg_page_file(arg, &options->page_files, state);
-		break;
-	case 'a':
-		if (zcomp_parse(arg, &options->zcomp))
-			argp_error(state, "'%s' is no algorithm", arg);
-		break;
-	case 's':
-		options->disk_bytes = bench_arg_disk_size(arg, state);
-		break;
-	case 't':
-		options->nr_threads =
-			(unsigned)bench_arg_number(arg, 1, MAX_THREADS, state);
-		break;
-	case OPT_SECONDS:
-		options->run_ns = bench_arg_ns(arg, state);
-		break;
-	case OPT_LOCKS:
-		options->locks = true;
-		break;
-	case ARGP_KEY_ARG:
-		argp_error(state, "what is '%s'?", arg);
-		break;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-	return 0;
-}
-
-static void parse_options(int argc, char **argv, struct scale_options *out)
-{
-	static const struct argp argp = {
-		option_table,
-		parse_option,
-		NULL,
-		"Measure how writes to a store scale with threads; one line "
-		"of JSON.",
-		NULL,
-		NULL,
-		NULL,
-	};
-
-	*out = (struct scale_options){
-		.disk_bytes = 256 * MIB,
-		.run_ns = NS_PER_S,
-		.nr_threads = 1,
-	};
-	if (zcomp_parse("lz4", &out->zcomp))
-		error(1, 0, "there is no lz4");
-	argp_err_exit_status = 2;
-	argp_parse(&argp, argc, argv, 0, NULL, out);
-}
 
 /* --- the disk -------------------------------------------------------------- */
 
@@ -279,7 +216,7 @@ static unsigned name_lock(void *arg, const pthread_mutex_t *mutex)
 /* Return: how long it took, nanoseconds. */
 static uint64_t run_writers(struct scale *scale, struct writer *writers)
 {
-	unsigned nr = scale->options.nr_threads;
+	unsigned nr = (unsigned)scale->options.nr_threads;
 	const struct timespec time = {
 		.tv_sec = (time_t)(scale->options.run_ns / NS_PER_S),
 		.tv_nsec = (long)(scale->options.run_ns % NS_PER_S),
@@ -358,12 +295,13 @@ static void report_locks(const struct writer *sum)
 static void report(const struct scale *scale, const struct writer *writers,
 		   uint64_t elapsed_ns)
 {
-	struct writer sum = sum_writers(writers, scale->options.nr_threads);
+	struct writer sum =
+		sum_writers(writers, (unsigned)scale->options.nr_threads);
 
-	printf("{\"threads\":%u,\"seconds\":%.6f,\"writes\":%ju"
+	printf("{\"threads\":%ju,\"seconds\":%.6f,\"writes\":%ju"
 	       ",\"per_second\":%.1f,\"cpu_us\":%.4f"
 	       ",\"voluntary_switches\":%ju,\"involuntary_switches\":%ju",
-	       scale->options.nr_threads, (double)elapsed_ns / 1e9,
+	       (uintmax_t)scale->options.nr_threads, (double)elapsed_ns / 1e9,
 	       (uintmax_t)sum.nr_writes,
 	       (double)sum.nr_writes * 1e9 / (double)elapsed_ns,
 	       (double)sum.cpu_ns / 1e3 / (double)sum.nr_writes,
@@ -379,7 +317,9 @@ int main(int argc, char **argv)
 	struct writer *writers;
 	uint64_t elapsed_ns;
 
-	parse_options(argc, argv, &scale.options);
+	bench_parse(argc, argv, table,
+		    "Measure how writes to a store scale with threads.", NULL);
+	scale.options = options;
 	bench_open_pages(&scale.options.page_files, 1, &scale.pages);
 	fill_disk(&scale);
 	writers = calloc(scale.options.nr_threads, sizeof(*writers));
