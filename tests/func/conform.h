@@ -2,21 +2,16 @@
 /*
  * conform - does a server answer as the specification says?
  *
- * Tables of what a client may get wrong, each row with the section of the
- * specification that says what must come back. Each row is sent over a socket
- * of its own, and unless the server must hang up, the connection must serve on
- * afterwards, in step and with its data intact.
- *
- * Source: NBD doc/proto.md, of which the sections are.
+ * Each row of the tables in nbdc_cases.h is sent over a socket of its own, and
+ * unless the server must hang up, the connection must serve on afterwards, in
+ * step and with its data intact.
  */
 #ifndef ZSD_FUNC_CONFORM_H
 #define ZSD_FUNC_CONFORM_H
 
 #include "base/compiler.h"
+#include "nbd/nbdc_cases.h"
 #include "nbd/nbdc_conn.h"
-
-/* In place of an answer: the connection ends without one. */
-#define HANGS_UP UINT32_MAX
 
 /* Names the row at hand, for all that fails from here on, and counts it. */
 void conform_begin(const char *section, const char *what);
@@ -28,7 +23,7 @@ unsigned conform_nr_cases(void);
 void conform_fail(const char *fmt, ...) ZSD_PRINTF(1, 2) ZSD_NORETURN;
 void conform_must(const struct nbdc_conn *conn, int err);
 
-/* --- the tables ---------------------------------------------------------- */
+/* --- the modes ---------------------------------------------------------- */
 
 /* conform_options.c */
 void conform_options(const char *address);

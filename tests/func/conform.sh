@@ -19,9 +19,9 @@ run_table() {
     expect_at_least "rows of $1" "$cases" "$2"
 }
 
-start_zsd --size 256M --export-name disk
-run_table options 84
-run_table requests 80
+start_zsd --size 256M --export-name swap
+run_table options 112
+run_table requests 89
 expect_at_least requests.errors "$(get_stat requests.errors)" 40
 # No error of theirs is one of ours.
 expect_equal io_stat.failed_reads "$(get_stat io_stat.failed_reads)" 0

@@ -16,6 +16,9 @@
 
 #include "nbd/nbdc_wire.h"
 
+/* Of a literal, which may hold zeros; its own NUL is none of them. */
+#define BYTES(literal) literal, sizeof(literal) - 1
+
 struct nbdc_bytes {
 	unsigned char *data;
 	size_t room;

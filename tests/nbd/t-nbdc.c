@@ -16,9 +16,6 @@
 #include "nbd/nbdc_conn.h"
 #include "unit/suite.h"
 
-/* Bytes from a literal, which may hold zeros; its own NUL is none of them. */
-#define BYTES(literal) literal, sizeof(literal) - 1
-
 /* --- replies ------------------------------------------------------------- */
 
 /* What is asked for: 16 bytes at 4096. */

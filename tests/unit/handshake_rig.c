@@ -165,6 +165,20 @@ void take_error(uint32_t option, uint32_t type)
 	ck_assert_uint_gt(take_any_rep(option, type).length, 0);
 }
 
+void take_answer(uint32_t option, uint32_t last)
+{
+	struct nbdc_rep rep;
+
+	do {
+		const char *wrong = nbdc_take_rep(&talk.out, option, &rep);
+
+		ck_assert_msg(!wrong, "%s", wrong);
+	} while (!nbdc_rep_is_last(rep.type));
+	ck_assert_uint_eq(rep.type, last);
+	if (last != REP_ACK)
+		ck_assert_uint_gt(rep.length, 0);
+}
+
 void take_export(unsigned flags)
 {
 	ck_assert_uint_eq(nbdc_take(&talk.out, 8), EXPORT_SIZE);

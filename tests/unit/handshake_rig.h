@@ -70,14 +70,16 @@ void run(void);
 
 void take_greeting(void);
 
-/* An answer to an option, with these data: a literal, in BYTES(). */
-#define BYTES(literal) literal, sizeof(literal) - 1
+/* An answer to an option, with these data. */
 void take_rep(uint32_t option, uint32_t type, const void *data, size_t bytes);
 
 void take_ack(uint32_t option);
 
 /* An error and its text, which is for people: any will do. */
 void take_error(uint32_t option, uint32_t type);
+
+/* All answers to an option, the last of which is of this type. */
+void take_answer(uint32_t option, uint32_t last);
 
 /* Size and flags of the export, as they stand in an answer or by themselves. */
 void take_export(unsigned flags);
