@@ -55,6 +55,7 @@ void raw_deaf(const char *address, char **args)
 		if (done.error)
 			error(1, 0, "a read fails: error %u", done.error);
 	}
+	nbdc_close(&conn);
 	printf("%u answers taken\n", nr);
 }
 

@@ -63,6 +63,7 @@ static void hammer(const char *address, char **args, unsigned number)
 		if (request.type == CMD_READ)
 			expect_one_of_its_own(request.offset, page);
 	}
+	nbdc_close(&conn);
 }
 
 static void fill(const char *address)
@@ -78,6 +79,7 @@ static void fill(const char *address)
 		make_page(request.offset, 0, page);
 		nbdc_must_run(&conn, &request, page);
 	}
+	nbdc_close(&conn);
 }
 
 void raw_hot(const char *address, char **args)

@@ -94,8 +94,12 @@ static void hold(const char *address, char **args)
 	unsigned long nr = raw_number(args[0]);
 	struct nbdc_conn conn;
 
-	for (unsigned long i = 0; i < nr; i++)
+	for (unsigned long i = 0; i < nr; i++) {
 		raw_open(&conn, address);
+		if (dup(conn.fd) < 0) /* which stays open */
+			error(1, errno, "dup");
+		nbdc_close(&conn);
+	}
 	raw_say("held");
 	while (getchar() != EOF)
 		;
@@ -140,6 +144,7 @@ static void silent(const char *address, char **args)
 	nbdc_must(&conn,
 		  nbdc_connect(&conn, address, (unsigned)raw_number(args[0])));
 	nbdc_must(&conn, nbdc_drain(&conn));
+	nbdc_close(&conn);
 }
 
 /*
@@ -164,6 +169,7 @@ static void trickle(const char *address, char **args)
 		at = at + 1 < sizeof(bytes) ? at + 1 : 4;
 		nanosleep(&pause, NULL);
 	}
+	nbdc_close(&conn);
 }
 
 /* Standard input to the socket, then what comes back to standard output. */
@@ -185,6 +191,7 @@ static void cat(const char *address, char **args)
 		fwrite(buffer, 1, (size_t)got, stdout);
 	if (got < 0 && errno != ECONNRESET)
 		error(1, errno, "receiving");
+	nbdc_close(&conn);
 }
 
 static const struct mode {
