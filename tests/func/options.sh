@@ -21,7 +21,7 @@ expect_refused() { # WORD-IN-MESSAGE OPTION...
 echo "refused"
 expect_refused --size --socket "$socket"
 expect_refused --socket --size 1M
-for size in 0 1 4095 4097 1.5M -4096 5T 16777216T 1X '' ' 1M' 0x1000; do
+for size in 0 1 4095 4097 1.5 1GB ram/0 -4096 5T 16777216T 1X '' ' 1M' 0x1000; do
     expect_refused --size --size "$size" --socket "$socket"
 done
 expect_refused --algorithm --size 1M --socket "$socket" --algorithm lzo
@@ -51,8 +51,9 @@ expect_status 0 "$zsd" --version
 grep -q '^zsd [0-9]' "$dir/output" || fail "no version"
 expect_status 0 "$zsd" --help
 for option in size socket listen control algorithm checksum dictionary mem-limit reserve \
-    threads chain-size export-name description read-only max-connections \
-    handshake-timeout stop-timeout pid-file verbose swap poll; do
+    threads chain-size export-name export description read-only \
+    max-connections handshake-timeout stop-timeout pid-file daemon verbose \
+    swap poll; do
     grep -q -- "--$option" "$dir/output" || fail "--help lacks --$option"
 done
 

@@ -157,6 +157,7 @@ static void check_order(const struct nbd_model *m, const struct nbdc_pending *p)
 	       before < p) {
 		q = &before->request;
 		if ((changes(q) || changes(r)) && !reasons(m, q) &&
+		    q->length && r->length &&
 		    q->offset < r->offset + r->length &&
 		    r->offset < q->offset + q->length)
 			FUZZ_CHECK(false,
