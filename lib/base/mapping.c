@@ -16,25 +16,29 @@
 
 int mapping_create(const char *name, uint64_t bytes, struct mapping *out)
 {
-	void *base;
+	void *base = MAP_FAILED;
 	int fd, err;
 
 	fd = memfd_create(name, MFD_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	if (ftruncate(fd, (off_t)bytes) < 0)
-		goto err_close;
+		goto err;
 	base = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 		    MAP_SHARED | MAP_NORESERVE, fd, 0);
 	if (base == MAP_FAILED)
-		goto err_close;
+		goto err;
+	if (madvise(base, bytes, MADV_DONTDUMP) < 0)
+		goto err;
 	out->base = base;
 	out->bytes = bytes;
 	out->fd = fd;
 	return 0;
 
-err_close:
+err:
 	err = -errno;
+	if (base != MAP_FAILED)
+		munmap(base, bytes);
 	close(fd);
 	return err;
 }

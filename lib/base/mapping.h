@@ -7,6 +7,9 @@
  * error code: touching a page of shared memory that the system cannot supply
  * is a SIGBUS.
  *
+ * No core dump holds it (MADV_DONTDUMP): what people swap out is theirs, and
+ * may be larger than the disk that the dump would go to.
+ *
  * Ownership: the creator's; everything that points into it dies with it.
  * Threads: commit and release from any thread, on ranges that do not overlap.
  * Source: memfd_create(2), fallocate(2), madvise(2).
@@ -32,7 +35,8 @@ struct mapping {
  * @out:   receives the mapping; untouched on error
  *
  * Takes address space, no memory. Release: mapping_destroy().
- * Return: 0 or the -errno of memfd_create(2), ftruncate(2) or mmap(2).
+ * Return: 0 or the -errno of memfd_create(2), ftruncate(2), mmap(2) or
+ * madvise(2).
  */
 int mapping_create(const char *name, uint64_t bytes,
 		   struct mapping *out) ZSD_MUST_CHECK;

@@ -96,6 +96,32 @@ START_TEST(the_memfd_is_not_inherited)
 }
 END_TEST
 
+/* What /proc/self/smaps says of the mapping, in two letters each. */
+static bool has_flag(const char *flag)
+{
+	FILE *smaps = fopen("/proc/self/smaps", "r");
+	bool is_ours = false, is_found = false;
+	unsigned long from, to;
+	char line[512];
+
+	ck_assert_ptr_nonnull(smaps);
+	while (fgets(line, sizeof(line), smaps)) {
+		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+			is_ours = from == (uintptr_t)map.base;
+		if (is_ours && strncmp(line, "VmFlags:", 8) == 0)
+			is_found = strstr(line, flag);
+	}
+	fclose(smaps);
+	return is_found;
+}
+
+START_TEST(no_core_dump_holds_it)
+{
+	ck_assert(has_flag(" sh ")); /* flags are read, and are its own */
+	ck_assert(has_flag(" dd "));
+}
+END_TEST
+
 START_TEST(commit_brings_exactly_the_range_in)
 {
 	ck_assert_int_eq(mapping_commit(&map, page(16), page(32)), 0);
@@ -209,6 +235,7 @@ int main(void)
 	tcase_add_test(tcase, a_new_mapping_costs_no_memory);
 	tcase_add_test(tcase, a_new_mapping_reads_as_zeros);
 	tcase_add_test(tcase, the_memfd_is_not_inherited);
+	tcase_add_test(tcase, no_core_dump_holds_it);
 	tcase_add_test(tcase, commit_brings_exactly_the_range_in);
 	tcase_add_test(tcase, committed_pages_do_not_fault);
 	tcase_add_test(tcase, commit_keeps_what_is_there);
