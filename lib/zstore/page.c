@@ -180,18 +180,31 @@ static int allocate(struct zs_pool *pool, uint32_t len_bytes,
 	return err;
 }
 
+/*
+ * Whether the object of @old, when it goes, leaves room for one of @len_bytes.
+ * Room is what a size class has: a few bytes more take no more of it if they
+ * fit the same class.
+ */
+static bool frees(const struct zs_pool *pool, uint64_t old, uint32_t len_bytes)
+{
+	return slot_kind(old) == SLOT_OBJECT &&
+	       zs_lookup_class_index(pool, len_bytes) <=
+		       zs_lookup_class_index(pool, slot_len_bytes(old));
+}
+
+/*
+ * What frees as much as it takes may use the headroom. So may a word, which
+ * takes nearly nothing: same-filled pages of any word are alike.
+ */
 static int pack_object(struct zstore_ctx *ctx, const void *src,
 		       uint32_t len_bytes, uint64_t flags, uint64_t old,
 		       uint64_t *out)
 {
 	struct zs_pool *pool = ctx->store->pool;
-	/* What frees as much as it takes; or a word, which takes nearly
-	 * nothing, so that same-filled pages of any word are alike. */
-	bool may_use_headroom =
-		flags & SLOT_WORD || (slot_kind(old) == SLOT_OBJECT &&
-				      len_bytes <= slot_len_bytes(old));
 	zs_handle handle;
-	int err = allocate(pool, len_bytes, may_use_headroom, &handle);
+	int err = allocate(pool, len_bytes,
+			   flags & SLOT_WORD || frees(pool, old, len_bytes),
+			   &handle);
 
 	if (err)
 		return err;

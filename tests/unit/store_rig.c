@@ -190,6 +190,18 @@ static size_t object_bytes(struct store_rig *rig, struct zcomp_ctx *zcomp,
 	return bytes;
 }
 
+unsigned rig_class_of(struct store_rig *rig, uint64_t index)
+{
+	struct zcomp_ctx *zcomp;
+	size_t bytes;
+
+	quiet_assert(zcomp_ctx_create(&rig->params.zcomp, ZSD_PAGE_BYTES,
+				      &zcomp) == 0);
+	bytes = object_bytes(rig, zcomp, rig->flat + index * ZSD_PAGE_BYTES);
+	zcomp_ctx_destroy(zcomp);
+	return zs_lookup_class_index(zstore_pool(rig->store), bytes);
+}
+
 void rig_assert_stats(struct store_rig *rig)
 {
 	struct zstore_stats stats = rig_stats(rig);

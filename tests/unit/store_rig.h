@@ -56,6 +56,9 @@ void rig_assert_sound(struct store_rig *rig);
 /* Pages, same-filled and huge ones, and compressed bytes must be exact. */
 void rig_assert_stats(struct store_rig *rig);
 
+/* The size class of page @index's object, which is no same-filled page. */
+unsigned rig_class_of(struct store_rig *rig, uint64_t index);
+
 struct zstore_stats rig_stats(struct store_rig *rig);
 
 /* The image's file; it can be read and damaged through it. */
