@@ -79,11 +79,10 @@ static int commit_and_touch(const struct mapping *map, uint64_t offset,
 	return err;
 }
 
-int mapping_commit(const struct mapping *map, uint64_t offset, uint64_t bytes)
+static int commit(const struct mapping *map, uint64_t offset, uint64_t bytes)
 {
 	int err;
 
-	check_range(map, offset, bytes);
 	/*
 	 * Not by fallocate(2), if it can be helped: that holds the memfd's lock
 	 * while the kernel looks for memory, so that one thread waits for the
@@ -97,6 +96,30 @@ int mapping_commit(const struct mapping *map, uint64_t offset, uint64_t bytes)
 			return err;
 	}
 	return 0;
+}
+
+int mapping_commit(const struct mapping *map, uint64_t offset, uint64_t bytes,
+		   uint64_t *done_bytes)
+{
+	uint64_t done = 0;
+	int err;
+
+	check_range(map, offset, bytes);
+	err = commit(map, offset, bytes);
+	/*
+	 * The kernel goes in order and stops where it has no memory, but does
+	 * not say where that was.
+	 */
+	while (err && done_bytes && done < bytes &&
+	       commit(map, offset + done, ZSD_PAGE_BYTES) == 0)
+		done += ZSD_PAGE_BYTES;
+	if (!err || done == bytes) {
+		done = bytes;
+		err = 0;
+	}
+	if (done_bytes)
+		*done_bytes = done;
+	return err;
 }
 
 int mapping_release(const struct mapping *map, uint64_t offset, uint64_t bytes)

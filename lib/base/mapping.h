@@ -45,18 +45,22 @@ void mapping_destroy(struct mapping *map);
 
 /**
  * mapping_commit() - put memory behind a range and touch it
- * @offset: start, a multiple of ZSD_PAGE_BYTES
- * @bytes:  length, a multiple of ZSD_PAGE_BYTES, not 0
+ * @offset:     start, a multiple of ZSD_PAGE_BYTES
+ * @bytes:      length, a multiple of ZSD_PAGE_BYTES, not 0
+ * @done_bytes: receives how much of it, from its start on, has memory now:
+ *              all of it on success. NULL if the caller does not want to know
  *
- * What the range held is kept. Afterwards no access to it faults for lack of
- * memory (an admin who lets it be swapped out aside).
+ * What the range held is kept. Afterwards no access to what is done faults for
+ * lack of memory (unless an administrator lets it be swapped out). If it fails
+ * and nothing of the range had memory before, the rest of it has none: so the
+ * caller can account for every page.
  *
  * Context: makes system calls and may enter reclaim: not for the data path.
  * Cost:    a page zeroed and mapped for each page without memory.
- * Return:  0, or -ENOMEM/-ENOSPC where the system has no memory for it.
+ * Return:  0, or -ENOMEM/-ENOSPC where the system has no memory for all of it.
  */
-int mapping_commit(const struct mapping *map, uint64_t offset,
-		   uint64_t bytes) ZSD_MUST_CHECK;
+int mapping_commit(const struct mapping *map, uint64_t offset, uint64_t bytes,
+		   uint64_t *done_bytes) ZSD_MUST_CHECK;
 
 /**
  * mapping_release() - give the memory behind a range back to the system

@@ -171,13 +171,34 @@ static void batch_sort(struct batch *batch)
 	}
 }
 
+/* How many pages from the @first one on are neighbours. */
+static uint32_t batch_run(const struct batch *batch, uint32_t first)
+{
+	uint32_t n = 1;
+
+	while (first + n < batch->n &&
+	       batch->pages[first + n] == batch->pages[first] + n)
+		n++;
+	return n;
+}
+
+static int release_run(const struct mapping *map, uint64_t offset,
+		       uint64_t bytes, uint64_t *done_bytes)
+{
+	int err = mapping_release(map, offset, bytes);
+
+	*done_bytes = err ? 0 : bytes;
+	return err;
+}
+
 /*
  * Calls @fn once for each run of neighbours until it fails, with the lock
  * dropped. Return: how many pages were done; *err is why no more.
  */
-static uint32_t
-batch_apply(struct zs_arena *arena, struct batch *batch,
-	    int (*fn)(const struct mapping *, uint64_t, uint64_t), int *err)
+static uint32_t batch_apply(struct zs_arena *arena, struct batch *batch,
+			    int (*fn)(const struct mapping *, uint64_t,
+				      uint64_t, uint64_t *),
+			    int *err)
 {
 	uint32_t done = 0;
 
@@ -186,15 +207,11 @@ batch_apply(struct zs_arena *arena, struct batch *batch,
 	arena->nr_moving += batch->n;
 	pthread_mutex_unlock(&arena->lock);
 	while (done < batch->n && !*err) {
-		uint32_t run = 1;
+		uint64_t bytes = batch_run(batch, done) * ZSD_PAGE_BYTES;
 
-		while (done + run < batch->n &&
-		       batch->pages[done + run] == batch->pages[done] + run)
-			run++;
 		*err = fn(arena->map, page_offset(arena, batch->pages[done]),
-			  (uint64_t)run * ZSD_PAGE_BYTES);
-		if (!*err)
-			done += run;
+			  bytes, &bytes);
+		done += (uint32_t)(bytes >> ZSD_PAGE_SHIFT);
 	}
 	pthread_mutex_lock(&arena->lock);
 	arena->nr_moving -= batch->n;
@@ -223,7 +240,7 @@ static int describe(struct zs_arena *arena)
 		arena->map,
 		(uint64_t)((unsigned char *)arena->pages - arena->map->base) +
 			described * sizeof(struct zs_page),
-		bytes);
+		bytes, NULL);
 	pthread_mutex_lock(&arena->lock);
 	if (err || arena->nr_described != described)
 		return err;
@@ -317,7 +334,7 @@ static uint32_t release(struct zs_arena *arena, uint64_t want)
 	while (batch.n < want)
 		batch.pages[batch.n++] = pop(arena, &arena->free_head);
 	arena->nr_free -= batch.n;
-	done = batch_apply(arena, &batch, mapping_release, &err);
+	done = batch_apply(arena, &batch, release_run, &err);
 
 	for (uint32_t i = batch.n; i-- > done;)
 		push(arena, &arena->free_head, batch.pages[i]);

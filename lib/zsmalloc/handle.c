@@ -98,10 +98,10 @@ static int commit_tables(const struct zs_handles *handles,
 		handles->tags_offset + handles->nr_committed * sizeof(uint32_t);
 	int err;
 
-	err = mapping_commit(map, entries_at, ENTRIES_BYTES);
+	err = mapping_commit(map, entries_at, ENTRIES_BYTES, NULL);
 	if (err || !handles->tags)
 		return err;
-	err = mapping_commit(map, tags_at, TAGS_BYTES);
+	err = mapping_commit(map, tags_at, TAGS_BYTES, NULL);
 	/* If even that fails, the next try finds that they have it already. */
 	if (err && mapping_release(map, entries_at, ENTRIES_BYTES))
 		return err;

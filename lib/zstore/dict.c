@@ -143,9 +143,9 @@ static int settle(struct zstore *store, unsigned number, const void *bytes,
 	int err;
 
 	err = mapping_commit(&store->image, dict_offset(store, number),
-			     committed_bytes(nr_bytes));
+			     committed_bytes(nr_bytes), NULL);
 	if (err)
-		return err;
+		goto err_release;
 	memcpy(dict_home(store, number), bytes, nr_bytes);
 	err = zcomp_dict_create(&store->params.zcomp, ZSD_PAGE_BYTES,
 				dict_home(store, number), nr_bytes, &dict);

@@ -301,7 +301,7 @@ static int commit_group(struct zstore *store, uint64_t index)
 		goto out;
 	err = mapping_commit(&store->image,
 			     store->slots_offset + group * ZSD_PAGE_BYTES,
-			     ZSD_PAGE_BYTES);
+			     ZSD_PAGE_BYTES, NULL);
 	if (err)
 		zs_pool_uncharge(store->pool, ZSD_PAGE_BYTES);
 	else

@@ -101,7 +101,7 @@ static int create_image(struct zstore *store)
 		return err;
 	store->slots = (_Atomic uint64_t *)(void *)(store->image.base +
 						    store->slots_offset);
-	err = mapping_commit(&store->image, 0, ZSD_PAGE_BYTES);
+	err = mapping_commit(&store->image, 0, ZSD_PAGE_BYTES, NULL);
 	if (err)
 		goto err_image;
 	err = zs_pool_create(&pool, &store->image, pool_offset, &store->pool);

@@ -185,7 +185,7 @@ static void open_work(struct work *work)
 	must(work->object ? 0 : -ENOMEM, "the disk");
 	must(mapping_create("codec", options.disk_bytes, &work->store),
 	     "the store");
-	must(mapping_commit(&work->store, 0, work->store.bytes), "the store");
+	must(mapping_commit(&work->store, 0, work->store.bytes, NULL), "the store");
 	must(zcomp_ctx_create(&options.zcomp, ZSD_PAGE_BYTES, &work->zcomp),
 	     "the codec");
 	for (uint64_t i = 0; i < work->nr_objects; i++)

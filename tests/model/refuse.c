@@ -43,9 +43,11 @@ static bool is_refused(void)
 }
 
 int __wrap_mapping_commit(const struct mapping *map, uint64_t offset,
-			  uint64_t bytes)
+			  uint64_t bytes, uint64_t *done_bytes)
 {
 	if (!is_refused())
-		return __real_mapping_commit(map, offset, bytes);
+		return __real_mapping_commit(map, offset, bytes, done_bytes);
+	if (done_bytes)
+		*done_bytes = 0;
 	return atomic_fetch_add(&nr_refused, 1) % 2 ? -ENOSPC : -ENOMEM;
 }

@@ -26,8 +26,8 @@ uint64_t refuse_count(void);
 
 /* The linker's names: what is called instead, and what would have been. */
 int __wrap_mapping_commit(const struct mapping *map, uint64_t offset,
-			  uint64_t bytes);
+			  uint64_t bytes, uint64_t *done_bytes);
 int __real_mapping_commit(const struct mapping *map, uint64_t offset,
-			  uint64_t bytes);
+			  uint64_t bytes, uint64_t *done_bytes);
 
 #endif

@@ -124,7 +124,7 @@ END_TEST
 
 START_TEST(commit_brings_exactly_the_range_in)
 {
-	ck_assert_int_eq(mapping_commit(&map, page(16), page(32)), 0);
+	ck_assert_int_eq(mapping_commit(&map, page(16), page(32), NULL), 0);
 	ck_assert_uint_eq(nr_resident(0, 16), 0);
 	ck_assert_uint_eq(nr_resident(16, 32), 32);
 	ck_assert_uint_eq(nr_resident(48, NR_PAGES - 48), 0);
@@ -136,7 +136,7 @@ START_TEST(committed_pages_do_not_fault)
 {
 	long before;
 
-	ck_assert_int_eq(mapping_commit(&map, 0, MAP_BYTES), 0);
+	ck_assert_int_eq(mapping_commit(&map, 0, MAP_BYTES, NULL), 0);
 	nr_faults(); /* its own first faults are not to be counted */
 	before = nr_faults();
 	for (unsigned i = 0; i < NR_PAGES; i++)
@@ -149,16 +149,45 @@ END_TEST
 START_TEST(commit_keeps_what_is_there)
 {
 	memset(map.base + page(3), 0x5a, page(2));
-	ck_assert_int_eq(mapping_commit(&map, 0, page(8)), 0);
+	ck_assert_int_eq(mapping_commit(&map, 0, page(8), NULL), 0);
 	ck_assert(all_bytes_are(map.base, page(3), 0));
 	ck_assert(all_bytes_are(map.base + page(3), page(2), 0x5a));
 	ck_assert(all_bytes_are(map.base + page(5), page(3), 0));
 }
 END_TEST
 
+/* Where nothing is mapped the kernel has no memory to give either. */
+static void make_hole(unsigned nr)
+{
+	ck_assert_int_eq(munmap(map.base + page(nr), page(1)), 0);
+}
+
+START_TEST(a_part_that_came_is_told)
+{
+	uint64_t done = 12345;
+
+	make_hole(60);
+	ck_assert_int_eq(mapping_commit(&map, page(8), page(64), &done),
+			 -ENOMEM);
+	ck_assert_uint_eq(done, page(52));
+	ck_assert_uint_eq(bytes_held(), page(52));
+	ck_assert_uint_eq(nr_resident(8, 52), 52);
+	/* Again: it is there, and no more comes. */
+	ck_assert_int_eq(mapping_commit(&map, page(8), page(64), &done),
+			 -ENOMEM);
+	ck_assert_uint_eq(done, page(52));
+	ck_assert_uint_eq(bytes_held(), page(52));
+	ck_assert_int_eq(mapping_commit(&map, page(60), page(4), &done),
+			 -ENOMEM);
+	ck_assert_uint_eq(done, 0);
+	ck_assert_int_eq(mapping_commit(&map, page(61), page(4), &done), 0);
+	ck_assert_uint_eq(done, page(4));
+}
+END_TEST
+
 START_TEST(release_gives_exactly_the_range_back)
 {
-	ck_assert_int_eq(mapping_commit(&map, 0, MAP_BYTES), 0);
+	ck_assert_int_eq(mapping_commit(&map, 0, MAP_BYTES, NULL), 0);
 	memset(map.base, 0x77, MAP_BYTES);
 	ck_assert_int_eq(mapping_release(&map, page(100), page(50)), 0);
 	ck_assert_uint_eq(bytes_held(), MAP_BYTES - page(50));
@@ -184,9 +213,9 @@ END_TEST
 
 START_TEST(released_pages_can_be_committed_again)
 {
-	ck_assert_int_eq(mapping_commit(&map, 0, page(4)), 0);
+	ck_assert_int_eq(mapping_commit(&map, 0, page(4), NULL), 0);
 	ck_assert_int_eq(mapping_release(&map, 0, page(4)), 0);
-	ck_assert_int_eq(mapping_commit(&map, 0, page(4)), 0);
+	ck_assert_int_eq(mapping_commit(&map, 0, page(4), NULL), 0);
 	ck_assert_uint_eq(nr_resident(0, 4), 4);
 	ck_assert_uint_eq(map.base[0], 0);
 }
@@ -216,9 +245,10 @@ START_TEST(what_the_kernel_refuses_is_an_error)
 	read_only.base = mmap(NULL, MAP_BYTES, PROT_READ, MAP_SHARED,
 			      read_only.fd, 0);
 	ck_assert_ptr_ne(read_only.base, MAP_FAILED);
-	ck_assert_int_eq(mapping_commit(&map, 0, page(4)), 0);
+	ck_assert_int_eq(mapping_commit(&map, 0, page(4), NULL), 0);
 	memset(map.base, 0x33, page(4));
-	ck_assert_int_eq(mapping_commit(&read_only, page(4), page(4)), -EBADF);
+	ck_assert_int_eq(mapping_commit(&read_only, page(4), page(4), NULL),
+			 -EBADF);
 	ck_assert_int_eq(mapping_release(&read_only, 0, page(4)), -EBADF);
 	ck_assert_uint_eq(bytes_held(), page(4));
 	ck_assert_uint_eq(map.base[0], 0x33);
@@ -239,6 +269,7 @@ int main(void)
 	tcase_add_test(tcase, commit_brings_exactly_the_range_in);
 	tcase_add_test(tcase, committed_pages_do_not_fault);
 	tcase_add_test(tcase, commit_keeps_what_is_there);
+	tcase_add_test(tcase, a_part_that_came_is_told);
 	tcase_add_test(tcase, release_gives_exactly_the_range_back);
 	tcase_add_test(tcase, release_keeps_the_size);
 	tcase_add_test(tcase, released_pages_can_be_committed_again);
