@@ -17,6 +17,7 @@
 
 #include "base/bits.h"
 #include "base/lock.h"
+#include "base/spin.h"
 #include "zsmalloc/zs_internal.h"
 
 /*
@@ -28,6 +29,7 @@
 
 /* Pages whose descriptors are committed at a time: 16 KiB of descriptors. */
 #define DESCRIBE_PAGES 1024u
+#define DESCRIBE_BYTES (DESCRIBE_PAGES * sizeof(struct zs_page))
 
 struct batch {
 	uint32_t n;
@@ -49,6 +51,12 @@ void zs_arena_init(struct zs_arena *arena, const struct zs_pool_params *params,
 		.base = map->base + offset +
 			zs_arena_descriptor_bytes(params->nr_pages),
 		.nr_pages = params->nr_pages,
+		.descriptors =
+			{
+				.offset = offset,
+				.max_bytes = zs_arena_descriptor_bytes(
+					params->nr_pages),
+			},
 		.free_head = ZS_PAGE_NONE,
 		.released_head = ZS_PAGE_NONE,
 		.reserve_pages = params->reserve_pages,
@@ -101,7 +109,7 @@ static uint64_t headroom(const struct zs_arena *arena)
 static uint64_t used_bytes(const struct zs_arena *arena)
 {
 	return arena->nr_used * ZSD_PAGE_BYTES + arena->metadata_bytes +
-	       arena->charged_bytes;
+	       arena->claimed_bytes + arena->charged_bytes;
 }
 
 /* All that has memory, what is about to get or lose it included. */
@@ -111,7 +119,9 @@ static uint64_t resident_bytes(const struct zs_arena *arena)
 	       (arena->nr_free + arena->nr_moving) * ZSD_PAGE_BYTES;
 }
 
-static bool may_use_page(const struct zs_arena *arena, enum zs_alloc how)
+/* Whether @bytes more may be used. */
+static bool may_use(const struct zs_arena *arena, uint64_t bytes,
+		    enum zs_alloc how)
 {
 	uint64_t limit = arena->limit_bytes;
 
@@ -119,7 +129,7 @@ static bool may_use_page(const struct zs_arena *arena, enum zs_alloc how)
 		return true;
 	if (how == ZS_NORMAL)
 		limit -= headroom(arena);
-	return used_bytes(arena) + ZSD_PAGE_BYTES <= limit;
+	return used_bytes(arena) + bytes <= limit;
 }
 
 /* Pages that may be committed without passing the limit. */
@@ -218,41 +228,10 @@ static uint32_t batch_apply(struct zs_arena *arena, struct batch *batch,
 	return done;
 }
 
-/*
- * Make sure that there is a page without memory that has a descriptor. Drops
- * the lock meanwhile: others may take free pages while the kernel looks for
- * memory. Two may commit the same descriptors, which is as good as one.
- */
-static int describe(struct zs_arena *arena)
-{
-	uint64_t bytes = DESCRIBE_PAGES * sizeof(struct zs_page);
-	uint64_t described = arena->nr_described;
-	int err;
-
-	if (arena->released_head != ZS_PAGE_NONE || arena->nr_top < described)
-		return 0;
-	if (arena->nr_top >= arena->nr_pages ||
-	    (arena->limit_bytes &&
-	     resident_bytes(arena) + bytes > arena->limit_bytes))
-		return -ENOSPC;
-	pthread_mutex_unlock(&arena->lock);
-	err = mapping_commit(
-		arena->map,
-		(uint64_t)((unsigned char *)arena->pages - arena->map->base) +
-			described * sizeof(struct zs_page),
-		bytes, NULL);
-	pthread_mutex_lock(&arena->lock);
-	if (err || arena->nr_described != described)
-		return err;
-	arena->nr_described += DESCRIBE_PAGES;
-	arena->metadata_bytes += bytes;
-	return 0;
-}
-
 /* Gather up to @want pages without memory. */
 static void gather(struct zs_arena *arena, uint64_t want, struct batch *batch)
 {
-	uint64_t top = min_u64(arena->nr_described, arena->nr_pages);
+	uint64_t top = min_u64(zs_nr_described(arena), arena->nr_pages);
 
 	want = min_u64(want, BATCH_PAGES);
 	batch->n = 0;
@@ -262,6 +241,102 @@ static void gather(struct zs_arena *arena, uint64_t want, struct batch *batch)
 	}
 	while (batch->n < want && arena->nr_top < top)
 		batch->pages[batch->n++] = (uint32_t)arena->nr_top++;
+}
+
+/* Release up to @want pages of the reserve. Drops the lock meanwhile. */
+static uint32_t release(struct zs_arena *arena, uint64_t want)
+{
+	struct batch batch = {.n = 0};
+	uint32_t done;
+	int err;
+
+	want = min_u64(want, min_u64(arena->nr_free, BATCH_PAGES));
+	while (batch.n < want)
+		batch.pages[batch.n++] = pop(arena, &arena->free_head);
+	arena->nr_free -= batch.n;
+	done = batch_apply(arena, &batch, release_run, &err);
+
+	for (uint32_t i = batch.n; i-- > done;)
+		push(arena, &arena->free_head, batch.pages[i]);
+	for (uint32_t i = done; i-- > 0;)
+		push(arena, &arena->released_head, batch.pages[i]);
+	arena->nr_free += batch.n - done;
+	arena->nr_released += done;
+	return done;
+}
+
+/* --- Tables: claiming and committing, under the lock ---------------------- */
+
+/* Let other threads bring or take what they are about to, if they are. Drops
+ * the lock meanwhile. */
+static bool wait_for_others(struct zs_arena *arena, unsigned *spins)
+{
+	if (!arena->nr_moving)
+		return false;
+	pthread_mutex_unlock(&arena->lock);
+	spin_wait(spins);
+	pthread_mutex_lock(&arena->lock);
+	return true;
+}
+
+/*
+ * Count @bytes of metadata in @counter before they have memory, so that nobody
+ * else finds room for something there. The reserve makes way for them; the lock
+ * is dropped for that.
+ */
+static int claim(struct zs_arena *arena, uint64_t bytes, enum zs_alloc how,
+		 uint64_t *counter)
+{
+	unsigned spins = 0;
+
+	while (may_use(arena, bytes, how)) {
+		if (!arena->limit_bytes ||
+		    resident_bytes(arena) + bytes <= arena->limit_bytes) {
+			*counter += bytes;
+			return 0;
+		}
+		if (!release(arena, BATCH_PAGES) &&
+		    !wait_for_others(arena, &spins))
+			break;
+	}
+	return -ENOSPC;
+}
+
+/*
+ * As zs_arena_extend(). Two threads may commit the same piece: then it is
+ * counted once.
+ */
+static int extend(struct zs_arena *arena, struct zs_table *table,
+		  uint64_t bytes, enum zs_alloc how)
+{
+	uint64_t at, done;
+	int err;
+
+	bytes = min_u64(bytes, table->max_bytes - table->nr_bytes);
+	if (!bytes)
+		return -ENOSPC;
+	err = claim(arena, bytes, how, &arena->claimed_bytes);
+	if (err)
+		return err;
+	at = min_u64(table->nr_bytes, table->max_bytes - bytes);
+	pthread_mutex_unlock(&arena->lock);
+	err = mapping_commit(arena->map, table->offset + at, bytes, &done);
+	pthread_mutex_lock(&arena->lock);
+	arena->claimed_bytes -= bytes;
+	if (at + done > table->nr_bytes) {
+		arena->metadata_bytes += at + done - table->nr_bytes;
+		table->nr_bytes = at + done;
+	}
+	return done ? 0 : err;
+}
+
+/* --- Growing, under the lock ---------------------------------------------- */
+
+/* Whether there is a page without memory that has a descriptor. */
+static bool can_gather(const struct zs_arena *arena)
+{
+	return arena->released_head != ZS_PAGE_NONE ||
+	       arena->nr_top < min_u64(zs_nr_described(arena), arena->nr_pages);
 }
 
 /*
@@ -274,9 +349,12 @@ static int grow(struct zs_arena *arena, uint64_t want)
 	uint32_t done;
 	int err;
 
-	err = describe(arena);
-	if (err)
-		return err;
+	if (!can_gather(arena)) {
+		err = extend(arena, &arena->descriptors, DESCRIBE_BYTES,
+			     ZS_SHRINKING);
+		if (err)
+			return err;
+	}
 	gather(arena, min_u64(want, room_pages(arena)), &batch);
 	if (!batch.n)
 		return -ENOSPC;
@@ -307,59 +385,32 @@ static int starve(struct zs_arena *arena)
  * Grow; or, where the limit leaves room for no more but other threads are about
  * to bring or take some, let them.
  */
-static int grow_or_wait(struct zs_arena *arena)
+static int grow_or_wait(struct zs_arena *arena, unsigned *spins)
 {
 	int err;
 
 	if (arena->starve)
 		return starve(arena);
 	err = grow(arena, BATCH_PAGES);
-
-	if (err != -ENOSPC || !arena->nr_moving)
-		return err;
-	pthread_mutex_unlock(&arena->lock);
-	sched_yield();
-	pthread_mutex_lock(&arena->lock);
-	return 0;
-}
-
-/* Release up to @want pages of the reserve. Drops the lock meanwhile. */
-static uint32_t release(struct zs_arena *arena, uint64_t want)
-{
-	struct batch batch = {.n = 0};
-	uint32_t done;
-	int err;
-
-	want = min_u64(want, min_u64(arena->nr_free, BATCH_PAGES));
-	while (batch.n < want)
-		batch.pages[batch.n++] = pop(arena, &arena->free_head);
-	arena->nr_free -= batch.n;
-	done = batch_apply(arena, &batch, release_run, &err);
-
-	for (uint32_t i = batch.n; i-- > done;)
-		push(arena, &arena->free_head, batch.pages[i]);
-	for (uint32_t i = done; i-- > 0;)
-		push(arena, &arena->released_head, batch.pages[i]);
-	arena->nr_free += batch.n - done;
-	arena->nr_released += done;
-	return done;
+	return err == -ENOSPC && wait_for_others(arena, spins) ? 0 : err;
 }
 
 /* --- What the rest of the pool calls ------------------------------------- */
 
 int zs_arena_take(struct zs_arena *arena, enum zs_alloc how, uint32_t *page)
 {
+	unsigned spins = 0;
 	int err = 0;
 
 	pthread_mutex_lock(&arena->lock);
-	if (!arena->nr_free && may_use_page(arena, how))
+	if (!arena->nr_free && may_use(arena, ZSD_PAGE_BYTES, how))
 		arena->direct_grows++;
 	/* Both conditions anew after each step, which drops the lock. */
 	while (!err) {
-		if (!may_use_page(arena, how))
+		if (!may_use(arena, ZSD_PAGE_BYTES, how))
 			err = -ENOSPC;
 		else if (!arena->nr_free)
-			err = grow_or_wait(arena);
+			err = grow_or_wait(arena, &spins);
 		else
 			break;
 	}
@@ -394,34 +445,31 @@ void zs_arena_put(struct zs_arena *arena, uint32_t first, uint32_t n)
 	pthread_mutex_unlock(&arena->lock);
 }
 
-int zs_arena_charge(struct zs_arena *arena, uint64_t bytes, bool own)
+int zs_arena_extend(struct zs_arena *arena, struct zs_table *table,
+		    uint64_t bytes, enum zs_alloc how)
 {
-	int err = 0;
+	int err;
 
 	pthread_mutex_lock(&arena->lock);
-	if (arena->limit_bytes) {
-		/* The reserve makes way for what is needed. */
-		while (resident_bytes(arena) + bytes > arena->limit_bytes &&
-		       arena->nr_free && release(arena, BATCH_PAGES))
-			;
-		if (resident_bytes(arena) + bytes > arena->limit_bytes)
-			err = -ENOSPC;
-	}
-	if (!err && own)
-		arena->metadata_bytes += bytes;
-	else if (!err)
-		arena->charged_bytes += bytes;
+	err = extend(arena, table, bytes, how);
 	pthread_mutex_unlock(&arena->lock);
 	return err;
 }
 
-void zs_arena_uncharge(struct zs_arena *arena, uint64_t bytes, bool own)
+int zs_arena_charge(struct zs_arena *arena, uint64_t bytes, enum zs_alloc how)
+{
+	int err;
+
+	pthread_mutex_lock(&arena->lock);
+	err = claim(arena, bytes, how, &arena->charged_bytes);
+	pthread_mutex_unlock(&arena->lock);
+	return err;
+}
+
+void zs_arena_uncharge(struct zs_arena *arena, uint64_t bytes)
 {
 	pthread_mutex_lock(&arena->lock);
-	if (own)
-		arena->metadata_bytes -= bytes;
-	else
-		arena->charged_bytes -= bytes;
+	arena->charged_bytes -= bytes;
 	pthread_mutex_unlock(&arena->lock);
 }
 

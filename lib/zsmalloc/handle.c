@@ -46,15 +46,23 @@ void zs_handles_init(struct zs_handles *handles,
 
 	*handles = (struct zs_handles){
 		.entries = (_Atomic uint64_t *)(void *)(map->base + offset),
-		.offset = offset,
-		.tags_offset = tags_offset,
+		.entries_table =
+			{
+				.offset = offset,
+				.max_bytes = nr_max * sizeof(uint64_t),
+			},
 		.nr_max = nr_max,
 		.nr_fresh = 1, /* 0 is ZS_HANDLE_NONE */
 		.free = ZS_HANDLE_NONE,
 	};
-	if (params->has_tags)
+	if (params->has_tags) {
 		handles->tags =
 			(_Atomic uint32_t *)(void *)(map->base + tags_offset);
+		handles->tags_table = (struct zs_table){
+			.offset = tags_offset,
+			.max_bytes = nr_max * sizeof(uint32_t),
+		};
+	}
 	lock_init(&handles->lock, params->inherit_priority);
 }
 
@@ -88,45 +96,27 @@ static zs_handle chain_pop(struct zs_handles *handles, zs_handle *head)
 
 /* --- The table ------------------------------------------------------------ */
 
-/* Put memory behind the next entries and their tags: both, or neither. */
-static int commit_tables(const struct zs_handles *handles,
-			 const struct mapping *map)
+/* Handles whose entry, and tag if there are tags, has memory. */
+static uint64_t nr_committed(const struct zs_handles *handles)
 {
-	uint64_t entries_at =
-		handles->offset + handles->nr_committed * sizeof(uint64_t);
-	uint64_t tags_at =
-		handles->tags_offset + handles->nr_committed * sizeof(uint32_t);
-	int err;
+	uint64_t entries = handles->entries_table.nr_bytes / sizeof(uint64_t);
+	uint64_t tags = handles->tags_table.nr_bytes / sizeof(uint32_t);
 
-	err = mapping_commit(map, entries_at, ENTRIES_BYTES, NULL);
-	if (err || !handles->tags)
-		return err;
-	err = mapping_commit(map, tags_at, TAGS_BYTES, NULL);
-	/* If even that fails, the next try finds that they have it already. */
-	if (err && mapping_release(map, entries_at, ENTRIES_BYTES))
-		return err;
-	return err;
+	return handles->tags ? min_u64(entries, tags) : entries;
 }
 
 /* Put memory behind the next entries. Under the lock. */
-static int commit_more(struct zs_pool *pool)
+static int commit_more(struct zs_pool *pool, enum zs_alloc how)
 {
 	struct zs_handles *handles = &pool->handles;
-	uint64_t bytes = ENTRIES_BYTES + (handles->tags ? TAGS_BYTES : 0);
-	int err;
+	uint64_t entries = handles->entries_table.nr_bytes / sizeof(uint64_t);
+	uint64_t tags = handles->tags_table.nr_bytes / sizeof(uint32_t);
 
-	if (handles->nr_committed >= handles->nr_max)
-		return -ENOSPC;
-	err = zs_arena_charge(&pool->arena, bytes, true);
-	if (err)
-		return err;
-	err = commit_tables(handles, pool->arena.map);
-	if (err) {
-		zs_arena_uncharge(&pool->arena, bytes, true);
-		return err;
-	}
-	handles->nr_committed += COMMIT_ENTRIES;
-	return 0;
+	if (handles->tags && tags < entries)
+		return zs_arena_extend(&pool->arena, &handles->tags_table,
+				       TAGS_BYTES, how);
+	return zs_arena_extend(&pool->arena, &handles->entries_table,
+			       ENTRIES_BYTES, how);
 }
 
 int zs_pool_populate_handles(struct zs_pool *pool)
@@ -135,14 +125,15 @@ int zs_pool_populate_handles(struct zs_pool *pool)
 	int err = 0;
 
 	pthread_mutex_lock(&handles->lock);
-	while (handles->nr_committed < handles->nr_max && !err)
-		err = commit_more(pool);
+	while (nr_committed(handles) < handles->nr_max && !err)
+		err = commit_more(pool, ZS_NORMAL);
 	pthread_mutex_unlock(&handles->lock);
 	return err;
 }
 
 /* Move a batch from the table to the class's empty stash. */
-static int stash_fill(struct zs_pool *pool, struct zs_class *class)
+static int stash_fill(struct zs_pool *pool, struct zs_class *class,
+		      enum zs_alloc how)
 {
 	struct zs_handles *handles = &pool->handles;
 	int err = 0;
@@ -154,8 +145,9 @@ static int stash_fill(struct zs_pool *pool, struct zs_class *class)
 		if (handles->free != ZS_HANDLE_NONE) {
 			handle = chain_pop(handles, &handles->free);
 		} else {
-			if (handles->nr_fresh >= handles->nr_committed)
-				err = commit_more(pool);
+			while (handles->nr_fresh >= nr_committed(handles) &&
+			       !err)
+				err = commit_more(pool, how);
 			if (err)
 				break;
 			handle = (zs_handle)handles->nr_fresh++;
@@ -179,10 +171,11 @@ static void stash_drain(struct zs_pool *pool, struct zs_class *class)
 	pthread_mutex_unlock(&handles->lock);
 }
 
-int zs_handle_get(struct zs_pool *pool, struct zs_class *class, zs_handle *out)
+int zs_handle_get(struct zs_pool *pool, struct zs_class *class,
+		  enum zs_alloc how, zs_handle *out)
 {
 	if (!class->nr_stashed) {
-		int err = stash_fill(pool, class);
+		int err = stash_fill(pool, class, how);
 
 		if (err)
 			return err;

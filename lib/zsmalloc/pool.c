@@ -102,14 +102,14 @@ void zs_pool_set_limit(struct zs_pool *pool, uint64_t limit_bytes)
 	pthread_mutex_unlock(&pool->arena.lock);
 }
 
-int zs_pool_charge(struct zs_pool *pool, uint64_t bytes)
+int zs_pool_charge(struct zs_pool *pool, uint64_t bytes, enum zs_alloc how)
 {
-	return zs_arena_charge(&pool->arena, bytes, false);
+	return zs_arena_charge(&pool->arena, bytes, how);
 }
 
 void zs_pool_uncharge(struct zs_pool *pool, uint64_t bytes)
 {
-	zs_arena_uncharge(&pool->arena, bytes, false);
+	zs_arena_uncharge(&pool->arena, bytes);
 }
 
 bool zs_pool_housekeep(struct zs_pool *pool, uint64_t max_pages)
@@ -183,7 +183,7 @@ int zs_malloc(struct zs_pool *pool, size_t bytes, enum zs_alloc how,
 		return -E2BIG;
 	class = &pool->classes[zs_lookup_class_index(pool, bytes)];
 	zs_class_lock(class);
-	err = zs_handle_get(pool, class, &handle);
+	err = zs_handle_get(pool, class, how, &handle);
 	if (err)
 		goto out;
 	err = find_room(pool, class, how, &head);

@@ -44,7 +44,7 @@ static int ZSD_PRINTF(2, 3) broken(struct verifier *v, const char *format, ...)
 
 static bool page_exists(const struct verifier *v, uint32_t page)
 {
-	return page < v->pool->arena.nr_described;
+	return page < zs_nr_described(&v->pool->arena);
 }
 
 /* The pages of the zspage: as many as they should be, and all its own. */

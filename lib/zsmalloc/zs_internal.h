@@ -180,6 +180,15 @@ static inline bool zs_class_is_wanted(const struct zs_class *class)
 
 /* --- Arena and handle table --------------------------------------------- */
 
+/* A table of the image, which gets memory from its start on as it is needed. */
+struct zs_table {
+	uint64_t offset; /* in the mapping, bytes */
+	uint64_t max_bytes; /* of address space */
+	/* That have memory: under the arena's lock, but the verifier and
+	 * readers of handles look without. It never falls. */
+	_Atomic uint64_t nr_bytes;
+};
+
 struct zs_arena {
 	pthread_mutex_t lock;
 	struct mapping *map;
@@ -187,8 +196,7 @@ struct zs_arena {
 	unsigned char *base; /* arena page 0 */
 	uint64_t nr_pages; /* arena size */
 	uint64_t nr_top; /* pages ever taken: all below this index */
-	/* Pages with a committed descriptor; the verifier reads it unlocked. */
-	_Atomic uint64_t nr_described;
+	struct zs_table descriptors;
 	uint64_t nr_used; /* in zspages */
 	uint64_t nr_used_max; /* highest so far */
 	uint64_t nr_free; /* the reserve: committed, in free_head */
@@ -199,6 +207,7 @@ struct zs_arena {
 	uint64_t reserve_pages; /* what nr_free should be */
 	uint64_t limit_bytes; /* 0: none */
 	uint64_t metadata_bytes; /* committed entries and descriptors */
+	uint64_t claimed_bytes; /* of them that are being committed */
 	uint64_t charged_bytes; /* the caller's metadata */
 	uint64_t direct_grows;
 	bool wake_pending; /* wake() was called, housekeep() not yet */
@@ -211,10 +220,9 @@ struct zs_handles {
 	pthread_mutex_t lock;
 	_Atomic uint64_t *entries; /* [0] is ZS_HANDLE_NONE */
 	_Atomic uint32_t *tags; /* of each handle, or NULL: the pool has none */
-	uint64_t offset; /* of the entries in the mapping */
-	uint64_t tags_offset; /* of the tags in the mapping */
+	struct zs_table entries_table;
+	struct zs_table tags_table; /* empty where the pool has none */
 	uint64_t nr_max; /* entries there is room for */
-	uint64_t nr_committed; /* entries with memory */
 	uint64_t nr_fresh; /* entries ever taken: all below this */
 	zs_handle free; /* chain of free handles */
 };
@@ -269,11 +277,27 @@ int zs_arena_take(struct zs_arena *arena, enum zs_alloc how,
 /* Give back a chain of @n pages that ends with ZS_PAGE_NONE. */
 void zs_arena_put(struct zs_arena *arena, uint32_t first, uint32_t n);
 
-/* Count metadata: the pool's own (@own), or the caller's. 0 or -ENOSPC. */
-int zs_arena_charge(struct zs_arena *arena, uint64_t bytes,
-		    bool own) ZSD_MUST_CHECK;
+/*
+ * Put memory behind the next @bytes of a table, or as many as there are, and
+ * count them. Where only a part came, that is what the table has.
+ * Return: 0 where it has more now, -ENOSPC, -ENOMEM.
+ */
+int zs_arena_extend(struct zs_arena *arena, struct zs_table *table,
+		    uint64_t bytes, enum zs_alloc how) ZSD_MUST_CHECK;
 
-void zs_arena_uncharge(struct zs_arena *arena, uint64_t bytes, bool own);
+/* Count metadata of the pool's owner. 0 or -ENOSPC. */
+int zs_arena_charge(struct zs_arena *arena, uint64_t bytes,
+		    enum zs_alloc how) ZSD_MUST_CHECK;
+
+void zs_arena_uncharge(struct zs_arena *arena, uint64_t bytes);
+
+/* Pages that have a descriptor. */
+static inline uint64_t zs_nr_described(const struct zs_arena *arena)
+{
+	return atomic_load_explicit(&arena->descriptors.nr_bytes,
+				    memory_order_relaxed) /
+	       sizeof(struct zs_page);
+}
 
 /*
  * One bounded step towards the reserve, of at most @max_pages more.
@@ -301,7 +325,7 @@ void zs_handles_fini(struct zs_handles *handles);
 
 /* A free handle for @class, whose lock is held. 0, -ENOSPC or -ENOMEM. */
 int zs_handle_get(struct zs_pool *pool, struct zs_class *class,
-		  zs_handle *out) ZSD_MUST_CHECK;
+		  enum zs_alloc how, zs_handle *out) ZSD_MUST_CHECK;
 
 /* Back to @class, whose lock is held; also ends a pin. */
 void zs_handle_put(struct zs_pool *pool, struct zs_class *class,

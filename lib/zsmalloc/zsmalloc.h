@@ -195,23 +195,26 @@ int zs_pool_populate_handles(struct zs_pool *pool) ZSD_MUST_CHECK;
  */
 void zs_pool_set_limit(struct zs_pool *pool, uint64_t limit_bytes);
 
-/**
- * zs_pool_charge() - count memory of the caller's against the limit
- * @bytes: what the caller committed for metadata of its own
- *
- * Return: 0, or -ENOSPC where the limit has no room for it; nothing is
- * charged then.
- */
-int zs_pool_charge(struct zs_pool *pool, uint64_t bytes) ZSD_MUST_CHECK;
-
-/* zs_pool_uncharge() - take back a charge of as many bytes */
-void zs_pool_uncharge(struct zs_pool *pool, uint64_t bytes);
-
-/* How an allocation may draw on the limit. */
+/* How what is to be counted may draw on the limit. */
 enum zs_alloc {
 	ZS_NORMAL, /* up to the limit less its headroom */
 	ZS_SHRINKING, /* frees as much as it takes, or nearly: headroom too */
 };
+
+/**
+ * zs_pool_charge() - count memory of the caller's against the limit
+ * @bytes: what the caller is about to commit for metadata of its own
+ * @how:   see enum zs_alloc
+ *
+ * The reserve makes way for it, which takes system calls.
+ * Return: 0, or -ENOSPC where the limit has no room for it; nothing is
+ * charged then.
+ */
+int zs_pool_charge(struct zs_pool *pool, uint64_t bytes,
+		   enum zs_alloc how) ZSD_MUST_CHECK;
+
+/* zs_pool_uncharge() - take back a charge of as many bytes */
+void zs_pool_uncharge(struct zs_pool *pool, uint64_t bytes);
 
 /**
  * zs_malloc() - room for one object

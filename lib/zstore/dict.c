@@ -151,7 +151,8 @@ static int settle(struct zstore *store, unsigned number, const void *bytes,
 				dict_home(store, number), nr_bytes, &dict);
 	if (err)
 		goto err_release;
-	err = zs_pool_charge(store->pool, memory_bytes(nr_bytes, dict));
+	err = zs_pool_charge(store->pool, memory_bytes(nr_bytes, dict),
+			     ZS_NORMAL);
 	if (err)
 		goto err_dict;
 	*out = dict;

@@ -296,7 +296,7 @@ static int commit_group(struct zstore *store, uint64_t index)
 	pthread_mutex_lock(&store->groups_lock);
 	if (slot_exists(store, index))
 		goto out;
-	err = zs_pool_charge(store->pool, ZSD_PAGE_BYTES);
+	err = zs_pool_charge(store->pool, ZSD_PAGE_BYTES, ZS_NORMAL);
 	if (err)
 		goto out;
 	err = mapping_commit(&store->image,

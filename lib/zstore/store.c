@@ -109,7 +109,7 @@ static int create_image(struct zstore *store)
 		goto err_image;
 	write_header(store, &pool, dicts_offset, pool_offset);
 	/* The header is counted, limit or no limit. */
-	err = zs_pool_charge(store->pool, ZSD_PAGE_BYTES);
+	err = zs_pool_charge(store->pool, ZSD_PAGE_BYTES, ZS_NORMAL);
 	zs_pool_set_limit(store->pool, store->params.mem_limit_bytes);
 	store->huge_class_bytes = zs_huge_class_size(store->pool);
 	return err;

@@ -20,6 +20,9 @@ expect_below_limit() {
 start_zsd --size "${disk_mib}M" --mem-limit "$limit" --reserve 4M
 head -c "${disk_mib}M" /dev/urandom >"$dir/noise"
 
+echo "what is written for the first time needs room for its slots: now"
+qemu_io 0 'write -P 0x40 48M 8M'
+
 echo "fill with what cannot be compressed, 1 MiB at a time, until it is full"
 for ((full = 0; full < disk_mib; full++)); do
     dd if="$dir/noise" of="$dir/piece" bs=1M skip="$full" count=1 status=none
@@ -46,7 +49,7 @@ for ((page = 0; page < 256; page++)); do
         fail "page $page of the failed write is neither old nor new"
 done
 
-echo "same-filled pages need no memory; overwrites that shrink succeed"
+echo "same-filled pages need nothing else; overwrites that shrink succeed"
 qemu_io 0 'write -P 0x41 48M 8M' 'read -P 0x41 48M 8M'
 qemu_io 0 'write -P 0x42 0 1M' 'read -P 0x42 0 1M'
 seq -f "line %.0f of a text" 60000 >"$dir/text"

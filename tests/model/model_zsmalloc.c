@@ -528,7 +528,7 @@ static void op_charge(void *arg)
 		zs_pool_uncharge(m->pool, bytes);
 		m->charged_bytes -= bytes;
 	} else {
-		err = zs_pool_charge(m->pool, bytes);
+		err = zs_pool_charge(m->pool, bytes, ZS_SHRINKING);
 		check_limit(m, &before);
 		CHECK_MODEL(m,
 			    !err || (err == -ENOSPC && m->limit_bytes &&

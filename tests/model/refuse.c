@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "base/units.h"
 #include "model/refuse.h"
 
 /* An odd multiplier spreads consecutive numbers over all values. */
@@ -42,12 +43,29 @@ static bool is_refused(void)
 	return nr_left && atomic_fetch_sub(&nr_left, 1) == 1;
 }
 
+/* Commit fewer pages than were asked for. Return: how many bytes. */
+static uint64_t commit_part(const struct mapping *map, uint64_t offset,
+			    uint64_t bytes, uint64_t nth)
+{
+	uint64_t part = nth * SPREAD % bytes / ZSD_PAGE_BYTES * ZSD_PAGE_BYTES;
+
+	if (one_in == 1)
+		return 0;
+	if (part && __real_mapping_commit(map, offset, part, NULL))
+		part = 0;
+	return part;
+}
+
 int __wrap_mapping_commit(const struct mapping *map, uint64_t offset,
 			  uint64_t bytes, uint64_t *done_bytes)
 {
+	uint64_t nth, part;
+
 	if (!is_refused())
 		return __real_mapping_commit(map, offset, bytes, done_bytes);
+	nth = atomic_fetch_add(&nr_refused, 1);
+	part = commit_part(map, offset, bytes, nth);
 	if (done_bytes)
-		*done_bytes = 0;
-	return atomic_fetch_add(&nr_refused, 1) % 2 ? -ENOSPC : -ENOMEM;
+		*done_bytes = part;
+	return nth % 2 ? -ENOSPC : -ENOMEM;
 }

@@ -4,7 +4,8 @@
  *
  * For programs that are linked with refuse_link (Makemodule.am): there
  * mapping_commit() fails, with -ENOMEM and -ENOSPC in turn, as often as it is
- * told to. A commit that is refused has changed nothing.
+ * told to. Of a commit that is refused a part may be done all the same, from
+ * the start on, but never all; none where all commits are refused.
  *
  * Threads: from any.
  */

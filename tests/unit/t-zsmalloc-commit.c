@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What happens where the kernel has only a part of the memory that it is asked
- * for.
+ * What happens while the kernel looks for memory: other threads go on
+ * meanwhile, and it may have only a part of what was asked for. Both are
+ * played by the test itself, at the call that commits memory.
  */
 #include "config.h"
 
@@ -20,11 +21,32 @@
 static struct pool_rig rig;
 static zs_handle handles[MAX_HANDLES];
 
+/* Called in the middle of a commit, as another thread might be. */
+static void (*meanwhile)(void);
+static unsigned nr_before; /* commits before that one */
+static unsigned nr_commits;
+
+/* The linker's names: what is called instead, and what would have been. */
+int __wrap_mapping_commit(const struct mapping *map, uint64_t offset,
+			  uint64_t bytes, uint64_t *done_bytes);
+int __real_mapping_commit(const struct mapping *map, uint64_t offset,
+			  uint64_t bytes, uint64_t *done_bytes);
+
+int __wrap_mapping_commit(const struct mapping *map, uint64_t offset,
+			  uint64_t bytes, uint64_t *done_bytes)
+{
+	if (nr_commits++ == nr_before && meanwhile)
+		meanwhile();
+	return __real_mapping_commit(map, offset, bytes, done_bytes);
+}
+
 static void open_pool(bool has_tags)
 {
 	struct zs_pool_params params = RIG_PARAMS;
 
 	params.has_tags = has_tags;
+	meanwhile = NULL;
+	nr_commits = 0;
 	rig_open(&rig, &params);
 }
 
@@ -35,8 +57,50 @@ static void setup(void)
 
 static void teardown(void)
 {
+	meanwhile = NULL;
 	rig_close(&rig);
 }
+
+/* --- others take what room there is --------------------------------------- */
+
+/*
+ * As many bytes as the limit allows for, the largest pieces first. While pages
+ * are on their way it would wait for them, and they for us.
+ */
+static void charge_all(void)
+{
+	if (rig.pool->arena.nr_moving)
+		return;
+	for (uint64_t bytes = MIB; bytes >= ZSD_PAGE_BYTES; bytes /= 2) {
+		while (zs_pool_charge(rig.pool, bytes, ZS_SHRINKING) == 0)
+			;
+	}
+}
+
+/*
+ * Whatever the commit is for, what is about to get memory is counted before it
+ * has it: nobody else finds room there.
+ */
+START_TEST(what_is_being_committed_is_counted)
+{
+	const uint64_t limit = 16 * MIB + 8 * KIB;
+	uint32_t nr = 0;
+	int err;
+
+	zs_pool_set_limit(rig.pool, limit);
+	nr_before = (unsigned)_i;
+	meanwhile = charge_all;
+	do {
+		quiet_assert(nr < MAX_HANDLES);
+		err = rig_try_put(&rig, 4096, ZS_NORMAL, nr, &handles[nr]);
+		quiet_assert(rig_accounted_bytes(&rig) <= limit);
+		nr += !err;
+	} while (!err);
+	quiet_assert(err == -ENOSPC);
+	quiet_assert(nr_commits > nr_before);
+	rig_assert_sound(&rig);
+}
+END_TEST
 
 /* --- the kernel has a part ------------------------------------------------ */
 
@@ -87,6 +151,7 @@ int main(void)
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_loop_test(tc, what_is_being_committed_is_counted, 0, 40);
 	tcase_add_test(tc, a_part_of_what_was_asked_for_is_used);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);

@@ -274,7 +274,7 @@ START_TEST(charges_count_like_pages)
 	zs_pool_set_limit(rig.pool, limit);
 	without = store_until_full(4096, ZS_NORMAL);
 	free_many(stored.nr);
-	ck_assert_int_eq(zs_pool_charge(rig.pool, MIB), 0);
+	ck_assert_int_eq(zs_pool_charge(rig.pool, MIB, ZS_SHRINKING), 0);
 	ck_assert_uint_eq(rig_stats(&rig).charged_bytes, MIB);
 	with = store_until_full(4096, ZS_NORMAL);
 	ck_assert_uint_eq(without - with, MIB / ZSD_PAGE_BYTES);
@@ -287,14 +287,16 @@ END_TEST
 START_TEST(a_charge_beyond_the_limit_is_refused)
 {
 	zs_pool_set_limit(rig.pool, 4 * MIB);
-	ck_assert_int_eq(zs_pool_charge(rig.pool, 5 * MIB), -ENOSPC);
+	ck_assert_int_eq(zs_pool_charge(rig.pool, 5 * MIB, ZS_SHRINKING),
+			 -ENOSPC);
 	ck_assert_uint_eq(rig_stats(&rig).charged_bytes, 0);
-	ck_assert_int_eq(zs_pool_charge(rig.pool, 3 * MIB), 0);
-	ck_assert_int_eq(zs_pool_charge(rig.pool, 2 * MIB), -ENOSPC);
+	ck_assert_int_eq(zs_pool_charge(rig.pool, 3 * MIB, ZS_SHRINKING), 0);
+	ck_assert_int_eq(zs_pool_charge(rig.pool, 2 * MIB, ZS_SHRINKING),
+			 -ENOSPC);
 	ck_assert_uint_eq(rig_stats(&rig).charged_bytes, 3 * MIB);
 	ck_assert_uint_le(rig_accounted_bytes(&rig), 4 * MIB);
 	zs_pool_set_limit(rig.pool, 0);
-	ck_assert_int_eq(zs_pool_charge(rig.pool, 100 * MIB), 0);
+	ck_assert_int_eq(zs_pool_charge(rig.pool, 100 * MIB, ZS_SHRINKING), 0);
 	rig_assert_sound(&rig);
 }
 END_TEST

@@ -216,7 +216,8 @@ END_TEST
 
 START_TEST(every_bit_of_a_live_entry_matters)
 {
-	unsigned char *entries = rig.map.base + rig.pool->handles.offset;
+	unsigned char *entries =
+		rig.map.base + rig.pool->handles.entries_table.offset;
 	const uint64_t not_pin = ~ZS_ENTRY_PINNED;
 	uint32_t masks[2];
 
