@@ -147,7 +147,14 @@ void page_prefetch(const struct zstore *store, uint64_t index)
 				slot_len_bytes(slot));
 }
 
-/* --- Packing ---------------------------------------------------------------- */
+/* --- Room ------------------------------------------------------------------- */
+
+/* What is to be stored, and what was done to find room for it. */
+struct need {
+	enum zs_alloc how; /* may it use the headroom of the limit? */
+	bool frees_as_much; /* when it is there: then it may, in the end */
+	bool has_compacted;
+};
 
 /* Free pages by compaction. Return: whether there are more than before. */
 static bool compact_directly(struct zs_pool *pool)
@@ -163,20 +170,34 @@ static bool compact_directly(struct zs_pool *pool)
 }
 
 /*
- * Room for an object. Where there is none, compaction may make some, and what
- * may use the headroom of the limit does.
+ * Something failed for want of room, with @err: do what may help. Return: 0 to
+ * try it again, or @err where nothing is left that could be done.
  */
-static int allocate(struct zs_pool *pool, uint32_t len_bytes,
-		    bool may_use_headroom, zs_handle *out)
+static int make_room(struct zs_pool *pool, struct need *need, int err)
 {
-	int err = zs_malloc(pool, len_bytes, ZS_NORMAL, out);
-
-	if (likely(!err))
+	if (!need->has_compacted) {
+		need->has_compacted = true;
+		if (compact_directly(pool))
+			return 0;
+	}
+	if (need->frees_as_much && need->how == ZS_NORMAL) {
+		need->how = ZS_SHRINKING;
 		return 0;
-	if (compact_directly(pool))
-		err = zs_malloc(pool, len_bytes, ZS_NORMAL, out);
-	if (err && may_use_headroom)
-		err = zs_malloc(pool, len_bytes, ZS_SHRINKING, out);
+	}
+	return err;
+}
+
+/* --- Packing ---------------------------------------------------------------- */
+
+static int allocate(struct zs_pool *pool, uint32_t len_bytes,
+		    bool frees_as_much, zs_handle *out)
+{
+	struct need need = {.frees_as_much = frees_as_much};
+	int err;
+
+	do {
+		err = zs_malloc(pool, len_bytes, need.how, out);
+	} while (unlikely(err) && !(err = make_room(pool, &need, err)));
 	return err;
 }
 
@@ -312,19 +333,27 @@ out:
 	return err;
 }
 
+/* Slots free nothing, so that the headroom is not for them. */
+static int ensure_slot(struct zstore *store, uint64_t index)
+{
+	struct need need = {.frees_as_much = false};
+	int err = 0;
+
+	while (unlikely(!slot_exists(store, index)) && !err) {
+		err = commit_group(store, index);
+		if (err)
+			err = make_room(store->pool, &need, err);
+	}
+	return err;
+}
+
 int zstore_populate(struct zstore *store)
 {
 	int err = 0;
 
 	for (uint64_t i = 0; i < store->nr_slots && !err; i += SLOTS_PER_GROUP)
-		err = commit_group(store, i);
+		err = ensure_slot(store, i);
 	return err ? err : zs_pool_populate_handles(store->pool);
-}
-
-static int ensure_slot(struct zstore *store, uint64_t index)
-{
-	return likely(slot_exists(store, index)) ? 0
-						 : commit_group(store, index);
 }
 
 static int store_page(struct zstore_ctx *ctx, uint64_t index, const void *src)

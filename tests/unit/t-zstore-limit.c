@@ -347,6 +347,66 @@ START_TEST(overwrites_of_the_same_class_still_fit)
 }
 END_TEST
 
+/* A disk with many groups of slots, of which the first pages are written. */
+static uint64_t open_large(void)
+{
+	struct zstore_params params = rig_params("lz4");
+
+	params.disk_bytes = GIB;
+	params.mem_limit_bytes = LIMIT_BYTES;
+	rig_open(&rig, &params);
+	return fill_from(0, MODEL_PAGE_TEXT);
+}
+
+/* Write zeros in groups of slots where nothing ever was, from the last one
+ * down. Return: how many had room for their slots, of @max at most. */
+static unsigned write_to_fresh_groups(unsigned max)
+{
+	const uint64_t group_pages = 2 * MIB / ZSD_PAGE_BYTES;
+	unsigned nr = 0;
+
+	while (nr < max &&
+	       rig_try_write_page(&rig, rig.nr_pages - 1 - nr * group_pages,
+				  MODEL_PAGE_ZERO) == 0) {
+		assert_within_limit();
+		nr++;
+	}
+	return nr;
+}
+
+/* Pages of slots take room like any others: compaction makes some. */
+START_TEST(holes_are_compacted_for_slots)
+{
+	uint64_t end = open_large();
+	struct zs_compacted done;
+
+	for (uint64_t i = 0; i < end; i++) {
+		if (i % 2)
+			rig_trim(&rig, i * ZSD_PAGE_BYTES, ZSD_PAGE_BYTES);
+	}
+	ck_assert_uint_eq(write_to_fresh_groups(100), 100);
+	zstore_compact(rig.store, &done);
+	ck_assert_uint_gt(done.freed_pages, 0); /* there was room to be had */
+	assert_within_limit();
+	rig_close(&rig);
+}
+END_TEST
+
+/* Slots free nothing: the headroom is not for them. */
+START_TEST(slots_leave_the_headroom_alone)
+{
+	uint64_t end = open_large();
+	unsigned nr_written = 0;
+
+	ck_assert_uint_lt(write_to_fresh_groups(500), 500);
+	for (uint64_t i = 0; i < 2000; i++)
+		nr_written += overwrite_alike(i * 7 % end);
+	ck_assert_uint_ge(nr_written, 1000);
+	assert_within_limit();
+	rig_close(&rig);
+}
+END_TEST
+
 START_TEST(reads_and_trims_still_work)
 {
 	uint64_t end = fill_from(0, MODEL_PAGE_RANDOM);
@@ -492,6 +552,8 @@ int main(void)
 
 	tcase_set_timeout(alone, 60);
 	tcase_add_test(alone, the_reserve_is_a_small_part_of_the_limit);
+	tcase_add_test(alone, holes_are_compacted_for_slots);
+	tcase_add_test(alone, slots_leave_the_headroom_alone);
 	tcase_add_loop_test(alone, the_least_limit_is_of_use, 0,
 			    (int)ARRAY_SIZE(algorithms));
 	tcase_add_loop_test(alone, overwrites_that_shrink_still_fit, 0,
