@@ -32,6 +32,21 @@ static bool is_whole(const struct piece *piece)
 	return piece->bytes == ZSD_PAGE_BYTES;
 }
 
+/* How many pages a range touches; it is not empty. */
+static int64_t count_pages(uint64_t offset, uint64_t bytes)
+{
+	return (int64_t)((offset + bytes - 1) / ZSD_PAGE_BYTES -
+			 offset / ZSD_PAGE_BYTES + 1);
+}
+
+/* A write failed at the first page of what is left, with @err. */
+static int fail_write(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes,
+		      int err)
+{
+	count(ctx, COUNT_failed_writes, count_pages(offset, bytes));
+	return err;
+}
+
 static int read_piece(struct zstore_ctx *ctx, const struct piece *piece,
 		      void *dst)
 {
@@ -76,16 +91,9 @@ void zstore_prefetch(const struct zstore_ctx *ctx, uint64_t offset)
 static int write_piece(struct zstore_ctx *ctx, const struct piece *piece,
 		       const void *src)
 {
-	int err;
-
 	if (is_whole(piece))
-		err = page_store(ctx, piece->index, src);
-	else
-		err = page_patch(ctx, piece->index, piece->at, piece->bytes,
-				 src);
-	if (err)
-		count(ctx, COUNT_failed_writes, 1);
-	return err;
+		return page_store(ctx, piece->index, src);
+	return page_patch(ctx, piece->index, piece->at, piece->bytes, src);
 }
 
 int zstore_write(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,
@@ -99,7 +107,7 @@ int zstore_write(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,
 		int err = write_piece(ctx, &piece, from);
 
 		if (err)
-			return err;
+			return fail_write(ctx, offset, bytes, err);
 		offset += piece.bytes;
 		from += piece.bytes;
 		bytes -= piece.bytes;
@@ -129,37 +137,35 @@ void zstore_trim(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)
 		      (offset + bytes) / ZSD_PAGE_BYTES);
 }
 
-static int zero_piece(struct zstore_ctx *ctx, const struct piece *piece)
+/* Zero the part of a page that a range begins or ends in. */
+static int zero_edge(struct zstore_ctx *ctx, const struct piece *piece)
 {
-	int err = page_patch(ctx, piece->index, piece->at, piece->bytes, NULL);
-
-	if (err)
-		count(ctx, COUNT_failed_writes, 1);
-	return err;
+	return page_patch(ctx, piece->index, piece->at, piece->bytes, NULL);
 }
 
 int zstore_write_zeroes(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)
 {
-	struct piece piece;
-	int err;
+	struct piece first = first_piece(offset, bytes), last;
+	uint64_t last_bytes = (offset + bytes) % ZSD_PAGE_BYTES;
+	int err = 0;
 
 	BUG_ON(!zstore_range_is_valid(ctx->store, offset, bytes));
-	piece = first_piece(offset, bytes);
-	if (bytes && !is_whole(&piece)) {
-		err = zero_piece(ctx, &piece);
+	if (bytes && !is_whole(&first)) {
+		err = zero_edge(ctx, &first);
 		if (err)
-			return err;
-		offset += piece.bytes;
-		bytes -= piece.bytes;
+			return fail_write(ctx, offset, bytes, err);
+		offset += first.bytes;
+		bytes -= first.bytes;
 	}
 	discard_pages(ctx, offset / ZSD_PAGE_BYTES,
 		      (offset + bytes) / ZSD_PAGE_BYTES);
-	piece.index = (offset + bytes) / ZSD_PAGE_BYTES;
-	piece.at = 0;
-	piece.bytes = (uint32_t)((offset + bytes) % ZSD_PAGE_BYTES);
-	if (!bytes || !piece.bytes)
+	if (!bytes || !last_bytes)
 		return 0;
-	return zero_piece(ctx, &piece);
+	last = first_piece(offset + bytes - last_bytes, last_bytes);
+	err = zero_edge(ctx, &last);
+	return err ? fail_write(ctx, offset + bytes - last_bytes, last_bytes,
+				err)
+		   : 0;
 }
 
 int zstore_store_zeroes(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)
@@ -172,7 +178,7 @@ int zstore_store_zeroes(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)
 		int err = write_piece(ctx, &piece, zeros);
 
 		if (err)
-			return err;
+			return fail_write(ctx, offset, bytes, err);
 		offset += piece.bytes;
 		bytes -= piece.bytes;
 	}

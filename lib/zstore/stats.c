@@ -44,7 +44,6 @@ void zstore_stats(struct zstore *store, struct zstore_stats *out)
 		.failed_reads = sum(store, COUNT_failed_reads),
 		.corrupt_reads = sum(store, COUNT_corrupt_reads),
 		.failed_writes = sum(store, COUNT_failed_writes),
-		.invalid_io = 0,
 		.notify_free = sum(store, COUNT_notify_free),
 		.metadata_bytes = pool.metadata_bytes + pool.charged_bytes,
 		.reserve_bytes = pool.pages_reserve * ZSD_PAGE_BYTES,

@@ -146,9 +146,11 @@ void zstore_prefetch(const struct zstore_ctx *ctx, uint64_t offset);
  * @offset, @bytes: any, inside the disk
  *
  * Whole pages are compressed straight from @src; parts of a page are
- * read, patched and written. Each page changes at once or not at all.
- * Return: 0, or (counted in failed_writes; the pages before the one that
- * failed are written, the others are as they were)
+ * read, patched and written. Each page changes at once or not at all. A write
+ * of several pages that fails leaves each of them old or new: it stops at the
+ * first page that cannot be written, those before it are written, and it and
+ * those after it, which are counted in failed_writes, are as they were.
+ * Return: 0, or
  *   -ENOSPC  mem_limit is reached
  *   -ENOMEM  the system has no memory
  *   -EIO     a part of a page was to be patched that is damaged
@@ -220,11 +222,10 @@ uint64_t zstore_extent(const struct zstore_ctx *ctx, uint64_t offset,
 	X(huge_pages) /* pages stored raw now */                           \
 	X(huge_pages_since) /* pages stored raw so far */
 
-#define ZSTORE_IO_STAT(X)                                             \
-	X(failed_reads) /* pages that could not be read so far */     \
-	X(corrupt_reads) /* times that a page was found damaged */    \
-	X(failed_writes) /* pages that could not be written so far */ \
-	X(invalid_io) /* always 0: any offset and length is served */ \
+#define ZSTORE_IO_STAT(X)                                                     \
+	X(failed_reads) /* pages that could not be read so far */             \
+	X(corrupt_reads) /* times that a page was found damaged */            \
+	X(failed_writes) /* pages that writes which failed left old so far */ \
 	X(notify_free) /* pages that a trim freed so far */
 
 #define ZSTORE_MEMORY_STAT(X)                                             \

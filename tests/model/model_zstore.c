@@ -61,7 +61,7 @@ struct model {
 	unsigned char flat[DISK_BYTES]; /* the disk */
 	bool is_stored[DISK_PAGES]; /* written since it was trimmed */
 	uint64_t nr_stored;
-	uint64_t nr_failed_writes; /* of this round */
+	uint64_t nr_failed_writes; /* pages, of this round */
 
 	bool has_dicts; /* the store may be given some */
 	struct dict dicts[NR_DICTS];
@@ -155,49 +155,60 @@ static size_t first_part(uint64_t offset, size_t bytes)
 	return min_u64(bytes, ZSD_PAGE_BYTES - offset % ZSD_PAGE_BYTES);
 }
 
+static uint64_t failed_writes(struct model *m)
+{
+	struct zstore_stats stats;
+
+	zstore_stats(m->store, &stats);
+	return stats.failed_writes;
+}
+
+/* How many pages a range touches; it is not empty. */
+static uint64_t pages_of(uint64_t offset, size_t bytes)
+{
+	return (offset + bytes - 1) / ZSD_PAGE_BYTES - offset / ZSD_PAGE_BYTES +
+	       1;
+}
+
 /*
- * A write of @src failed for lack of room: some pages are new, those from one
- * on are old. Take over into the flat disk what is.
+ * A write of @src failed for lack of room at the last @nr_failed of its pages:
+ * they are old, the others new. Take over into the flat disk what is.
  */
 static void take_over_failed(struct model *m, uint64_t offset, size_t bytes,
-			     const unsigned char *src)
+			     const unsigned char *src, uint64_t nr_failed)
 {
 	unsigned char found[MAX_IO_BYTES];
 	const unsigned char *p = found;
 	int err = zstore_read(m->ctx, offset, bytes, found);
-	bool is_new = true;
 	size_t n;
 
 	CHECK_MODEL(m, !err, "read after a write that failed: %d", err);
+	CHECK_MODEL(m, nr_failed && nr_failed <= pages_of(offset, bytes),
+		    "%" PRIu64 " of %" PRIu64 " pages failed", nr_failed,
+		    pages_of(offset, bytes));
 	for (; bytes; offset += n, p += n, src += n, bytes -= n) {
-		bool was_stored = m->is_stored[offset / ZSD_PAGE_BYTES];
-		bool differs;
+		bool is_new = pages_of(offset, bytes) > nr_failed;
 
 		n = first_part(offset, bytes);
-		differs = memcmp(m->flat + offset, src, n) != 0;
-		if (is_new && memcmp(p, src, n) == 0) {
+		if (is_new) {
 			memcpy(m->flat + offset, src, n);
-			/* Zeros over nothing: written or not, nobody knows. */
-			if (!differs && !was_stored)
-				zstore_trim(m->ctx,
-					    align_down(offset, ZSD_PAGE_BYTES),
-					    ZSD_PAGE_BYTES);
-			else
-				set_stored(m, offset / ZSD_PAGE_BYTES, true);
-			m->nr_split += differs;
-			continue;
+			set_stored(m, offset / ZSD_PAGE_BYTES, true);
+			m->nr_split++;
 		}
-		is_new = false;
 		CHECK_MODEL(m, memcmp(p, m->flat + offset, n) == 0,
-			    "page %" PRIu64 " is neither old nor new",
-			    offset / ZSD_PAGE_BYTES);
+			    "page %" PRIu64 " is not %s",
+			    offset / ZSD_PAGE_BYTES, is_new ? "new" : "old");
 	}
 }
 
-/* A write that failed must have met the limit, or a system without memory,
- * which had refused @nr_refused times before. */
-static void check_failure(struct model *m, uint64_t nr_refused, int err)
+/*
+ * A write that failed must have met the limit, or a system without memory,
+ * which had refused @nr_refused times before. Return: how many pages failed.
+ */
+static uint64_t check_failure(struct model *m, uint64_t nr_refused, int err)
 {
+	uint64_t nr_failed = failed_writes(m) - m->nr_failed_writes;
+
 	if (refuse_count() != nr_refused) {
 		CHECK_MODEL(m, err == -ENOSPC || err == -ENOMEM,
 			    "write without memory: %d", err);
@@ -207,7 +218,8 @@ static void check_failure(struct model *m, uint64_t nr_refused, int err)
 			    "write: %d", err);
 		m->nr_enospc++;
 	}
-	m->nr_failed_writes++;
+	m->nr_failed_writes += nr_failed;
+	return nr_failed;
 }
 
 /* A write of @src returned @err. */
@@ -215,8 +227,8 @@ static void take_over(struct model *m, uint64_t nr_refused, int err,
 		      uint64_t offset, size_t bytes, const unsigned char *src)
 {
 	if (err) {
-		check_failure(m, nr_refused, err);
-		take_over_failed(m, offset, bytes, src);
+		take_over_failed(m, offset, bytes, src,
+				 check_failure(m, nr_refused, err));
 		return;
 	}
 	memcpy(m->flat + offset, src, bytes);

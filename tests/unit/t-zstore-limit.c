@@ -99,7 +99,8 @@ START_TEST(a_write_that_fails_changes_nothing)
 }
 END_TEST
 
-/* Of a long write the pages before the one that failed are written. */
+/* Of a long write the pages before the one that failed are written; all others
+ * are counted. */
 START_TEST(a_long_write_fails_at_a_page)
 {
 	enum {
@@ -108,6 +109,7 @@ START_TEST(a_long_write_fails_at_a_page)
 	static unsigned char src[NR * ZSD_PAGE_BYTES];
 	static unsigned char found[NR * ZSD_PAGE_BYTES];
 	uint64_t end = fill_from(0, MODEL_PAGE_RANDOM), at, nr_new = 0;
+	uint64_t nr_failed = rig_stats(&rig).failed_writes;
 
 	for (uint64_t i = 0; i < 10; i++)
 		rig_trim(&rig, i * ZSD_PAGE_BYTES, ZSD_PAGE_BYTES);
@@ -121,6 +123,9 @@ START_TEST(a_long_write_fails_at_a_page)
 	ck_assert_uint_eq((at + nr_new) % ZSD_PAGE_BYTES, 0);
 	for (uint64_t i = nr_new; i < sizeof(found); i++)
 		quiet_assert(!found[i]);
+	nr_failed = rig_stats(&rig).failed_writes - nr_failed;
+	ck_assert_uint_eq(nr_failed, (at + sizeof(src)) / ZSD_PAGE_BYTES + 1 -
+					     (at + nr_new) / ZSD_PAGE_BYTES);
 }
 END_TEST
 

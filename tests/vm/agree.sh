@@ -30,7 +30,7 @@ cat > "$temp/stats" <<'END'
  "mm_stat": {"orig_data_size": 110592, "compr_data_size": 47664,
   "mem_used_total": 65536, "mem_used_max": 65536, "same_pages": 7,
   "pages_compacted": 3, "huge_pages": 5, "huge_pages_since": 5},
- "io_stat": {"failed_reads": 0, "failed_writes": 0, "invalid_io": 0},
+ "io_stat": {"failed_reads": 0, "failed_writes": 0},
  "memory": {"ratio": 1.5, "metadata_bytes": 8192,
   "bytes_per_compressed_byte": 1.54683, "resident_bytes": 65536},
  "connections": {"open": 2, "accepted": 2, "refused": 0,
@@ -85,7 +85,7 @@ judge rest
 judge compact
 
 for key in orig_data_size same_pages huge_pages failed_reads failed_writes \
-    invalid_io ratio metadata_bytes bytes_per_compressed_byte open refused \
+    ratio metadata_bytes bytes_per_compressed_byte open refused \
     handshake_failures read write flush trim errors read_bytes write_bytes; do
     refuse rest stats "s/\"$key\": 0*/\"$key\": 1/"
 done
