@@ -16,9 +16,10 @@
 #include <sched.h>
 
 #include "base/bits.h"
+#include "base/check.h"
 #include "base/lock.h"
 #include "base/spin.h"
-#include "zsmalloc/zs_internal.h"
+#include "zsmalloc/zs_arena.h"
 
 /*
  * Pages committed or released at a time: 256 KiB. Large enough to spread the
@@ -29,7 +30,7 @@
 
 /* Pages whose descriptors are committed at a time: 16 KiB of descriptors. */
 #define DESCRIBE_PAGES 1024u
-#define DESCRIBE_BYTES (DESCRIBE_PAGES * sizeof(struct zs_page))
+#define DESCRIBE_BYTES (DESCRIBE_PAGES * sizeof(struct zs_desc))
 
 struct batch {
 	uint32_t n;
@@ -39,7 +40,7 @@ struct batch {
 uint64_t zs_arena_descriptor_bytes(uint64_t nr_pages)
 {
 	nr_pages = align_up(nr_pages, DESCRIBE_PAGES);
-	return nr_pages * sizeof(struct zs_page);
+	return nr_pages * sizeof(struct zs_desc);
 }
 
 void zs_arena_init(struct zs_arena *arena, const struct zs_pool_params *params,
@@ -47,7 +48,7 @@ void zs_arena_init(struct zs_arena *arena, const struct zs_pool_params *params,
 {
 	*arena = (struct zs_arena){
 		.map = map,
-		.pages = (struct zs_page *)(void *)(map->base + offset),
+		.descs = (struct zs_desc *)(void *)(map->base + offset),
 		.base = map->base + offset +
 			zs_arena_descriptor_bytes(params->nr_pages),
 		.nr_pages = params->nr_pages,
@@ -82,9 +83,9 @@ static uint64_t page_offset(const struct zs_arena *arena, uint32_t page)
 static void push(struct zs_arena *arena, uint32_t *head, uint32_t page)
 {
 	/* Told apart, so that no page can be in the other's chain unnoticed. */
-	arena->pages[page].kind = head == &arena->free_head ? ZS_PAGE_FREE
-							    : ZS_PAGE_RELEASED;
-	arena->pages[page].next = *head;
+	arena->descs[page].kind =
+		head == &arena->free_head ? ZS_PAGE_FREE : ZS_PAGE_RELEASED;
+	arena->descs[page].next = *head;
 	*head = page;
 }
 
@@ -92,7 +93,7 @@ static uint32_t pop(struct zs_arena *arena, uint32_t *head)
 {
 	uint32_t page = *head;
 
-	*head = arena->pages[page].next;
+	*head = arena->descs[page].next;
 	return page;
 }
 
@@ -416,7 +417,7 @@ int zs_arena_take(struct zs_arena *arena, enum zs_alloc how, uint32_t *page)
 	}
 	if (!err) {
 		*page = pop(arena, &arena->free_head);
-		arena->pages[*page].next = ZS_PAGE_NONE;
+		arena->descs[*page].next = ZS_PAGE_NONE;
 		arena->nr_free--;
 		arena->nr_used++;
 		arena->nr_used_max =
@@ -433,7 +434,7 @@ void zs_arena_put(struct zs_arena *arena, uint32_t first, uint32_t n)
 
 	pthread_mutex_lock(&arena->lock);
 	for (; put < n && first != ZS_PAGE_NONE; put++) {
-		uint32_t next = arena->pages[first].next;
+		uint32_t next = arena->descs[first].next;
 
 		push(arena, &arena->free_head, first);
 		first = next;

@@ -18,7 +18,9 @@
 #include <sched.h>
 
 #include "base/spin.h"
-#include "zsmalloc/zs_internal.h"
+#include "zsmalloc/zs_class.h"
+#include "zsmalloc/zs_handle.h"
+#include "zsmalloc/zs_zspage.h"
 
 /*
  * Work under one hold of a class's lock, bytes copied or looked through, if
@@ -55,11 +57,11 @@ static bool is_spent(const struct migration *m)
 }
 
 /* The first zspage of a list that is none of two, or NONE. */
-static uint32_t first_but(const struct zs_page *pages, uint32_t head,
+static uint32_t first_but(const struct zs_desc *descs, uint32_t head,
 			  uint32_t not_this, uint32_t nor_that)
 {
 	while (head != ZS_PAGE_NONE && (head == not_this || head == nor_that))
-		head = pages[head].list_next;
+		head = descs[head].list_next;
 	return head;
 }
 
@@ -79,7 +81,7 @@ static uint32_t pick_src(const struct migration *m)
 						  : class->growing;
 	for (unsigned g = 0; g < ZS_NR_PARTIAL_GROUPS; g++) {
 		uint32_t head =
-			first_but(m->pool->arena.pages, class->first_zspage[g],
+			first_but(m->pool->arena.descs, class->first_zspage[g],
 				  m->stuck, ZS_PAGE_NONE);
 
 		if (head != ZS_PAGE_NONE)
@@ -91,16 +93,16 @@ static uint32_t pick_src(const struct migration *m)
 /* The fullest zspage that has a free object and is not @src. */
 static uint32_t pick_dst(const struct migration *m, uint32_t src)
 {
-	const struct zs_page *pages = m->pool->arena.pages;
+	const struct zs_desc *descs = m->pool->arena.descs;
 	const struct zs_class *class = m->class;
 	uint32_t no_room = ZS_PAGE_NONE;
 
 	if (class->growing != ZS_PAGE_NONE &&
-	    pages[class->growing].freeobj == ZS_OBJ_NONE)
+	    descs[class->growing].freeobj == ZS_OBJ_NONE)
 		no_room = class->growing;
 	for (unsigned g = ZS_NR_PARTIAL_GROUPS; g-- > 0;) {
 		uint32_t head =
-			first_but(pages, class->first_zspage[g], src, no_room);
+			first_but(descs, class->first_zspage[g], src, no_room);
 
 		if (head != ZS_PAGE_NONE)
 			return head;
@@ -127,11 +129,11 @@ static void copy_obj(const struct zs_pool *pool, struct zs_place to,
 		to.offset_bytes += (uint32_t)n;
 		from.offset_bytes += (uint32_t)n;
 		if (to.offset_bytes == ZSD_PAGE_BYTES && bytes) {
-			to.page = pool->arena.pages[to.page].next;
+			to.page = pool->arena.descs[to.page].next;
 			to.offset_bytes = 0;
 		}
 		if (from.offset_bytes == ZSD_PAGE_BYTES && bytes) {
-			from.page = pool->arena.pages[from.page].next;
+			from.page = pool->arena.descs[from.page].next;
 			from.offset_bytes = 0;
 		}
 	}
@@ -152,7 +154,7 @@ static bool move_obj(struct migration *m, struct zs_place from,
 	if (!zs_handle_try_pin(m->pool, handle))
 		return false;
 	to = zs_chain_place(class, dst,
-			    m->pool->arena.pages[dst->head].freeobj);
+			    m->pool->arena.descs[dst->head].freeobj);
 	entry = zs_zspage_take_obj(m->pool, class, dst->head, to, handle);
 	copy_obj(m->pool, to, from, class->geometry.size_bytes);
 	zs_handle_unpin(m->pool, handle, entry);
@@ -169,12 +171,12 @@ static bool move_obj(struct migration *m, struct zs_place from,
 static void migrate(struct migration *m, const struct zs_chain *src,
 		    unsigned *obj, const struct zs_chain *dst)
 {
-	struct zs_page *pages = m->pool->arena.pages;
-	unsigned src_inuse = pages[src->head].inuse;
-	unsigned dst_inuse = pages[dst->head].inuse, first = *obj;
+	struct zs_desc *descs = m->pool->arena.descs;
+	unsigned src_inuse = descs[src->head].inuse;
+	unsigned dst_inuse = descs[dst->head].inuse, first = *obj;
 
-	for (; *obj < src->nr_objs && pages[src->head].inuse &&
-	       pages[dst->head].freeobj != ZS_OBJ_NONE && !is_spent(m);
+	for (; *obj < src->nr_objs && descs[src->head].inuse &&
+	       descs[dst->head].freeobj != ZS_OBJ_NONE && !is_spent(m);
 	     ++*obj) {
 		struct zs_place from = zs_chain_place(m->class, src, *obj);
 		uint32_t header = *zs_obj_header(m->pool, from);
@@ -192,14 +194,14 @@ static void migrate(struct migration *m, const struct zs_chain *src,
 /* Put @n pages that are chained from @first to those that are to be freed. */
 static void collect(struct migration *m, uint32_t first, uint32_t n)
 {
-	struct zs_page *pages = m->pool->arena.pages;
+	struct zs_desc *descs = m->pool->arena.descs;
 	uint32_t last = first;
 
 	if (!m->nr_freed)
 		zs_transit_begin(m->pool);
-	while (pages[last].next != ZS_PAGE_NONE)
-		last = pages[last].next;
-	pages[last].next = m->freed;
+	while (descs[last].next != ZS_PAGE_NONE)
+		last = descs[last].next;
+	descs[last].next = m->freed;
 	m->freed = first;
 	m->nr_freed += n;
 }
@@ -210,7 +212,7 @@ static void collect(struct migration *m, uint32_t first, uint32_t n)
  */
 static bool pack(struct migration *m, struct zs_chain *src)
 {
-	struct zs_page *zspage = &m->pool->arena.pages[src->head];
+	struct zs_desc *zspage = &m->pool->arena.descs[src->head];
 	unsigned end = src->nr_objs, looked = src->nr_objs;
 	unsigned enough = zs_objs_in_pages(
 		m->class, zs_pages_for_objs(m->class, zspage->inuse));
@@ -256,7 +258,7 @@ static void give_back(struct migration *m, uint32_t src)
  */
 static bool empty_one(struct migration *m)
 {
-	struct zs_page *pages = m->pool->arena.pages;
+	struct zs_desc *descs = m->pool->arena.descs;
 	uint32_t head = pick_src(m), dst_head = ZS_PAGE_NONE;
 	struct zs_chain src, dst;
 	unsigned obj = 0;
@@ -264,14 +266,14 @@ static bool empty_one(struct migration *m)
 	if (head == ZS_PAGE_NONE)
 		return false;
 	zs_chain_open(m->pool, m->class, head, &src);
-	while (obj < src.nr_objs && pages[head].inuse && !is_spent(m)) {
+	while (obj < src.nr_objs && descs[head].inuse && !is_spent(m)) {
 		dst_head = pick_dst(m, head);
 		if (dst_head == ZS_PAGE_NONE)
 			break;
 		zs_chain_open(m->pool, m->class, dst_head, &dst);
 		migrate(m, &src, &obj, &dst);
 	}
-	if (!pages[head].inuse) {
+	if (!descs[head].inuse) {
 		give_back(m, head);
 		return true;
 	}

@@ -11,9 +11,10 @@
 #include <errno.h>
 
 #include "base/bits.h"
+#include "base/check.h"
 #include "base/lock.h"
 #include "base/spin.h"
-#include "zsmalloc/zs_internal.h"
+#include "zsmalloc/zs_handle.h"
 
 /* Entries committed at a time: 64 KiB, and 32 KiB of tags. */
 #define COMMIT_ENTRIES 8192u

@@ -6,10 +6,13 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "base/bits.h"
+#include "base/check.h"
 #include "base/lock.h"
-#include "zsmalloc/zs_internal.h"
+#include "zsmalloc/zs_class.h"
+#include "zsmalloc/zs_handle.h"
+#include "zsmalloc/zs_zspage.h"
 
 /* --- Create and destroy ----------------------------------------------------- */
 
@@ -191,9 +194,10 @@ int zs_malloc(struct zs_pool *pool, size_t bytes, enum zs_alloc how,
 		zs_handle_put(pool, class, handle);
 		goto out;
 	}
-	place = zs_obj_place(pool, class, head, pool->arena.pages[head].freeobj);
+	place = zs_obj_place(pool, class, head,
+			     pool->arena.descs[head].freeobj);
 	entry = zs_zspage_take_obj(pool, class, head, place, handle);
-	zs_zspage_refile(pool, class, head, pool->arena.pages[head].inuse - 1u);
+	zs_zspage_refile(pool, class, head, pool->arena.descs[head].inuse - 1u);
 	class->obj_used++;
 	atomic_store_explicit(&pool->handles.entries[handle], entry,
 			      memory_order_release);
@@ -205,7 +209,7 @@ out:
 
 static uint32_t head_of(const struct zs_pool *pool, uint32_t page)
 {
-	const struct zs_page *desc = &pool->arena.pages[page];
+	const struct zs_desc *desc = &pool->arena.descs[page];
 
 	if (desc->kind == ZS_PAGE_HEAD)
 		return page;
@@ -231,7 +235,7 @@ void zs_free(struct zs_pool *pool, zs_handle handle)
 	BUG_ON(zs_obj_header_load(pool, class, place) !=
 	       zs_header_allocated(handle));
 	zs_zspage_put_obj(pool, class, head, obj, place);
-	inuse = pool->arena.pages[head].inuse;
+	inuse = pool->arena.descs[head].inuse;
 	zs_zspage_refile(pool, class, head, inuse + 1);
 	class->obj_used--;
 	zs_class_loosen(class);
@@ -243,123 +247,4 @@ void zs_free(struct zs_pool *pool, zs_handle handle)
 	pthread_mutex_unlock(&class->lock);
 	if (nr_pages)
 		put_pages(pool, head, nr_pages);
-}
-
-/* --- Bytes of a pinned object ------------------------------------------------
- */
-
-/* The payload of an object: one piece, or two where it straddles pages. */
-struct pieces {
-	unsigned char *first;
-	unsigned char *second;
-	size_t first_bytes; /* at most; the rest is in the second */
-};
-
-static struct pieces locate(const struct zs_pool *pool,
-			    const struct zs_class *class, uint64_t entry,
-			    size_t bytes)
-{
-	uint32_t page = zs_entry_page(entry);
-	uint32_t at = zs_entry_obj(entry) * class->geometry.size_bytes %
-		      ZSD_PAGE_BYTES;
-	struct pieces pieces;
-
-	if (!class->is_huge)
-		at += ZS_HEADER_BYTES;
-	pieces.first = zs_page_address(&pool->arena, page) + at;
-	pieces.first_bytes = ZSD_PAGE_BYTES - at;
-	pieces.second = NULL;
-	if (bytes > pieces.first_bytes)
-		pieces.second = zs_page_address(&pool->arena,
-						pool->arena.pages[page].next);
-	return pieces;
-}
-
-static size_t payload_bytes_max(const struct zs_class *class)
-{
-	return class->is_huge ? ZS_MAX_OBJ_BYTES
-			      : class->geometry.size_bytes - ZS_HEADER_BYTES;
-}
-
-void zs_obj_write(struct zs_pool *pool, zs_handle handle, const void *src,
-		  size_t bytes)
-{
-	uint64_t entry = zs_handle_pin(pool, handle);
-	const struct zs_class *class = &pool->classes[zs_entry_class(entry)];
-	struct pieces to;
-
-	BUG_ON(!entry || bytes > payload_bytes_max(class));
-	to = locate(pool, class, entry, bytes);
-	if (!to.second) {
-		memcpy(to.first, src, bytes);
-	} else {
-		memcpy(to.first, src, to.first_bytes);
-		memcpy(to.second, (const unsigned char *)src + to.first_bytes,
-		       bytes - to.first_bytes);
-	}
-	zs_handle_unpin(pool, handle, entry);
-}
-
-/*
- * How much of an object is fetched ahead, bytes: whoever goes on from there
- * reads in order, which cores see for themselves. Of 64 to 4096, 256 to 512
- * were the fastest.
- */
-#define PREFETCH_BYTES 256u
-#define CACHE_LINE     64u
-
-void zs_obj_prefetch(const struct zs_pool *pool, zs_handle handle, size_t bytes)
-{
-	const struct zs_class *class;
-	struct pieces pieces;
-	uint64_t entry;
-
-	if (unlikely(handle >= pool->handles.nr_max))
-		return;
-	entry = atomic_load_explicit(&pool->handles.entries[handle],
-				     memory_order_relaxed);
-	if (!(entry & ZS_ENTRY_LIVE))
-		return;
-	class = &pool->classes[zs_entry_class(entry)];
-	pieces = locate(pool, class, entry, 0);
-	if (bytes > PREFETCH_BYTES)
-		bytes = PREFETCH_BYTES;
-	/* Beyond the end of its page there may be nothing: no matter. */
-	for (size_t at = 0; at < bytes; at += CACHE_LINE)
-		__builtin_prefetch(pieces.first + at);
-}
-
-int zs_obj_read_begin(struct zs_pool *pool, zs_handle handle, size_t bytes,
-		      void *local_copy, const void **out)
-{
-	uint64_t entry = zs_handle_pin(pool, handle);
-	const struct zs_class *class;
-	struct pieces from;
-
-	if (!entry)
-		return -ESTALE;
-	class = &pool->classes[zs_entry_class(entry)];
-	if (bytes > payload_bytes_max(class)) {
-		zs_handle_unpin(pool, handle, entry);
-		return -ESTALE;
-	}
-	from = locate(pool, class, entry, bytes);
-	if (!from.second) {
-		*out = from.first;
-		return 0;
-	}
-	memcpy(local_copy, from.first, from.first_bytes);
-	memcpy((unsigned char *)local_copy + from.first_bytes, from.second,
-	       bytes - from.first_bytes);
-	*out = local_copy;
-	return 0;
-}
-
-void zs_obj_read_end(struct zs_pool *pool, zs_handle handle)
-{
-	uint64_t entry = atomic_load_explicit(&pool->handles.entries[handle],
-					      memory_order_relaxed);
-
-	CHECK(entry & ZS_ENTRY_PINNED);
-	zs_handle_unpin(pool, handle, entry);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 
-#include "zsmalloc/zs_internal.h"
+#include "zsmalloc/zs_class.h"
+#include "zsmalloc/zs_zspage.h"
 
 bool zs_class_stats(struct zs_pool *pool, unsigned class_idx,
 		    struct zs_class_stats *out)

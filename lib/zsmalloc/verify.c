@@ -11,8 +11,11 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
-#include "zsmalloc/zs_internal.h"
+#include "zsmalloc/zs_class.h"
+#include "zsmalloc/zs_handle.h"
+#include "zsmalloc/zs_zspage.h"
 
 struct verifier {
 	struct zs_pool *pool;
@@ -50,7 +53,7 @@ static bool page_exists(const struct verifier *v, uint32_t page)
 /* The pages of the zspage: as many as they should be, and all its own. */
 static int verify_chain(struct verifier *v)
 {
-	const struct zs_page *pages = v->pool->arena.pages;
+	const struct zs_desc *descs = v->pool->arena.descs;
 	unsigned n = v->class->geometry.pages_per_zspage;
 	bool is_growing = v->head == v->class->growing;
 	uint32_t page = v->head;
@@ -59,14 +62,14 @@ static int verify_chain(struct verifier *v)
 	for (i = 0; i < n && !(is_growing && page == ZS_PAGE_NONE); i++) {
 		if (!page_exists(v, page))
 			return broken(v, "page %u of the chain is %u", i, page);
-		if (pages[page].class_idx != v->class->geometry.class_idx)
+		if (descs[page].class_idx != v->class->geometry.class_idx)
 			return broken(v, "page %u is of class %u", page,
-				      pages[page].class_idx);
-		if (i == 0 ? pages[page].kind != ZS_PAGE_HEAD
-			   : pages[page].kind != ZS_PAGE_TAIL ||
-				     pages[page].head != v->head)
+				      descs[page].class_idx);
+		if (i == 0 ? descs[page].kind != ZS_PAGE_HEAD
+			   : descs[page].kind != ZS_PAGE_TAIL ||
+				     descs[page].head != v->head)
 			return broken(v, "page %u does not belong to it", page);
-		page = v->class->is_huge ? ZS_PAGE_NONE : pages[page].next;
+		page = v->class->is_huge ? ZS_PAGE_NONE : descs[page].next;
 	}
 	if (page != ZS_PAGE_NONE)
 		return broken(v, "chain is longer than %u pages", n);
@@ -99,7 +102,7 @@ static int verify_allocated(struct verifier *v, unsigned obj, uint32_t page,
 /* Headers: those allocated lead back here; count both kinds. */
 static int verify_objs(struct verifier *v)
 {
-	const struct zs_page *zspage = &v->pool->arena.pages[v->head];
+	const struct zs_desc *zspage = &v->pool->arena.descs[v->head];
 	unsigned nr_allocated = 0;
 
 	for (unsigned obj = 0; obj < v->nr_objs; obj++) {
@@ -124,7 +127,7 @@ static int verify_objs(struct verifier *v)
 /* The free list: every object that is not in use, once. */
 static int verify_free_list(struct verifier *v)
 {
-	const struct zs_page *zspage = &v->pool->arena.pages[v->head];
+	const struct zs_desc *zspage = &v->pool->arena.descs[v->head];
 	unsigned n = v->nr_objs;
 	unsigned nr_free = 0, obj = zspage->freeobj;
 
@@ -150,7 +153,7 @@ static int verify_free_list(struct verifier *v)
 
 static int verify_zspage(struct verifier *v, unsigned group)
 {
-	const struct zs_page *zspage = &v->pool->arena.pages[v->head];
+	const struct zs_desc *zspage = &v->pool->arena.descs[v->head];
 	int err = verify_chain(v);
 
 	if (err)
@@ -168,17 +171,17 @@ static int verify_zspage(struct verifier *v, unsigned group)
 
 static int verify_group(struct verifier *v, unsigned group)
 {
-	const struct zs_page *pages = v->pool->arena.pages;
+	const struct zs_desc *descs = v->pool->arena.descs;
 	uint32_t prev = ZS_PAGE_NONE;
 	uint64_t n = 0;
 
 	for (v->head = v->class->first_zspage[group]; v->head != ZS_PAGE_NONE;
-	     v->head = pages[v->head].list_next) {
+	     v->head = descs[v->head].list_next) {
 		int err;
 
 		if (!page_exists(v, v->head))
 			return broken(v, "list %u leads nowhere", group);
-		if (pages[v->head].list_prev != prev)
+		if (descs[v->head].list_prev != prev)
 			return broken(v, "list %u is torn", group);
 		if (++n > v->class->nr_zspages[group])
 			return broken(v, "list %u is longer than counted",
@@ -186,7 +189,7 @@ static int verify_group(struct verifier *v, unsigned group)
 		err = verify_zspage(v, group);
 		if (err)
 			return err;
-		v->totals.obj_used += pages[v->head].inuse;
+		v->totals.obj_used += descs[v->head].inuse;
 		prev = v->head;
 	}
 	if (n != v->class->nr_zspages[group])
@@ -234,15 +237,17 @@ static int verify_class(struct verifier *v)
 static int verify_free_chain(struct verifier *v, enum zs_page_kind kind,
 			     uint32_t page, uint64_t n)
 {
-	const struct zs_page *pages = v->pool->arena.pages;
+	const struct zs_desc *descs = v->pool->arena.descs;
 	uint64_t found = 0;
 
-	for (; page != ZS_PAGE_NONE; page = pages[page].next) {
+	for (; page != ZS_PAGE_NONE; page = descs[page].next) {
 		if (!page_exists(v, page) || found++ == n)
 			return broken(v, "arena: chain of free pages astray");
-		if (pages[page].kind != kind)
-			return broken(v, "arena: page %u is free, but of kind"
-				      " %u", page, pages[page].kind);
+		if (descs[page].kind != kind)
+			return broken(v,
+				      "arena: page %u is free, but of kind"
+				      " %u",
+				      page, descs[page].kind);
 	}
 	if (found != n)
 		return broken(v, "arena: %llu free pages, %llu counted",

@@ -12,7 +12,8 @@
  */
 #include "config.h"
 
-#include "zsmalloc/zs_internal.h"
+#include "zsmalloc/zs_class.h"
+#include "zsmalloc/zs_zspage.h"
 
 struct zs_place zs_obj_place(const struct zs_pool *pool,
 			     const struct zs_class *class, uint32_t head,
@@ -22,7 +23,7 @@ struct zs_place zs_obj_place(const struct zs_pool *pool,
 	uint32_t page = head;
 
 	for (; at >= ZSD_PAGE_BYTES; at -= ZSD_PAGE_BYTES)
-		page = pool->arena.pages[page].next;
+		page = pool->arena.descs[page].next;
 	return (struct zs_place){.page = page, .offset_bytes = at};
 }
 
@@ -30,7 +31,7 @@ uint32_t zs_obj_header_load(const struct zs_pool *pool,
 			    const struct zs_class *class, struct zs_place place)
 {
 	if (class->is_huge)
-		return pool->arena.pages[place.page].next;
+		return pool->arena.descs[place.page].next;
 	return *zs_obj_header(pool, place);
 }
 
@@ -38,7 +39,7 @@ static void obj_header_store(struct zs_pool *pool, const struct zs_class *class,
 			     struct zs_place place, uint32_t header)
 {
 	if (class->is_huge)
-		pool->arena.pages[place.page].next = header;
+		pool->arena.descs[place.page].next = header;
 	else
 		*zs_obj_header(pool, place) = header;
 }
@@ -49,7 +50,7 @@ static void obj_header_store(struct zs_pool *pool, const struct zs_class *class,
 static void add_objs(struct zs_pool *pool, const struct zs_class *class,
 		     uint32_t head, uint32_t nr_pages)
 {
-	struct zs_page *zspage = &pool->arena.pages[head];
+	struct zs_desc *zspage = &pool->arena.descs[head];
 	unsigned first = zs_objs_in_pages(class, nr_pages - 1);
 	unsigned obj = zs_objs_in_pages(class, nr_pages);
 
@@ -66,14 +67,14 @@ static void add_objs(struct zs_pool *pool, const struct zs_class *class,
 void zs_chain_open(const struct zs_pool *pool, const struct zs_class *class,
 		   uint32_t head, struct zs_chain *chain)
 {
-	const struct zs_page *pages = pool->arena.pages;
+	const struct zs_desc *descs = pool->arena.descs;
 
 	chain->head = head;
 	chain->nr_pages = 0;
 	while (head != ZS_PAGE_NONE &&
 	       chain->nr_pages < class->geometry.pages_per_zspage) {
 		chain->pages[chain->nr_pages++] = head;
-		head = class->is_huge ? ZS_PAGE_NONE : pages[head].next;
+		head = class->is_huge ? ZS_PAGE_NONE : descs[head].next;
 	}
 	chain->nr_objs = zs_objs_in_pages(class, chain->nr_pages);
 }
@@ -86,7 +87,7 @@ static uint32_t nr_pages_of(const struct zs_pool *pool,
 
 	if (head != class->growing)
 		return class->geometry.pages_per_zspage;
-	for (; head != ZS_PAGE_NONE; head = pool->arena.pages[head].next)
+	for (; head != ZS_PAGE_NONE; head = pool->arena.descs[head].next)
 		n++;
 	return n;
 }
@@ -94,7 +95,7 @@ static uint32_t nr_pages_of(const struct zs_pool *pool,
 static void start_zspage(struct zs_pool *pool, struct zs_class *class,
 			 uint32_t head)
 {
-	struct zs_page *zspage = &pool->arena.pages[head];
+	struct zs_desc *zspage = &pool->arena.descs[head];
 
 	zspage->kind = ZS_PAGE_HEAD;
 	zspage->inuse = 0;
@@ -104,14 +105,14 @@ static void start_zspage(struct zs_pool *pool, struct zs_class *class,
 
 static void append_page(struct zs_pool *pool, uint32_t head, uint32_t page)
 {
-	struct zs_page *pages = pool->arena.pages;
+	struct zs_desc *descs = pool->arena.descs;
 	uint32_t last = head;
 
-	while (pages[last].next != ZS_PAGE_NONE)
-		last = pages[last].next;
-	pages[last].next = page;
-	pages[page].kind = ZS_PAGE_TAIL;
-	pages[page].head = head;
+	while (descs[last].next != ZS_PAGE_NONE)
+		last = descs[last].next;
+	descs[last].next = page;
+	descs[page].kind = ZS_PAGE_TAIL;
+	descs[page].head = head;
 }
 
 uint32_t zs_class_add_page(struct zs_pool *pool, struct zs_class *class,
@@ -119,8 +120,8 @@ uint32_t zs_class_add_page(struct zs_pool *pool, struct zs_class *class,
 {
 	uint32_t head = class->growing, nr_pages;
 
-	pool->arena.pages[page].class_idx = (uint8_t) class->geometry.class_idx;
-	pool->arena.pages[page].next = ZS_PAGE_NONE;
+	pool->arena.descs[page].class_idx = (uint8_t) class->geometry.class_idx;
+	pool->arena.descs[page].next = ZS_PAGE_NONE;
 	if (head == ZS_PAGE_NONE) {
 		head = page;
 		start_zspage(pool, class, head);
@@ -147,7 +148,7 @@ void zs_zspage_detach(struct zs_pool *pool, struct zs_class *class,
 	if (class->growing == head)
 		class->growing = ZS_PAGE_NONE;
 	if (class->is_huge) /* where next was the object's header */
-		pool->arena.pages[head].next = ZS_PAGE_NONE;
+		pool->arena.descs[head].next = ZS_PAGE_NONE;
 }
 
 uint32_t zs_zspage_cut(struct zs_pool *pool, struct zs_class *class,
@@ -158,7 +159,7 @@ uint32_t zs_zspage_cut(struct zs_pool *pool, struct zs_class *class,
 	unsigned nr_objs = zs_objs_in_pages(class, nr_pages);
 
 	CHECK(class->growing == ZS_PAGE_NONE || class->growing == chain->head);
-	pool->arena.pages[last].next = ZS_PAGE_NONE;
+	pool->arena.descs[last].next = ZS_PAGE_NONE;
 	class->growing = chain->head;
 	class->obj_allocated -= chain->nr_objs - nr_objs;
 	class->nr_pages -= chain->nr_pages - nr_pages;
@@ -181,7 +182,7 @@ void zs_zspage_relink(struct zs_pool *pool, const struct zs_class *class,
 		*header = zs_header_free(next);
 		next = obj;
 	}
-	pool->arena.pages[chain->head].freeobj = next & ZS_OBJ_NONE;
+	pool->arena.descs[chain->head].freeobj = next & ZS_OBJ_NONE;
 }
 
 /* --- Objects --------------------------------------------------------------- */
@@ -190,7 +191,7 @@ uint64_t zs_zspage_take_obj(struct zs_pool *pool, const struct zs_class *class,
 			    uint32_t head, struct zs_place place,
 			    zs_handle handle)
 {
-	struct zs_page *zspage = &pool->arena.pages[head];
+	struct zs_desc *zspage = &pool->arena.descs[head];
 	unsigned obj = zspage->freeobj;
 
 	CHECK(obj < class->geometry.objs_per_zspage);
@@ -204,92 +205,10 @@ uint64_t zs_zspage_take_obj(struct zs_pool *pool, const struct zs_class *class,
 void zs_zspage_put_obj(struct zs_pool *pool, const struct zs_class *class,
 		       uint32_t head, unsigned obj, struct zs_place place)
 {
-	struct zs_page *zspage = &pool->arena.pages[head];
+	struct zs_desc *zspage = &pool->arena.descs[head];
 
 	CHECK(zspage->kind == ZS_PAGE_HEAD && zspage->inuse > 0);
 	obj_header_store(pool, class, place, zs_header_free(zspage->freeobj));
 	zspage->freeobj = obj & ZS_OBJ_NONE;
 	zspage->inuse--;
-}
-
-/* --- Fullness lists -------------------------------------------------------- */
-
-unsigned zs_fullness_group(const struct zs_class *class, unsigned inuse)
-{
-	unsigned n = class->geometry.objs_per_zspage;
-
-	if (inuse == n)
-		return ZS_GROUP_FULL;
-	return (ZS_NR_PARTIAL_GROUPS * inuse + n - 1) / n - 1;
-}
-
-static void list_insert(struct zs_page *pages, struct zs_class *class,
-			uint32_t head, unsigned group)
-{
-	uint32_t first = class->first_zspage[group];
-
-	pages[head].list_prev = ZS_PAGE_NONE;
-	pages[head].list_next = first;
-	if (first != ZS_PAGE_NONE)
-		pages[first].list_prev = head;
-	class->first_zspage[group] = head;
-	class->nr_zspages[group]++;
-}
-
-static void list_remove(struct zs_page *pages, struct zs_class *class,
-			uint32_t head, unsigned group)
-{
-	uint32_t prev = pages[head].list_prev, next = pages[head].list_next;
-
-	if (prev == ZS_PAGE_NONE)
-		class->first_zspage[group] = next;
-	else
-		pages[prev].list_next = next;
-	if (next != ZS_PAGE_NONE)
-		pages[next].list_prev = prev;
-	class->nr_zspages[group]--;
-}
-
-void zs_zspage_refile(struct zs_pool *pool, struct zs_class *class,
-		      uint32_t head, unsigned old_inuse)
-{
-	struct zs_page *pages = pool->arena.pages;
-	unsigned inuse = pages[head].inuse;
-	unsigned old_group = ZS_NR_GROUPS, group = ZS_NR_GROUPS;
-
-	if (old_inuse)
-		old_group = zs_fullness_group(class, old_inuse);
-	if (inuse)
-		group = zs_fullness_group(class, inuse);
-	if (group == old_group)
-		return;
-	if (old_inuse)
-		list_remove(pages, class, head, old_group);
-	if (inuse)
-		list_insert(pages, class, head, group);
-}
-
-uint32_t zs_class_find_room(const struct zs_pool *pool,
-			    const struct zs_class *class)
-{
-	for (unsigned g = ZS_NR_PARTIAL_GROUPS; g-- > 0;) {
-		uint32_t head = class->first_zspage[g];
-
-		if (head == class->growing && head != ZS_PAGE_NONE &&
-		    pool->arena.pages[head].freeobj == ZS_OBJ_NONE)
-			head = pool->arena.pages[head].list_next;
-		if (head != ZS_PAGE_NONE)
-			return head;
-	}
-	return ZS_PAGE_NONE;
-}
-
-uint64_t zs_class_freeable(const struct zs_class *class)
-{
-	const struct zs_geometry *g = &class->geometry;
-	uint64_t nr_full = class->obj_used / g->objs_per_zspage;
-	unsigned left_over = (unsigned)(class->obj_used % g->objs_per_zspage);
-
-	return class->nr_pages - nr_full * g->pages_per_zspage -
-	       zs_pages_for_objs(class, left_over);
 }

@@ -8,7 +8,7 @@
  *   slots    uint64_t[], 8 B a page of the disk, committed by the page of
  *            slots (SLOTS_PER_GROUP) when one of them is first written
  *   dicts    room for ZSTORE_MAX_DICTS dictionaries, committed as they come
- *   pool     handles, descriptors, arena: see zs_internal.h
+ *   pool     handles, descriptors, arena: see zs_image.h
  *
  * Lock order (take only downwards): store->dicts_lock, a slot's lock bit,
  * store->groups_lock, then the pool's. store->ctxs_lock is a leaf.

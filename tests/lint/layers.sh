@@ -126,7 +126,7 @@ check_own_header() { # FILE MODULE HEADER
     fi
     [ "$from" != "$module" ] || return 0
     case $header in
-    *_internal.h)
+    *_internal.h | zsmalloc/zs_*.h)
         complain "$file: \"$header\" is private to $from"
         return
         ;;

@@ -4,7 +4,7 @@
  * of a pool that is in order, looks whether the verifier says so, repairs it,
  * and looks whether it is content again.
  *
- * To damage things one has to know where they are: hence zs_internal.h.
+ * To damage things one has to know where they are: hence zs_image.h.
  */
 #include "config.h"
 
@@ -17,7 +17,7 @@
 #include "pool_rig.h"
 #include "quiet.h"
 #include "suite.h"
-#include "zsmalloc/zs_internal.h"
+#include "zsmalloc/zs_zspage.h"
 
 static struct pool_rig rig;
 
@@ -135,10 +135,10 @@ static uint32_t *header_of(uint32_t i)
 	return zs_obj_header(rig.pool, place);
 }
 
-static struct zs_page *page_of(uint32_t i)
+static struct zs_desc *page_of(uint32_t i)
 {
 	return &rig.pool->arena
-			.pages[zs_entry_page(entry_of(objects[i].handle))];
+			.descs[zs_entry_page(entry_of(objects[i].handle))];
 }
 
 /* --- what stands in the mapping ------------------------------------------ */
@@ -263,7 +263,7 @@ END_TEST
 /* Bits of the descriptor's last word that all kinds of pages have. */
 static uint32_t kind_and_class_mask(void)
 {
-	struct zs_page page = {.kind = 3, .class_idx = 0xff};
+	struct zs_desc page = {.kind = 3, .class_idx = 0xff};
 	uint32_t words[4];
 
 	memcpy(words, &page, sizeof(words));
@@ -276,7 +276,7 @@ START_TEST(every_field_of_a_used_page_matters)
 	unsigned nr_heads = 0, nr_tails = 0;
 
 	for (uint32_t i = 0; i < nr_objects; i += 5) {
-		struct zs_page *page;
+		struct zs_desc *page;
 		uint32_t *words;
 
 		if (!objects[i].handle)
@@ -303,12 +303,12 @@ END_TEST
 
 static void assert_free_chain_is_watched(uint32_t first)
 {
-	struct zs_page *pages = rig.pool->arena.pages;
+	struct zs_desc *descs = rig.pool->arena.descs;
 	unsigned nr = 0;
 
 	for (uint32_t page = first; page != ZS_PAGE_NONE && nr < 20;
-	     page = pages[page].next, nr++) {
-		uint32_t *words = (uint32_t *)(void *)&pages[page];
+	     page = descs[page].next, nr++) {
+		uint32_t *words = (uint32_t *)(void *)&descs[page];
 
 		assert_bits_matter(&words[0], UINT32_MAX, "next of free page");
 		assert_bits_matter(&words[3], 0x3, "kind of free page");
@@ -373,7 +373,7 @@ START_TEST(a_lost_page_is_found)
 	struct zs_arena *arena = &rig.pool->arena;
 	uint32_t page = arena->free_head;
 
-	arena->free_head = arena->pages[page].next;
+	arena->free_head = arena->descs[page].next;
 	arena->nr_free--;
 	arena->nr_used++;
 	ck_assert(verifier_complains());

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * zs_arena - 4 KiB pages, and the account of all memory the pool uses
+ *
+ * Threads: each function takes the arena's lock.
+ */
+#ifndef ZSD_ZSMALLOC_ZS_ARENA_H
+#define ZSD_ZSMALLOC_ZS_ARENA_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "zsmalloc/zs_image.h"
+
+/* A table of the image, which gets memory from its start on as it is needed. */
+struct zs_table {
+	uint64_t offset; /* in the mapping, bytes */
+	uint64_t max_bytes; /* of address space */
+	/* That have memory: under the arena's lock, but the verifier and
+	 * readers of handles look without. It never falls. */
+	_Atomic uint64_t nr_bytes;
+};
+
+struct zs_arena {
+	pthread_mutex_t lock;
+	struct mapping *map;
+	struct zs_desc *descs; /* descriptors */
+	unsigned char *base; /* arena page 0 */
+	uint64_t nr_pages; /* arena size */
+	uint64_t nr_top; /* pages ever taken: all below this index */
+	struct zs_table descriptors;
+	uint64_t nr_used; /* in zspages */
+	uint64_t nr_used_max; /* highest so far */
+	uint64_t nr_free; /* the reserve: committed, in free_head */
+	uint64_t nr_released; /* without memory, in released_head */
+	uint64_t nr_moving; /* being committed or released right now */
+	uint32_t free_head; /* chain by next */
+	uint32_t released_head; /* chain by next */
+	uint64_t reserve_pages; /* what nr_free should be */
+	uint64_t limit_bytes; /* 0: none */
+	uint64_t metadata_bytes; /* committed entries and descriptors */
+	uint64_t claimed_bytes; /* of them that are being committed */
+	uint64_t charged_bytes; /* the caller's metadata */
+	uint64_t direct_grows;
+	bool wake_pending; /* wake() was called, housekeep() not yet */
+	void (*wake)(void *arg);
+	int (*starve)(void *arg); /* NULL: whoever finds none free grows */
+	void *wake_arg;
+};
+
+/* Size of the descriptors in the mapping, bytes. */
+uint64_t zs_arena_descriptor_bytes(uint64_t nr_pages);
+
+/* @offset is that of the descriptors; the arena follows them. */
+void zs_arena_init(struct zs_arena *arena, const struct zs_pool_params *params,
+		   struct mapping *map, uint64_t offset);
+void zs_arena_fini(struct zs_arena *arena);
+
+/*
+ * Take a page: from the reserve, or by system calls where that is exhausted.
+ * Return: 0, -ENOSPC, -ENOMEM.
+ */
+int zs_arena_take(struct zs_arena *arena, enum zs_alloc how,
+		  uint32_t *page) ZSD_MUST_CHECK;
+
+/* Give back a chain of @n pages that ends with ZS_PAGE_NONE. */
+void zs_arena_put(struct zs_arena *arena, uint32_t first, uint32_t n);
+
+/*
+ * Put memory behind the next @bytes of a table, or as many as there are, and
+ * count them. Where only a part came, that is what the table has.
+ * Return: 0 where it has more now, -ENOSPC, -ENOMEM.
+ */
+int zs_arena_extend(struct zs_arena *arena, struct zs_table *table,
+		    uint64_t bytes, enum zs_alloc how) ZSD_MUST_CHECK;
+
+/* Count metadata of the pool's owner. 0 or -ENOSPC. */
+int zs_arena_charge(struct zs_arena *arena, uint64_t bytes,
+		    enum zs_alloc how) ZSD_MUST_CHECK;
+
+void zs_arena_uncharge(struct zs_arena *arena, uint64_t bytes);
+
+/* Pages that have a descriptor. */
+static inline uint64_t zs_nr_described(const struct zs_arena *arena)
+{
+	return atomic_load_explicit(&arena->descriptors.nr_bytes,
+				    memory_order_relaxed) /
+	       sizeof(struct zs_desc);
+}
+
+/*
+ * One bounded step towards the reserve, of at most @max_pages more.
+ * Return: true while there is more to do.
+ */
+bool zs_arena_housekeep(struct zs_arena *arena, uint64_t max_pages);
+uint64_t zs_arena_shrink(struct zs_arena *arena);
+
+static inline unsigned char *zs_page_address(const struct zs_arena *arena,
+					     uint32_t page)
+{
+	return arena->base + ((uint64_t)page << ZSD_PAGE_SHIFT);
+}
+
+#endif

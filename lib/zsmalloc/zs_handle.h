@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * zs_handle - the handle table, and pins
+ */
+#ifndef ZSD_ZSMALLOC_ZS_HANDLE_H
+#define ZSD_ZSMALLOC_ZS_HANDLE_H
+
+#include "zsmalloc/zs_internal.h"
+
+/* Size of the entries and the tags in the mapping, bytes. */
+uint64_t zs_handles_bytes(const struct zs_pool_params *params);
+
+/* @offset is that of the entries; the tags follow them. */
+void zs_handles_init(struct zs_handles *handles,
+		     const struct zs_pool_params *params, struct mapping *map,
+		     uint64_t offset);
+void zs_handles_fini(struct zs_handles *handles);
+
+/* A free handle for @class, whose lock is held. 0, -ENOSPC or -ENOMEM. */
+int zs_handle_get(struct zs_pool *pool, struct zs_class *class,
+		  enum zs_alloc how, zs_handle *out) ZSD_MUST_CHECK;
+
+/* Back to @class, whose lock is held; also ends a pin. */
+void zs_handle_put(struct zs_pool *pool, struct zs_class *class,
+		   zs_handle handle);
+
+/*
+ * Wait for the pin. Return: the entry, or 0 where @handle, which may be any
+ * number, is not live.
+ */
+uint64_t zs_handle_pin(struct zs_pool *pool, zs_handle handle);
+
+/* Do not wait. Return: whether it is pinned now. */
+bool zs_handle_try_pin(struct zs_pool *pool, zs_handle handle);
+
+/* End a pin, the object being at @entry now. */
+static inline void zs_handle_unpin(struct zs_pool *pool, zs_handle handle,
+				   uint64_t entry)
+{
+	atomic_store_explicit(&pool->handles.entries[handle],
+			      entry & ~ZS_ENTRY_PINNED, memory_order_release);
+}
+
+#endif
