@@ -65,9 +65,8 @@ static void put(struct zs_pool *pool, zs_handle *handle, unsigned i)
 	unsigned char bytes[OBJ_BYTES];
 
 	memset(bytes, (int)i, sizeof(bytes));
-	if (zs_malloc(pool, sizeof(bytes), ZS_NORMAL, handle))
-		die("zs_malloc");
-	zs_obj_write(pool, *handle, bytes, sizeof(bytes));
+	if (zs_store(pool, bytes, sizeof(bytes), 0, ZS_NORMAL, handle))
+		die("zs_store");
 }
 
 static void check_bytes(struct zs_pool *pool, zs_handle handle, unsigned i)

@@ -234,13 +234,6 @@ bool zs_handle_try_pin(struct zs_pool *pool, zs_handle handle)
 
 /* --- Tags ----------------------------------------------------------------- */
 
-void zs_obj_set_tag(struct zs_pool *pool, zs_handle handle, uint32_t tag)
-{
-	CHECK(pool->handles.tags && handle < pool->handles.nr_max);
-	atomic_store_explicit(&pool->handles.tags[handle], tag,
-			      memory_order_relaxed);
-}
-
 uint32_t zs_obj_tag(const struct zs_pool *pool, zs_handle handle)
 {
 	CHECK(pool->handles.tags && handle < pool->handles.nr_max);

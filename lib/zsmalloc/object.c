@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "zsmalloc/zs_handle.h"
+#include "zsmalloc/zs_object.h"
 
 /* The payload of an object: one piece, or two where it straddles pages. */
 struct pieces {
@@ -43,23 +44,20 @@ static size_t payload_bytes_max(const struct zs_class *class)
 			      : class->geometry.size_bytes - ZS_HEADER_BYTES;
 }
 
-void zs_obj_write(struct zs_pool *pool, zs_handle handle, const void *src,
-		  size_t bytes)
+void zs_obj_fill(struct zs_pool *pool, uint64_t entry, const void *src,
+		 size_t bytes)
 {
-	uint64_t entry = zs_handle_pin(pool, handle);
 	const struct zs_class *class = &pool->classes[zs_entry_class(entry)];
-	struct pieces to;
+	struct pieces to = locate(pool, class, entry, bytes);
 
-	BUG_ON(!entry || bytes > payload_bytes_max(class));
-	to = locate(pool, class, entry, bytes);
+	CHECK(bytes <= payload_bytes_max(class));
 	if (!to.second) {
 		memcpy(to.first, src, bytes);
-	} else {
-		memcpy(to.first, src, to.first_bytes);
-		memcpy(to.second, (const unsigned char *)src + to.first_bytes,
-		       bytes - to.first_bytes);
+		return;
 	}
-	zs_handle_unpin(pool, handle, entry);
+	memcpy(to.first, src, to.first_bytes);
+	memcpy(to.second, (const unsigned char *)src + to.first_bytes,
+	       bytes - to.first_bytes);
 }
 
 /*

@@ -12,6 +12,7 @@
 #include "base/lock.h"
 #include "zsmalloc/zs_class.h"
 #include "zsmalloc/zs_handle.h"
+#include "zsmalloc/zs_object.h"
 #include "zsmalloc/zs_zspage.h"
 
 /* --- Create and destroy ----------------------------------------------------- */
@@ -170,14 +171,40 @@ static int find_room(struct zs_pool *pool, struct zs_class *class,
 	return add_room(pool, class, how, head);
 }
 
-int zs_malloc(struct zs_pool *pool, size_t bytes, enum zs_alloc how,
-	      zs_handle *out)
+/*
+ * A handle, and an object of the class for it, which is to be filled: its entry
+ * is not live yet. @entry: what it will be then. The class's lock is held.
+ */
+static int allocate(struct zs_pool *pool, struct zs_class *class,
+		    enum zs_alloc how, zs_handle *handle, uint64_t *entry)
+{
+	struct zs_desc *descs = pool->arena.descs;
+	struct zs_place place;
+	uint32_t head;
+	int err = zs_handle_get(pool, class, how, handle);
+
+	if (err)
+		return err;
+	err = find_room(pool, class, how, &head);
+	if (err) {
+		zs_handle_put(pool, class, *handle);
+		return err;
+	}
+	place = zs_obj_place(pool, class, head, descs[head].freeobj);
+	*entry = zs_zspage_take_obj(pool, class, head, place, *handle);
+	zs_zspage_refile(pool, class, head, descs[head].inuse - 1u);
+	class->obj_used++;
+	atomic_store_explicit(&pool->handles.entries[*handle],
+			      zs_entry_filling(*entry), memory_order_relaxed);
+	return 0;
+}
+
+int zs_store(struct zs_pool *pool, const void *src, size_t bytes, uint32_t tag,
+	     enum zs_alloc how, zs_handle *out)
 {
 	struct zs_class *class;
-	struct zs_place place;
 	zs_handle handle;
 	uint64_t entry;
-	uint32_t head;
 	int err;
 
 	if (!bytes)
@@ -186,25 +213,15 @@ int zs_malloc(struct zs_pool *pool, size_t bytes, enum zs_alloc how,
 		return -E2BIG;
 	class = &pool->classes[zs_lookup_class_index(pool, bytes)];
 	zs_class_lock(class);
-	err = zs_handle_get(pool, class, how, &handle);
-	if (err)
-		goto out;
-	err = find_room(pool, class, how, &head);
-	if (err) {
-		zs_handle_put(pool, class, handle);
-		goto out;
-	}
-	place = zs_obj_place(pool, class, head,
-			     pool->arena.descs[head].freeobj);
-	entry = zs_zspage_take_obj(pool, class, head, place, handle);
-	zs_zspage_refile(pool, class, head, pool->arena.descs[head].inuse - 1u);
-	class->obj_used++;
-	atomic_store_explicit(&pool->handles.entries[handle], entry,
-			      memory_order_release);
-	*out = handle;
-out:
+	err = allocate(pool, class, how, &handle, &entry);
 	pthread_mutex_unlock(&class->lock);
-	return err;
+	if (err)
+		return err;
+	zs_obj_fill(pool, entry, src, bytes);
+	zs_handle_set_tag(pool, handle, tag);
+	zs_handle_unpin(pool, handle, entry); /* complete: now it is live */
+	*out = handle;
+	return 0;
 }
 
 static uint32_t head_of(const struct zs_pool *pool, uint32_t page)

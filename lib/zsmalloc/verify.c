@@ -93,7 +93,8 @@ static int verify_allocated(struct verifier *v, unsigned obj, uint32_t page,
 	entry = atomic_load_explicit(&handles->entries[handle],
 				     memory_order_acquire);
 	expected = zs_entry(v->class->geometry.class_idx, obj, page);
-	if ((entry & ~ZS_ENTRY_PINNED) != expected)
+	if (zs_entry_is_free(entry) ||
+	    ((entry | ZS_ENTRY_LIVE) & ~ZS_ENTRY_PINNED) != expected)
 		return broken(v, "object %u: its handle %u leads elsewhere",
 			      obj, handle);
 	return 0;

@@ -33,6 +33,15 @@ uint64_t zs_handle_pin(struct zs_pool *pool, zs_handle handle);
 /* Do not wait. Return: whether it is pinned now. */
 bool zs_handle_try_pin(struct zs_pool *pool, zs_handle handle);
 
+/* Note the caller's 32 bits for an object; nothing where there are no tags. */
+static inline void zs_handle_set_tag(struct zs_pool *pool, zs_handle handle,
+				     uint32_t tag)
+{
+	if (pool->handles.tags)
+		atomic_store_explicit(&pool->handles.tags[handle], tag,
+				      memory_order_relaxed);
+}
+
 /* End a pin, the object being at @entry now. */
 static inline void zs_handle_unpin(struct zs_pool *pool, zs_handle handle,
 				   uint64_t entry)

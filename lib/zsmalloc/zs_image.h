@@ -51,10 +51,11 @@ _Static_assert(sizeof(struct zs_desc) == 16, "16 B a page is the budget");
 /* --- Handle entries and object headers ---------------------------------- */
 
 /*
- * A live entry, from bit 0:
+ * The entry of a live handle, from bit 0:
  *   1 live | 1 pinned | 8 class | 11 object | 32 page where the object starts
- * A free one: 1 live (0) | 31 unused | 32 next free handle
- * Only the holder of the pin may change a live entry.
+ * That of a handle whose object is being filled says the same, but is pinned
+ * and not live yet. A free one: 0 | 31 unused | 32 next free handle
+ * Only the holder of the pin may change an entry.
  */
 #define ZS_ENTRY_LIVE	     ((uint64_t)1 << 0)
 #define ZS_ENTRY_PINNED	     ((uint64_t)1 << 1)
@@ -68,6 +69,17 @@ static inline uint64_t zs_entry(unsigned class_idx, unsigned obj, uint32_t page)
 	return ZS_ENTRY_LIVE | (uint64_t)class_idx << ZS_ENTRY_CLASS_SHIFT |
 	       (uint64_t)obj << ZS_ENTRY_OBJ_SHIFT |
 	       (uint64_t)page << ZS_ENTRY_PAGE_SHIFT;
+}
+
+/* The same while it is being filled. */
+static inline uint64_t zs_entry_filling(uint64_t live)
+{
+	return (live & ~ZS_ENTRY_LIVE) | ZS_ENTRY_PINNED;
+}
+
+static inline bool zs_entry_is_free(uint64_t entry)
+{
+	return !(entry & (ZS_ENTRY_LIVE | ZS_ENTRY_PINNED));
 }
 
 static inline unsigned zs_entry_class(uint64_t entry)

@@ -217,16 +217,20 @@ int zs_pool_charge(struct zs_pool *pool, uint64_t bytes,
 void zs_pool_uncharge(struct zs_pool *pool, uint64_t bytes);
 
 /**
- * zs_malloc() - room for one object
+ * zs_store() - keep a copy of some bytes as an object
+ * @src:   the bytes
  * @bytes: 1 .. ZS_MAX_OBJ_BYTES
+ * @tag:   the object's tag, for a pool that has them; it stays when the object
+ *         moves
  * @how:   see enum zs_alloc
  * @out:   receives the handle; untouched on error
  *
- * The object's bytes are undefined until zs_obj_write().
+ * The handle is live only when bytes and tag are complete. Whoever learns of it
+ * by an acquiring load that follows a releasing store reads both.
  *
- * Cost:    O(1) under the class's lock. Where the class has no free object, a
- *          page is added from the reserve; only when that is exhausted too are
- *          there system calls (counted as direct_grows).
+ * Cost:    O(1) under the class's lock, and the copy. Where the class has no
+ *          free object, a page is added from the reserve; only when that is
+ *          exhausted too are there system calls (counted as direct_grows).
  * Release: zs_free().
  * Return:  0, or
  *   -EINVAL  @bytes is 0
@@ -234,8 +238,8 @@ void zs_pool_uncharge(struct zs_pool *pool, uint64_t bytes);
  *   -ENOSPC  the limit, the arena or the handle table is used up
  *   -ENOMEM  the system has no memory
  */
-int zs_malloc(struct zs_pool *pool, size_t bytes, enum zs_alloc how,
-	      zs_handle *out) ZSD_MUST_CHECK;
+int zs_store(struct zs_pool *pool, const void *src, size_t bytes, uint32_t tag,
+	     enum zs_alloc how, zs_handle *out) ZSD_MUST_CHECK;
 
 /**
  * zs_free() - give an object and its handle back
@@ -247,14 +251,6 @@ int zs_malloc(struct zs_pool *pool, size_t bytes, enum zs_alloc how,
  * pages back to the arena.
  */
 void zs_free(struct zs_pool *pool, zs_handle handle);
-
-/**
- * zs_obj_write() - fill an object from its start
- * @handle: live, the caller's, not pinned by it
- * @bytes:  at most what it was allocated with
- */
-void zs_obj_write(struct zs_pool *pool, zs_handle handle, const void *src,
-		  size_t bytes);
 
 /**
  * zs_obj_prefetch() - bring an object near that will be read or freed soon
@@ -287,16 +283,6 @@ void zs_obj_prefetch(const struct zs_pool *pool, zs_handle handle,
 int zs_obj_read_begin(struct zs_pool *pool, zs_handle handle, size_t bytes,
 		      void *local_copy, const void **out) ZSD_MUST_CHECK;
 void zs_obj_read_end(struct zs_pool *pool, zs_handle handle);
-
-/**
- * zs_obj_set_tag() - note the caller's 32 bits for an object
- * @handle: live, the caller's, of a pool with tags
- *
- * The tag of an object is undefined until it is set. It stays when the object
- * moves, and is another's when its handle is. Whoever learns of the handle
- * by an acquiring load that follows a releasing store sees the tag set before.
- */
-void zs_obj_set_tag(struct zs_pool *pool, zs_handle handle, uint32_t tag);
 
 /* zs_obj_tag() - the tag of an object that the caller owns or has pinned */
 uint32_t zs_obj_tag(const struct zs_pool *pool, zs_handle handle);

@@ -189,18 +189,6 @@ static int make_room(struct zs_pool *pool, struct need *need, int err)
 
 /* --- Packing ---------------------------------------------------------------- */
 
-static int allocate(struct zs_pool *pool, uint32_t len_bytes,
-		    bool frees_as_much, zs_handle *out)
-{
-	struct need need = {.frees_as_much = frees_as_much};
-	int err;
-
-	do {
-		err = zs_malloc(pool, len_bytes, need.how, out);
-	} while (unlikely(err) && !(err = make_room(pool, &need, err)));
-	return err;
-}
-
 /*
  * Whether the object of @old, when it goes, leaves room for one of @len_bytes.
  * Room is what a size class has: a few bytes more take no more of it if they
@@ -222,18 +210,22 @@ static int pack_object(struct zstore_ctx *ctx, const void *src,
 		       uint64_t *out)
 {
 	struct zs_pool *pool = ctx->store->pool;
+	struct need need = {
+		.frees_as_much =
+			flags & SLOT_WORD || frees(pool, old, len_bytes),
+	};
+	uint32_t sum = 0;
 	zs_handle handle;
-	int err = allocate(pool, len_bytes,
-			   flags & SLOT_WORD || frees(pool, old, len_bytes),
-			   &handle);
+	int err;
 
-	if (err)
-		return err;
-	zs_obj_write(pool, handle, src, len_bytes);
 	if (ctx->store->params.checksum)
-		zs_obj_set_tag(pool, handle, sum_object(src, len_bytes));
-	*out = slot_make_object(handle, len_bytes, flags);
-	return 0;
+		sum = sum_object(src, len_bytes);
+	do {
+		err = zs_store(pool, src, len_bytes, sum, need.how, &handle);
+	} while (unlikely(err) && !(err = make_room(pool, &need, err)));
+	if (!err)
+		*out = slot_make_object(handle, len_bytes, flags);
+	return err;
 }
 
 /*

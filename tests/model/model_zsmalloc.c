@@ -212,6 +212,12 @@ static void fill_content(struct model *m, struct object *object)
 	model_rng_fill(&m->rng, object->content, object->bytes);
 }
 
+/* It follows from the content. */
+static uint32_t tag_of(const struct object *object)
+{
+	return object->bytes * 2654435761u + object->content[0];
+}
+
 /* --- operations ---------------------------------------------------------- */
 
 /* @nr_refused: refusals before the allocation. */
@@ -223,11 +229,11 @@ static void check_failure(struct model *m, enum zs_alloc how, bool has_object,
 
 	if (refuse_count() != nr_refused) {
 		CHECK_MODEL(m, err == -ENOSPC || err == -ENOMEM,
-			    "zs_malloc without memory returned %d", err);
+			    "zs_store without memory returned %d", err);
 		m->nr_without_memory++;
 		return;
 	}
-	CHECK_MODEL(m, err == -ENOSPC, "zs_malloc returned %d", err);
+	CHECK_MODEL(m, err == -ENOSPC, "zs_store returned %d", err);
 	m->nr_enospc++;
 	if (may_lack_room(m, how, before)) {
 		m->nr_at_limit++;
@@ -240,7 +246,7 @@ static void check_failure(struct model *m, enum zs_alloc how, bool has_object,
 		    m->params.nr_handles);
 }
 
-static void op_malloc(void *arg)
+static void op_store(void *arg)
 {
 	struct model *m = arg;
 	struct object *object = &m->objects[m->nr_live];
@@ -260,7 +266,9 @@ static void op_malloc(void *arg)
 	CHECK_MODEL(m, zs_class_stats(m->pool, class_idx, &class),
 		    "class %u of size %u does not exist", class_idx,
 		    object->bytes);
-	err = zs_malloc(m->pool, object->bytes, how, &handle);
+	fill_content(m, object);
+	err = zs_store(m->pool, object->content, object->bytes, tag_of(object),
+		       how, &handle);
 	check_limit(m, &before);
 	if (err) {
 		CHECK_MODEL(m, handle == untouched, "handle %u on error",
@@ -271,8 +279,6 @@ static void op_malloc(void *arg)
 	}
 	CHECK_MODEL(m, handle && find_handle(m, handle) == m->nr_live,
 		    "handle %u is given out twice", handle);
-	fill_content(m, object);
-	zs_obj_write(m->pool, handle, object->content, object->bytes);
 	m->handles[m->nr_live++] = handle;
 	m->nr_used[class_idx]++;
 }
@@ -299,23 +305,6 @@ static void op_free(void *arg)
 		free_object(m, (uint32_t)model_rng_below(&m->rng, m->nr_live));
 }
 
-/* The first bytes anew. */
-static void op_rewrite(void *arg)
-{
-	struct model *m = arg;
-	struct object *object;
-	size_t bytes;
-	uint32_t i;
-
-	if (!m->nr_live)
-		return;
-	i = (uint32_t)model_rng_below(&m->rng, m->nr_live);
-	object = &m->objects[i];
-	bytes = model_rng_range(&m->rng, 0, object->bytes);
-	model_rng_fill(&m->rng, object->content, bytes);
-	zs_obj_write(m->pool, m->handles[i], object->content, bytes);
-}
-
 static void check_object(struct model *m, uint32_t i, size_t bytes)
 {
 	unsigned char local[ZS_MAX_OBJ_BYTES];
@@ -331,6 +320,10 @@ static void check_object(struct model *m, uint32_t i, size_t bytes)
 	CHECK_MODEL(m, memcmp(p, m->objects[i].content, bytes) == 0,
 		    "handle %u: wrong bytes, %u of %u", m->handles[i],
 		    (unsigned)bytes, m->objects[i].bytes);
+	CHECK_MODEL(m,
+		    !m->params.has_tags || zs_obj_tag(m->pool, m->handles[i]) ==
+						   tag_of(&m->objects[i]),
+		    "handle %u: wrong tag", m->handles[i]);
 	m->nr_straddling += p == local;
 	zs_obj_read_end(m->pool, m->handles[i]);
 }
@@ -586,9 +579,8 @@ static void op_verify(void *arg)
 }
 
 static const struct model_op ops[] = {
-	{"malloc", {600, 150, 300}, op_malloc},
+	{"store", {600, 150, 300}, op_store},
 	{"free", {150, 600, 300}, op_free},
-	{"rewrite", {80, 80, 80}, op_rewrite},
 	{"read", {150, 150, 300}, op_read},
 	{"read of a freed handle", {20, 20, 20}, op_read_stale},
 	{"compact", {1, 1, 8}, op_compact},
@@ -617,6 +609,7 @@ static void open_pool(struct model *m)
 		.nr_pages = is_tight ? model_rng_range(&m->rng, 200, 2000)
 				     : 4 * (uint64_t)MAX_LIVE,
 		.reserve_pages = model_rng_below(&m->rng, 65),
+		.has_tags = model_rng_one_in(&m->rng, 2),
 	};
 	zs_geometry_table(m->params.chain_size, m->table);
 	err = mapping_create("zsd-model", zs_pool_image_bytes(&m->params),

@@ -47,17 +47,18 @@ void rig_content(unsigned char *dst, size_t bytes, uint32_t seed)
 	model_rng_fill(&rng, dst, bytes);
 }
 
+uint32_t rig_tag(uint32_t seed)
+{
+	return seed * 2654435761u;
+}
+
 int rig_try_put(struct pool_rig *rig, size_t bytes, enum zs_alloc how,
 		uint32_t seed, zs_handle *out)
 {
 	unsigned char content[ZS_MAX_OBJ_BYTES];
-	int err = zs_malloc(rig->pool, bytes, how, out);
 
-	if (err)
-		return err;
 	rig_content(content, bytes, seed);
-	zs_obj_write(rig->pool, *out, content, bytes);
-	return 0;
+	return zs_store(rig->pool, content, bytes, rig_tag(seed), how, out);
 }
 
 zs_handle rig_put(struct pool_rig *rig, size_t bytes, uint32_t seed)

@@ -74,25 +74,6 @@ START_TEST(freeing_a_strange_handle)
 }
 END_TEST
 
-START_TEST(writing_to_what_was_freed)
-{
-	zs_handle handle = rig_put(&rig, 100, 1);
-
-	zs_free(rig.pool, handle);
-	zs_obj_write(rig.pool, handle, "x", 1);
-}
-END_TEST
-
-START_TEST(writing_beyond_the_object)
-{
-	static unsigned char bytes[4096];
-	zs_handle handle = rig_put(&rig, 100, 1);
-
-	rig_put(&rig, 100, 2);
-	zs_obj_write(rig.pool, handle, bytes, 200);
-}
-END_TEST
-
 /* The header of a live object was overwritten: its neighbour overran. */
 START_TEST(freeing_what_lost_its_header)
 {
@@ -130,8 +111,6 @@ int main(void)
 	tcase_add_test_raise_signal(tc, freeing_no_handle, SIGABRT);
 	tcase_add_loop_test_raise_signal(tc, freeing_a_strange_handle, SIGABRT,
 					 0, (int)ARRAY_SIZE(strange_handles));
-	tcase_add_test_raise_signal(tc, writing_to_what_was_freed, SIGABRT);
-	tcase_add_test_raise_signal(tc, writing_beyond_the_object, SIGABRT);
 	tcase_add_test_raise_signal(tc, freeing_what_lost_its_header, SIGABRT);
 	if (ZSD_CHECKS >= 1)
 		tcase_add_test_raise_signal(

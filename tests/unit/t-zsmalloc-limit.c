@@ -207,10 +207,12 @@ END_TEST
 
 static void *store_huge_ones(void *arg)
 {
+	static const unsigned char page[ZSD_PAGE_BYTES];
 	uint64_t *nr = arg;
 	zs_handle handle;
 
-	while (zs_malloc(rig.pool, 4096, ZS_NORMAL, &handle) == 0)
+	while (zs_store(rig.pool, page, sizeof(page), 0, ZS_NORMAL, &handle) ==
+	       0)
 		++*nr;
 	return NULL;
 }

@@ -7,8 +7,10 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "pool_rig.h"
 #include "quiet.h"
@@ -112,11 +114,13 @@ START_TEST(sizes_out_of_range_are_refused)
 {
 	zs_handle handle = 4711;
 
-	ck_assert_int_eq(zs_malloc(rig.pool, 0, ZS_NORMAL, &handle), -EINVAL);
-	ck_assert_int_eq(zs_malloc(rig.pool, ZS_MAX_OBJ_BYTES + 1, ZS_NORMAL,
-				   &handle),
+	ck_assert_int_eq(zs_store(rig.pool, "", 0, 0, ZS_NORMAL, &handle),
+			 -EINVAL);
+	ck_assert_int_eq(zs_store(rig.pool, "", ZS_MAX_OBJ_BYTES + 1, 0,
+				  ZS_NORMAL, &handle),
 			 -E2BIG);
-	ck_assert_int_eq(zs_malloc(rig.pool, SIZE_MAX, ZS_SHRINKING, &handle),
+	ck_assert_int_eq(zs_store(rig.pool, "", SIZE_MAX, 0, ZS_SHRINKING,
+				  &handle),
 			 -E2BIG);
 	ck_assert_uint_eq(handle, 4711);
 	rig_assert_sound(&rig);
@@ -231,27 +235,6 @@ START_TEST(reads_of_any_length_see_the_first_bytes)
 			nr_copied += read_first(handle, n, expected);
 	}
 	ck_assert_uint_gt(nr_copied, 0);
-}
-END_TEST
-
-START_TEST(an_object_can_be_written_again)
-{
-	zs_handle a = rig_put(&rig, 3000, 1), b = rig_put(&rig, 3000, 2);
-	unsigned char content[3000];
-
-	rig_content(content, sizeof(content), 3);
-	zs_obj_write(rig.pool, a, content, sizeof(content));
-	rig_assert_holds(&rig, a, 3000, 3);
-	rig_assert_holds(&rig, b, 3000, 2);
-
-	/* From its start, and no further than asked. */
-	zs_obj_write(rig.pool, b, content, 0);
-	rig_assert_holds(&rig, b, 3000, 2);
-	zs_obj_write(rig.pool, b, content, 1);
-	rig_assert_holds(&rig, b, 1, 3);
-	rig_content(content, sizeof(content), 2);
-	zs_obj_write(rig.pool, b, content, 1);
-	rig_assert_holds(&rig, b, 3000, 2);
 }
 END_TEST
 
@@ -386,9 +369,9 @@ START_TEST(a_full_arena_is_enospc)
 	rig_open(&small, &params);
 	for (uint32_t i = 0; i < params.nr_pages; i++)
 		handles[i] = rig_put(&small, 4096, i);
-	ck_assert_int_eq(zs_malloc(small.pool, 4096, ZS_NORMAL, &handle),
+	ck_assert_int_eq(rig_try_put(&small, 4096, ZS_NORMAL, 0, &handle),
 			 -ENOSPC);
-	ck_assert_int_eq(zs_malloc(small.pool, 1, ZS_SHRINKING, &handle),
+	ck_assert_int_eq(rig_try_put(&small, 1, ZS_SHRINKING, 0, &handle),
 			 -ENOSPC);
 	ck_assert_uint_eq(handle, 4711);
 	rig_assert_sound(&small);
@@ -472,8 +455,7 @@ START_TEST(no_handle_is_lost)
 	rig_open(&small, &params);
 	for (uint32_t round = 0; round < NR_ROUNDS; round++) {
 		for (uint32_t i = 0; i < NR; i++)
-			quiet_assert(zs_malloc(small.pool, 20, ZS_NORMAL,
-					       &handles[i]) == 0);
+			handles[i] = rig_put(&small, 20, i);
 		for (uint32_t i = 0; i < NR; i++)
 			zs_free(small.pool, handles[i]);
 		if (!round)
@@ -481,6 +463,81 @@ START_TEST(no_handle_is_lost)
 	}
 	ck_assert_uint_eq(rig_stats(&small).metadata_bytes, metadata);
 	rig_close(&small);
+}
+END_TEST
+
+/* --- objects being filled ------------------------------------------------- */
+
+#define NR_COMPLETE 200u
+
+/* The source of an object, which faults when it is read for the first time:
+ * then the object is there, and its bytes are not. */
+static struct {
+	unsigned char *bytes;
+	zs_handle complete[NR_COMPLETE];
+	unsigned nr_looks;
+} filling;
+
+static bool is_complete(zs_handle handle)
+{
+	for (size_t i = 0; i < NR_COMPLETE; i++) {
+		if (filling.complete[i] == handle)
+			return true;
+	}
+	return false;
+}
+
+/* No handle leads to it, and nothing that happens beside it minds. */
+static void look_at_filling(int signal, siginfo_t *info, void *context)
+{
+	struct zs_compacted done;
+
+	(void)signal;
+	(void)context;
+	if (info->si_addr < (void *)filling.bytes ||
+	    info->si_addr >= (void *)(filling.bytes + ZSD_PAGE_BYTES))
+		abort();
+	filling.nr_looks++;
+	for (zs_handle handle = 1; handle < 1000; handle++)
+		quiet_assert(is_complete(handle) ||
+			     read_one_byte(handle, 1) == -ESTALE);
+	zs_compact(rig.pool, &done);
+	rig_assert_sound(&rig);
+	if (mprotect(filling.bytes, ZSD_PAGE_BYTES, PROT_READ))
+		abort();
+}
+
+START_TEST(an_object_is_nobody_s_until_it_is_complete)
+{
+	struct sigaction action = {.sa_sigaction = look_at_filling,
+				   .sa_flags = SA_SIGINFO};
+	zs_handle handle;
+
+	filling.bytes = mmap(NULL, ZSD_PAGE_BYTES, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(filling.bytes, MAP_FAILED);
+	rig_content(filling.bytes, 1000, 4711);
+	/* Holes for it, and others that compaction moves. */
+	for (uint32_t i = 0; i < NR_COMPLETE; i++)
+		filling.complete[i] = rig_put(&rig, 1000, i);
+	for (uint32_t i = 0; i < NR_COMPLETE; i++) {
+		if (i % 3) {
+			zs_free(rig.pool, filling.complete[i]);
+			filling.complete[i] = ZS_HANDLE_NONE;
+		}
+	}
+	ck_assert_int_eq(sigaction(SIGSEGV, &action, NULL), 0);
+	ck_assert_int_eq(mprotect(filling.bytes, ZSD_PAGE_BYTES, PROT_NONE), 0);
+	ck_assert_int_eq(zs_store(rig.pool, filling.bytes, 1000, 0, ZS_NORMAL,
+				  &handle),
+			 0);
+	ck_assert_int_eq(signal(SIGSEGV, SIG_DFL) == SIG_ERR, 0);
+	ck_assert_uint_eq(filling.nr_looks, 1);
+	rig_assert_holds(&rig, handle, 1000, 4711);
+	for (uint32_t i = 0; i < NR_COMPLETE; i += 3)
+		rig_assert_holds(&rig, filling.complete[i], 1000, i);
+	rig_assert_sound(&rig);
+	munmap(filling.bytes, ZSD_PAGE_BYTES);
 }
 END_TEST
 
@@ -558,10 +615,10 @@ static TCase *objects_case(void)
 	tcase_add_test(tc, every_size_is_served_by_its_class);
 	tcase_add_loop_test(tc, objects_of_every_size_hold_their_bytes, 0, 256);
 	tcase_add_test(tc, reads_of_any_length_see_the_first_bytes);
-	tcase_add_test(tc, an_object_can_be_written_again);
 	tcase_add_test(tc, a_huge_object_takes_exactly_a_page);
 	tcase_add_test(tc, one_byte_less_than_huge_shares_its_page);
 	tcase_add_test(tc, no_live_handle_is_given_out_again);
+	tcase_add_test(tc, an_object_is_nobody_s_until_it_is_complete);
 	tcase_add_test(tc, reading_a_freed_handle_is_estale);
 	tcase_add_test(tc, reading_more_than_there_is_now_is_estale);
 	tcase_add_test(tc, freeing_waits_for_the_reader);
