@@ -8,6 +8,7 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,9 +64,14 @@ static void show_class(struct zs_pool *pool, const char *when)
 static void put(struct zs_pool *pool, zs_handle *handle, unsigned i)
 {
 	unsigned char bytes[OBJ_BYTES];
+	int err;
 
 	memset(bytes, (int)i, sizeof(bytes));
-	if (zs_store(pool, bytes, sizeof(bytes), 0, ZS_NORMAL, handle))
+	do {
+		err = zs_store(pool, bytes, sizeof(bytes), 0, ZS_NORMAL,
+			       handle);
+	} while (err == -EAGAIN && !(err = zs_make_ready(pool, ZS_NORMAL)));
+	if (err)
 		die("zs_store");
 }
 

@@ -400,22 +400,14 @@ static int grow_or_wait(struct zs_arena *arena, unsigned *spins)
 
 int zs_arena_take(struct zs_arena *arena, enum zs_alloc how, uint32_t *page)
 {
-	unsigned spins = 0;
 	int err = 0;
 
 	pthread_mutex_lock(&arena->lock);
-	if (!arena->nr_free && may_use(arena, ZSD_PAGE_BYTES, how))
-		arena->direct_grows++;
-	/* Both conditions anew after each step, which drops the lock. */
-	while (!err) {
-		if (!may_use(arena, ZSD_PAGE_BYTES, how))
-			err = -ENOSPC;
-		else if (!arena->nr_free)
-			err = grow_or_wait(arena, &spins);
-		else
-			break;
-	}
-	if (!err) {
+	if (!may_use(arena, ZSD_PAGE_BYTES, how)) {
+		err = -ENOSPC;
+	} else if (!arena->nr_free) {
+		err = -EAGAIN;
+	} else {
 		*page = pop(arena, &arena->free_head);
 		arena->descs[*page].next = ZS_PAGE_NONE;
 		arena->nr_free--;
@@ -424,6 +416,21 @@ int zs_arena_take(struct zs_arena *arena, enum zs_alloc how, uint32_t *page)
 			max_u64(arena->nr_used_max, arena->nr_used);
 	}
 	wake_if_needed(arena);
+	pthread_mutex_unlock(&arena->lock);
+	return err;
+}
+
+int zs_arena_refill(struct zs_arena *arena, enum zs_alloc how)
+{
+	unsigned spins = 0;
+	int err = 0;
+
+	pthread_mutex_lock(&arena->lock);
+	if (!arena->nr_free && may_use(arena, ZSD_PAGE_BYTES, how))
+		arena->direct_grows++;
+	/* Both conditions anew after each step, which drops the lock. */
+	while (!err && !arena->nr_free && may_use(arena, ZSD_PAGE_BYTES, how))
+		err = grow_or_wait(arena, &spins);
 	pthread_mutex_unlock(&arena->lock);
 	return err;
 }

@@ -106,7 +106,7 @@ static uint64_t nr_committed(const struct zs_handles *handles)
 	return handles->tags ? min_u64(entries, tags) : entries;
 }
 
-/* Put memory behind the next entries. Under the lock. */
+/* Put memory behind the next entries, or behind their tags. */
 static int commit_more(struct zs_pool *pool, enum zs_alloc how)
 {
 	struct zs_handles *handles = &pool->handles;
@@ -125,39 +125,50 @@ int zs_pool_populate_handles(struct zs_pool *pool)
 	struct zs_handles *handles = &pool->handles;
 	int err = 0;
 
-	pthread_mutex_lock(&handles->lock);
 	while (nr_committed(handles) < handles->nr_max && !err)
 		err = commit_more(pool, ZS_NORMAL);
-	pthread_mutex_unlock(&handles->lock);
 	return err;
 }
 
-/* Move a batch from the table to the class's empty stash. */
-static int stash_fill(struct zs_pool *pool, struct zs_class *class,
-		      enum zs_alloc how)
+/* Whether the table has a handle to give. Under the lock. */
+static bool has_handle(const struct zs_handles *handles)
+{
+	return handles->free != ZS_HANDLE_NONE ||
+	       handles->nr_fresh < nr_committed(handles);
+}
+
+bool zs_handles_are_short(struct zs_pool *pool)
 {
 	struct zs_handles *handles = &pool->handles;
-	int err = 0;
+	bool is_short;
 
 	pthread_mutex_lock(&handles->lock);
-	while (class->nr_stashed < ZS_STASH_BATCH) {
-		zs_handle handle;
+	is_short = !has_handle(handles);
+	pthread_mutex_unlock(&handles->lock);
+	return is_short;
+}
 
-		if (handles->free != ZS_HANDLE_NONE) {
-			handle = chain_pop(handles, &handles->free);
-		} else {
-			while (handles->nr_fresh >= nr_committed(handles) &&
-			       !err)
-				err = commit_more(pool, how);
-			if (err)
-				break;
-			handle = (zs_handle)handles->nr_fresh++;
-		}
-		chain_push(handles, &class->stash, handle);
+int zs_handles_refill(struct zs_pool *pool, enum zs_alloc how)
+{
+	return commit_more(pool, how);
+}
+
+static zs_handle take_handle(struct zs_handles *handles)
+{
+	if (handles->free != ZS_HANDLE_NONE)
+		return chain_pop(handles, &handles->free);
+	return (zs_handle)handles->nr_fresh++;
+}
+
+/* Move a batch from the table to the class's empty stash. */
+static void stash_fill(struct zs_handles *handles, struct zs_class *class)
+{
+	pthread_mutex_lock(&handles->lock);
+	while (class->nr_stashed < ZS_STASH_BATCH && has_handle(handles)) {
+		chain_push(handles, &class->stash, take_handle(handles));
 		class->nr_stashed++;
 	}
 	pthread_mutex_unlock(&handles->lock);
-	return class->nr_stashed ? 0 : err;
 }
 
 static void stash_drain(struct zs_pool *pool, struct zs_class *class)
@@ -172,16 +183,16 @@ static void stash_drain(struct zs_pool *pool, struct zs_class *class)
 	pthread_mutex_unlock(&handles->lock);
 }
 
-int zs_handle_get(struct zs_pool *pool, struct zs_class *class,
-		  enum zs_alloc how, zs_handle *out)
+int zs_handle_get(struct zs_pool *pool, struct zs_class *class, zs_handle *out)
 {
-	if (!class->nr_stashed) {
-		int err = stash_fill(pool, class, how);
+	struct zs_handles *handles = &pool->handles;
 
-		if (err)
-			return err;
-	}
-	*out = chain_pop(&pool->handles, &class->stash);
+	if (!class->nr_stashed)
+		stash_fill(handles, class);
+	if (!class->nr_stashed)
+		return nr_committed(handles) < handles->nr_max ? -EAGAIN
+							       : -ENOSPC;
+	*out = chain_pop(handles, &class->stash);
 	class->nr_stashed--;
 	return 0;
 }

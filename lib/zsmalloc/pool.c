@@ -135,40 +135,23 @@ static void put_pages(struct zs_pool *pool, uint32_t first, uint32_t n)
 	zs_transit_end(pool);
 }
 
-/*
- * Give the class a page. It is taken from the arena with the lock dropped,
- * since that may need system calls; what another thread did meanwhile may have
- * made it superfluous.
- */
-static int add_room(struct zs_pool *pool, struct zs_class *class,
-		    enum zs_alloc how, uint32_t *head)
+/* A zspage with a free object: one that there is, or with a page from the
+ * reserve. */
+static int find_room(struct zs_pool *pool, struct zs_class *class,
+		     enum zs_alloc how, uint32_t *head)
 {
 	uint32_t page;
 	int err;
 
-	zs_transit_begin(pool);
-	pthread_mutex_unlock(&class->lock);
-	err = zs_arena_take(&pool->arena, how, &page);
-	zs_class_lock(class);
-	*head = zs_class_find_room(pool, class);
-	if (!err && *head != ZS_PAGE_NONE) {
-		put_pages(pool, page, 1);
-		return 0;
-	}
-	if (!err)
-		*head = zs_class_add_page(pool, class, page);
-	zs_transit_end(pool);
-	return *head != ZS_PAGE_NONE ? 0 : err;
-}
-
-/* A zspage with a free object. */
-static int find_room(struct zs_pool *pool, struct zs_class *class,
-		     enum zs_alloc how, uint32_t *head)
-{
 	*head = zs_class_find_room(pool, class);
 	if (likely(*head != ZS_PAGE_NONE))
 		return 0;
-	return add_room(pool, class, how, head);
+	zs_transit_begin(pool);
+	err = zs_arena_take(&pool->arena, how, &page);
+	if (!err)
+		*head = zs_class_add_page(pool, class, page);
+	zs_transit_end(pool);
+	return err;
 }
 
 /*
@@ -181,7 +164,7 @@ static int allocate(struct zs_pool *pool, struct zs_class *class,
 	struct zs_desc *descs = pool->arena.descs;
 	struct zs_place place;
 	uint32_t head;
-	int err = zs_handle_get(pool, class, how, handle);
+	int err = zs_handle_get(pool, class, handle);
 
 	if (err)
 		return err;
@@ -222,6 +205,13 @@ int zs_store(struct zs_pool *pool, const void *src, size_t bytes, uint32_t tag,
 	zs_handle_unpin(pool, handle, entry); /* complete: now it is live */
 	*out = handle;
 	return 0;
+}
+
+int zs_make_ready(struct zs_pool *pool, enum zs_alloc how)
+{
+	if (zs_handles_are_short(pool))
+		return zs_handles_refill(pool, how);
+	return zs_arena_refill(&pool->arena, how);
 }
 
 static uint32_t head_of(const struct zs_pool *pool, uint32_t page)

@@ -57,18 +57,26 @@ void zs_arena_init(struct zs_arena *arena, const struct zs_pool_params *params,
 void zs_arena_fini(struct zs_arena *arena);
 
 /*
- * Take a page: from the reserve, or by system calls where that is exhausted.
- * Return: 0, -ENOSPC, -ENOMEM.
+ * Take a page from the reserve. Return: 0, -ENOSPC where the limit allows for
+ * none, -EAGAIN where none is ready: zs_arena_refill().
  */
 int zs_arena_take(struct zs_arena *arena, enum zs_alloc how,
 		  uint32_t *page) ZSD_MUST_CHECK;
+
+/*
+ * Have a page in the reserve, by system calls or by another thread's. Waits for
+ * memory: no lock may be held.
+ * Return: 0 where it is worth to try again, -ENOSPC, -ENOMEM.
+ */
+int zs_arena_refill(struct zs_arena *arena, enum zs_alloc how) ZSD_MUST_CHECK;
 
 /* Give back a chain of @n pages that ends with ZS_PAGE_NONE. */
 void zs_arena_put(struct zs_arena *arena, uint32_t first, uint32_t n);
 
 /*
  * Put memory behind the next @bytes of a table, or as many as there are, and
- * count them. Where only a part came, that is what the table has.
+ * count them. Where only a part came, that is what the table has. Waits for
+ * memory: no lock may be held.
  * Return: 0 where it has more now, -ENOSPC, -ENOMEM.
  */
 int zs_arena_extend(struct zs_arena *arena, struct zs_table *table,

@@ -16,9 +16,21 @@ void zs_handles_init(struct zs_handles *handles,
 		     uint64_t offset);
 void zs_handles_fini(struct zs_handles *handles);
 
-/* A free handle for @class, whose lock is held. 0, -ENOSPC or -ENOMEM. */
+/*
+ * A free handle for @class, whose lock is held. Return: 0, -ENOSPC where all
+ * are used, -EAGAIN where the rest has no memory: zs_handles_refill().
+ */
 int zs_handle_get(struct zs_pool *pool, struct zs_class *class,
-		  enum zs_alloc how, zs_handle *out) ZSD_MUST_CHECK;
+		  zs_handle *out) ZSD_MUST_CHECK;
+
+/* Whether none is free that has memory. */
+bool zs_handles_are_short(struct zs_pool *pool);
+
+/*
+ * Put memory behind some more, which waits for it: no lock may be held. Return:
+ * 0 where it is worth to try again, -ENOSPC, -ENOMEM.
+ */
+int zs_handles_refill(struct zs_pool *pool, enum zs_alloc how) ZSD_MUST_CHECK;
 
 /* Back to @class, whose lock is held; also ends a pin. */
 void zs_handle_put(struct zs_pool *pool, struct zs_class *class,

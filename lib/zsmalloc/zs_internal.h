@@ -13,9 +13,8 @@
  *   zs_class.lock               one class's zspages, and its handle stash
  *   zs_handles.lock             the handles that no class has stashed
  *   zs_arena.lock               free pages, and all accounting of memory
- * No two class locks are ever held together. No lock is held over a system
- * call, but for committing handles (once in megabytes; never after
- * zs_pool_populate_handles()).
+ * No two class locks are ever held together. Nobody who waits for memory holds
+ * a lock: zs_store() takes what is ready, and zs_make_ready() waits.
  *
  * Who may touch what: a page's descriptor and the headers of its objects
  * belong to the holder of its class's lock, or of the arena's while the page

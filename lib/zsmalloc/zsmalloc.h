@@ -141,11 +141,11 @@ struct zs_pool_params {
 	 */
 	void (*wake)(void *arg);
 	/*
-	 * Called where an allocation finds the reserve empty, instead of
+	 * Called by zs_make_ready() where the reserve is empty, instead of
 	 * growing the arena on that thread: where the kernel swaps on what we
-	 * store, a thread that it waits for must not ask it for memory. Without
-	 * locks of the pool; may block until another thread housekept.
-	 * Return: 0 to look again, or -errno for the allocation to fail with.
+	 * store, a thread that it waits for must not ask it for memory. It may
+	 * block until another thread housekept.
+	 * Return: 0 to look again, or -errno to fail with.
 	 * NULL: the thread grows the arena itself.
 	 */
 	int (*starve)(void *arg);
@@ -228,18 +228,37 @@ void zs_pool_uncharge(struct zs_pool *pool, uint64_t bytes);
  * The handle is live only when bytes and tag are complete. Whoever learns of it
  * by an acquiring load that follows a releasing store reads both.
  *
- * Cost:    O(1) under the class's lock, and the copy. Where the class has no
- *          free object, a page is added from the reserve; only when that is
- *          exhausted too are there system calls (counted as direct_grows).
+ * It takes what is ready, and never waits for memory: the caller may hold locks
+ * of its own. Where the class has no free object, a page is added from the
+ * reserve.
+ *
+ * Cost:    O(1) under the class's lock, and the copy.
  * Release: zs_free().
  * Return:  0, or
  *   -EINVAL  @bytes is 0
  *   -E2BIG   @bytes is above ZS_MAX_OBJ_BYTES
  *   -ENOSPC  the limit, the arena or the handle table is used up
- *   -ENOMEM  the system has no memory
+ *   -EAGAIN  there is room, but it has no memory yet: zs_make_ready(), and try
+ *            again
  */
 int zs_store(struct zs_pool *pool, const void *src, size_t bytes, uint32_t tag,
 	     enum zs_alloc how, zs_handle *out) ZSD_MUST_CHECK;
+
+/**
+ * zs_make_ready() - wait for the memory that zs_store() lacked
+ * @how: as it was told
+ *
+ * Asks the system for some, or has another thread do so (see starve() in struct
+ * zs_pool_params). Whoever holds a lock that this thread needs, or that the one
+ * needs which has the memory, would wait for itself: hold none.
+ *
+ * Cost:   system calls; the page faults of up to 256 KiB (counted as
+ *         direct_grows, where it is not for handles).
+ * Return: 0 where zs_store() may succeed now, which is not certain, since
+ * others take what is ready; -ENOSPC where the arena, the handle table or the
+ *         limit is used up; -ENOMEM; or what starve() returned.
+ */
+int zs_make_ready(struct zs_pool *pool, enum zs_alloc how) ZSD_MUST_CHECK;
 
 /**
  * zs_free() - give an object and its handle back

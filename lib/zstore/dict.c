@@ -112,16 +112,18 @@ static void give_back(struct zstore *store, unsigned number, uint64_t nr_bytes)
 static void let_go(struct zstore *store, unsigned number)
 {
 	struct zcomp_dict *dict = atomic_load(&store->dicts[number]);
-	uint32_t nr_bytes = header_of(store)->dict_bytes[number];
+	uint32_t nr_bytes = store->dict_bytes[number];
 
 	atomic_store(&store->dicts[number], NULL);
+	store->dict_bytes[number] = 0;
 	header_of(store)->dict_bytes[number] = 0;
 	zs_pool_uncharge(store->pool, memory_bytes(nr_bytes, dict));
 	zcomp_dict_destroy(dict);
 	give_back(store, number, nr_bytes);
 }
 
-/* Return: a number that is free now, or 0. */
+/* Let go of what nothing needs. Return: a number that is free now, or 0. Under
+ * the lock. */
 static unsigned find_number(struct zstore *store)
 {
 	unsigned found = 0;
@@ -129,7 +131,7 @@ static unsigned find_number(struct zstore *store)
 	for (unsigned i = ZSTORE_MAX_DICTS; i > 0; i--) {
 		if (atomic_load(&store->dicts[i]) && !is_needed(store, i))
 			let_go(store, i);
-		if (!atomic_load(&store->dicts[i]))
+		if (!store->dict_bytes[i])
 			found = i;
 	}
 	return found;
@@ -165,42 +167,65 @@ err_release:
 	return err;
 }
 
-static int add(struct zstore *store, const void *bytes, size_t nr_bytes,
-	       unsigned *out)
+/* Return: the number that is to be of a dictionary of so many bytes, or 0. */
+static unsigned reserve_number(struct zstore *store, size_t nr_bytes)
+{
+	unsigned number;
+
+	pthread_mutex_lock(&store->dicts_lock);
+	number = find_number(store);
+	if (number)
+		store->dict_bytes[number] = (uint32_t)nr_bytes;
+	pthread_mutex_unlock(&store->dicts_lock);
+	return number;
+}
+
+static void free_number(struct zstore *store, unsigned number)
+{
+	pthread_mutex_lock(&store->dicts_lock);
+	store->dict_bytes[number] = 0;
+	pthread_mutex_unlock(&store->dicts_lock);
+}
+
+/* All of it is there: new pages may name it. */
+static void publish(struct zstore *store, unsigned number,
+		    struct zcomp_dict *dict)
 {
 	struct zstore_header *header = header_of(store);
-	unsigned number = find_number(store);
-	struct zcomp_dict *dict;
-	int err;
+	uint32_t nr_bytes = store->dict_bytes[number];
 
-	if (!number)
-		return -EBUSY;
-	err = settle(store, number, bytes, nr_bytes, &dict);
-	if (err)
-		return err;
-	header->dict_sums[number] = sum_object(bytes, nr_bytes);
-	header->dict_bytes[number] = (uint32_t)nr_bytes;
+	pthread_mutex_lock(&store->dicts_lock);
+	header->dict_sums[number] =
+		sum_object(dict_home(store, number), nr_bytes);
+	header->dict_bytes[number] = nr_bytes;
 	atomic_store(&store->dicts[number], dict);
-	/* All of it is there: new pages may name it. */
 	atomic_store(&store->dict_current, number);
 	header->dict_current = number;
-	*out = number;
-	return 0;
+	pthread_mutex_unlock(&store->dicts_lock);
 }
 
 int zstore_dict_add(struct zstore *store, const void *bytes, size_t nr_bytes,
-		    unsigned *number)
+		    unsigned *out)
 {
+	struct zcomp_dict *dict;
+	unsigned number;
 	int err;
 
 	if (!zcomp_has_dicts(&store->params.zcomp))
 		return -EOPNOTSUPP;
 	if (nr_bytes < ZCOMP_DICT_MIN_BYTES || nr_bytes > ZCOMP_DICT_MAX_BYTES)
 		return -EMSGSIZE;
-	pthread_mutex_lock(&store->dicts_lock);
-	err = add(store, bytes, nr_bytes, number);
-	pthread_mutex_unlock(&store->dicts_lock);
-	return err;
+	number = reserve_number(store, nr_bytes);
+	if (!number)
+		return -EBUSY;
+	err = settle(store, number, bytes, nr_bytes, &dict);
+	if (err) {
+		free_number(store, number);
+		return err;
+	}
+	publish(store, number, dict);
+	*out = number;
+	return 0;
 }
 
 void zstore_dicts_fini(struct zstore *store)
@@ -238,9 +263,9 @@ bool zstore_dict_info(struct zstore *store, unsigned number,
 		/* Read while a page moves between contexts it may be short. */
 		pages = zstore_dict_pages(store, number);
 		*out = (struct zstore_dict_info){
-			.bytes = header_of(store)->dict_bytes[number],
-			.memory_bytes = memory_bytes(
-				header_of(store)->dict_bytes[number], dict),
+			.bytes = store->dict_bytes[number],
+			.memory_bytes =
+				memory_bytes(store->dict_bytes[number], dict),
 			.pages = pages > 0 ? (uint64_t)pages : 0,
 			.is_current = zstore_dict_current(store) == number,
 		};
@@ -255,20 +280,30 @@ const void *zstore_dict_bytes(struct zstore *store, size_t *nr_bytes)
 
 	if (!number)
 		return NULL;
-	*nr_bytes = header_of(store)->dict_bytes[number];
+	*nr_bytes = store->dict_bytes[number];
 	return dict_home(store, number);
+}
+
+/* Whether what the image says of it is what it was made with. Under the lock. */
+static bool is_damaged(const struct zstore *store, unsigned number)
+{
+	const struct zstore_header *header = header_of(store);
+	uint32_t nr_bytes = store->dict_bytes[number];
+
+	if (!atomic_load(&store->dicts[number]))
+		return header->dict_bytes[number] != 0;
+	return header->dict_bytes[number] != nr_bytes ||
+	       header->dict_sums[number] !=
+		       sum_object(dict_home(store, number), nr_bytes);
 }
 
 unsigned zstore_dict_damaged(struct zstore *store)
 {
-	const struct zstore_header *header = header_of(store);
 	unsigned damaged = 0;
 
 	pthread_mutex_lock(&store->dicts_lock);
 	for (unsigned i = 1; i <= ZSTORE_MAX_DICTS && !damaged; i++) {
-		if (header->dict_bytes[i] &&
-		    sum_object(dict_home(store, i), header->dict_bytes[i]) !=
-			    header->dict_sums[i])
+		if (is_damaged(store, i))
 			damaged = i;
 	}
 	pthread_mutex_unlock(&store->dicts_lock);

@@ -170,11 +170,18 @@ static bool compact_directly(struct zs_pool *pool)
 }
 
 /*
- * Something failed for want of room, with @err: do what may help. Return: 0 to
- * try it again, or @err where nothing is left that could be done.
+ * Something could not be stored, with @err: do what may help. It may wait for
+ * memory, so that nothing may be locked. Return: 0 to try it again, or @err
+ * where nothing is left that could be done.
  */
 static int make_room(struct zs_pool *pool, struct need *need, int err)
 {
+	if (err == -EIO)
+		return err;
+	if (err == -EAGAIN)
+		err = zs_make_ready(pool, need->how);
+	if (!err)
+		return 0;
 	if (!need->has_compacted) {
 		need->has_compacted = true;
 		if (compact_directly(pool))
@@ -189,73 +196,78 @@ static int make_room(struct zs_pool *pool, struct need *need, int err)
 
 /* --- Packing ---------------------------------------------------------------- */
 
-/*
- * Whether the object of @old, when it goes, leaves room for one of @len_bytes.
- * Room is what a size class has: a few bytes more take no more of it if they
- * fit the same class.
- */
-static bool frees(const struct zs_pool *pool, uint64_t old, uint32_t len_bytes)
+/* What a page is to be stored as. */
+struct packed {
+	const void *bytes; /* of the object; NULL: it is no object */
+	uint32_t len_bytes;
+	uint32_t sum; /* checksum, if the store has them */
+	uint64_t flags; /* of the slot */
+	uint64_t word; /* that the page repeats, if it does */
+};
+
+/* @out->bytes may be in @out, in the context's scratch, or @src. */
+static void pack(struct zstore_ctx *ctx, const void *src, struct packed *out)
 {
+	const struct zstore *store = ctx->store;
+	unsigned number;
+	size_t len;
+
+	*out = (struct packed){.bytes = src, .len_bytes = ZSD_PAGE_BYTES};
+	if (fill_detect(src, &out->word)) {
+		out->bytes = slot_can_fill(out->word) ? NULL : &out->word;
+		out->len_bytes = sizeof(out->word);
+		out->flags = SLOT_WORD;
+	} else {
+		number = zstore_ctx_dict(ctx);
+		if (zcomp_compress_using(ctx->zcomp, zstore_dict(store, number),
+					 src, ZSD_PAGE_BYTES, ctx->compressed,
+					 store->huge_class_bytes - 1,
+					 &len) == 0) {
+			out->bytes = ctx->compressed;
+			out->len_bytes = (uint32_t)len;
+			out->flags = (uint64_t)number << SLOT_DICT_SHIFT;
+		}
+	}
+	if (out->bytes && store->params.checksum)
+		out->sum = sum_object(out->bytes, out->len_bytes);
+}
+
+/*
+ * Whether the object of @old, when it goes, leaves room for the new one. Room
+ * is what a size class has: a few bytes more take no more of it if they fit the
+ * same class. A word takes nearly nothing, and counts as if: same-filled pages
+ * of any word are alike.
+ */
+static bool frees_as_much(const struct zs_pool *pool, uint64_t old,
+			  const struct packed *packed)
+{
+	if (packed->flags & SLOT_WORD)
+		return true;
 	return slot_kind(old) == SLOT_OBJECT &&
-	       zs_lookup_class_index(pool, len_bytes) <=
+	       zs_lookup_class_index(pool, packed->len_bytes) <=
 		       zs_lookup_class_index(pool, slot_len_bytes(old));
 }
 
 /*
- * What frees as much as it takes may use the headroom. So may a word, which
- * takes nearly nothing: same-filled pages of any word are alike.
+ * Store what was packed, apart from its slot. @slot receives what that is to
+ * say. Waits for nothing. Return: as zs_store().
  */
-static int pack_object(struct zstore_ctx *ctx, const void *src,
-		       uint32_t len_bytes, uint64_t flags, uint64_t old,
-		       uint64_t *out)
+static int store_packed(struct zs_pool *pool, const struct packed *packed,
+			enum zs_alloc how, uint64_t *slot)
 {
-	struct zs_pool *pool = ctx->store->pool;
-	struct need need = {
-		.frees_as_much =
-			flags & SLOT_WORD || frees(pool, old, len_bytes),
-	};
-	uint32_t sum = 0;
 	zs_handle handle;
 	int err;
 
-	if (ctx->store->params.checksum)
-		sum = sum_object(src, len_bytes);
-	do {
-		err = zs_store(pool, src, len_bytes, sum, need.how, &handle);
-	} while (unlikely(err) && !(err = make_room(pool, &need, err)));
-	if (!err)
-		*out = slot_make_object(handle, len_bytes, flags);
-	return err;
-}
-
-/*
- * Store a page's content apart from its slot.
- * @old: what the slot says now, or said a moment ago: only a hint
- * @out: receives what the slot is to say
- */
-static int pack(struct zstore_ctx *ctx, const void *src, uint64_t old,
-		uint64_t *out)
-{
-	unsigned number;
-	uint64_t word;
-	size_t len;
-
-	if (fill_detect(src, &word)) {
-		if (slot_can_fill(word)) {
-			*out = slot_make_filled(word);
-			return 0;
-		}
-		return pack_object(ctx, &word, sizeof(word), SLOT_WORD, old,
-				   out);
+	if (!packed->bytes) {
+		*slot = slot_make_filled(packed->word);
+		return 0;
 	}
-	number = zstore_ctx_dict(ctx);
-	if (zcomp_compress_using(ctx->zcomp, zstore_dict(ctx->store, number),
-				 src, ZSD_PAGE_BYTES, ctx->compressed,
-				 ctx->store->huge_class_bytes - 1, &len) == 0)
-		return pack_object(ctx, ctx->compressed, (uint32_t)len,
-				   (uint64_t)number << SLOT_DICT_SHIFT, old,
-				   out);
-	return pack_object(ctx, src, ZSD_PAGE_BYTES, 0, old, out);
+	err = zs_store(pool, packed->bytes, packed->len_bytes, packed->sum, how,
+		       &handle);
+	if (!err)
+		*slot = slot_make_object(handle, packed->len_bytes,
+					 packed->flags);
+	return err;
 }
 
 /* --- Counting and releasing ------------------------------------------------- */
@@ -300,28 +312,24 @@ static void replace(struct zstore_ctx *ctx, _Atomic uint64_t *home,
 
 /* --- Changing --------------------------------------------------------------- */
 
-/* Put memory behind the group of slots that @index is in. */
+/*
+ * Put memory behind the group of slots that @index is in. Two threads may do so
+ * at once: it is one page, which is there or not, and is counted once.
+ */
 static int commit_group(struct zstore *store, uint64_t index)
 {
 	uint64_t group = index / SLOTS_PER_GROUP;
-	int err = 0;
+	uint8_t is_there = 0;
+	int err = zs_pool_charge(store->pool, ZSD_PAGE_BYTES, ZS_NORMAL);
 
-	pthread_mutex_lock(&store->groups_lock);
-	if (slot_exists(store, index))
-		goto out;
-	err = zs_pool_charge(store->pool, ZSD_PAGE_BYTES, ZS_NORMAL);
 	if (err)
-		goto out;
+		return err;
 	err = mapping_commit(&store->image,
 			     store->slots_offset + group * ZSD_PAGE_BYTES,
 			     ZSD_PAGE_BYTES, NULL);
-	if (err)
+	if (err || !atomic_compare_exchange_strong(&store->groups[group],
+						   &is_there, 1))
 		zs_pool_uncharge(store->pool, ZSD_PAGE_BYTES);
-	else
-		atomic_store_explicit(&store->groups[group], 1,
-				      memory_order_release);
-out:
-	pthread_mutex_unlock(&store->groups_lock);
 	return err;
 }
 
@@ -350,53 +358,83 @@ int zstore_populate(struct zstore *store)
 
 static int store_page(struct zstore_ctx *ctx, uint64_t index, const void *src)
 {
+	struct zs_pool *pool = ctx->store->pool;
 	_Atomic uint64_t *home = &ctx->store->slots[index];
+	struct need need = {.how = ZS_NORMAL};
+	struct packed packed;
 	uint64_t new;
 	int err;
 
 	err = ensure_slot(ctx->store, index);
 	if (err)
 		return err;
-	err = pack(ctx, src, slot_load(home), &new);
-	if (err)
-		return err;
-	replace(ctx, home, slot_lock(home), new);
-	return 0;
+	pack(ctx, src, &packed);
+	need.frees_as_much = frees_as_much(pool, slot_load(home), &packed);
+	do {
+		err = store_packed(pool, &packed, need.how, &new);
+	} while (unlikely(err) && !(err = make_room(pool, &need, err)));
+	if (!err)
+		replace(ctx, home, slot_lock(home), new);
+	return err;
 }
 
-/* With the slot locked, so that no other patch of this page is lost. */
-static int patch_locked(struct zstore_ctx *ctx, uint64_t index, uint64_t old,
-			uint32_t at, uint32_t bytes, const void *src,
-			uint64_t *new)
+/* Part of a page that is to be replaced. */
+struct patch {
+	uint64_t index; /* of the page */
+	uint32_t at; /* first byte in it */
+	uint32_t bytes;
+	const void *src; /* NULL: zeros */
+};
+
+/* The slot is locked, and says @old. */
+static int patch_locked(struct zstore_ctx *ctx, const struct patch *patch,
+			uint64_t old, struct need *need, uint64_t *new)
 {
-	int err = load_slot(ctx, old, &ctx->store->slots[index], ctx->page);
+	const _Atomic uint64_t *home = &ctx->store->slots[patch->index];
+	struct packed packed;
+	int err = load_slot(ctx, old, home, ctx->page);
 
 	BUG_ON(err == -EAGAIN || err == -ESTALE); /* nobody may change it */
 	if (err)
-		return note_damage(ctx, index, err);
-	if (src)
-		memcpy(ctx->page + at, src, bytes);
+		return note_damage(ctx, patch->index, err);
+	if (patch->src)
+		memcpy(ctx->page + patch->at, patch->src, patch->bytes);
 	else
-		memset(ctx->page + at, 0, bytes);
-	return pack(ctx, ctx->page, old, new);
+		memset(ctx->page + patch->at, 0, patch->bytes);
+	pack(ctx, ctx->page, &packed);
+	need->frees_as_much = frees_as_much(ctx->store->pool, old, &packed);
+	return store_packed(ctx->store->pool, &packed, need->how, new);
 }
 
-static int patch_page(struct zstore_ctx *ctx, uint64_t index, uint32_t at,
-		      uint32_t bytes, const void *src)
+/*
+ * From reading the page to publishing it the slot is locked, so that no other
+ * patch of it is lost. Who has to wait for memory unlocks it and starts over.
+ */
+static int try_patch(struct zstore_ctx *ctx, const struct patch *patch,
+		     struct need *need)
 {
-	_Atomic uint64_t *home = &ctx->store->slots[index];
-	uint64_t old, new;
-	int err;
+	_Atomic uint64_t *home = &ctx->store->slots[patch->index];
+	uint64_t old = slot_lock(home), new;
+	int err = patch_locked(ctx, patch, old, need, &new);
 
-	err = ensure_slot(ctx->store, index);
-	if (err)
-		return err;
-	old = slot_lock(home);
-	err = patch_locked(ctx, index, old, at, bytes, src, &new);
 	if (err)
 		slot_publish(home, old);
 	else
 		replace(ctx, home, old, new);
+	return err;
+}
+
+static int patch_page(struct zstore_ctx *ctx, const struct patch *patch)
+{
+	struct need need = {.how = ZS_NORMAL};
+	int err = ensure_slot(ctx->store, patch->index);
+
+	if (err)
+		return err;
+	do {
+		err = try_patch(ctx, patch, &need);
+	} while (unlikely(err) &&
+		 !(err = make_room(ctx->store->pool, &need, err)));
 	return err;
 }
 
@@ -420,12 +458,14 @@ static bool is_empty(const struct zstore *store, uint64_t index)
 int page_patch(struct zstore_ctx *ctx, uint64_t index, uint32_t at,
 	       uint32_t bytes, const void *src)
 {
+	const struct patch patch = {
+		.index = index, .at = at, .bytes = bytes, .src = src};
 	int err;
 
 	if (!src && is_empty(ctx->store, index))
 		return 0;
 	count(ctx, COUNT_changes_begun, 1);
-	err = patch_page(ctx, index, at, bytes, src);
+	err = patch_page(ctx, &patch);
 	count(ctx, COUNT_changes_ended, 1);
 	return err;
 }

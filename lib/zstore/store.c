@@ -143,9 +143,8 @@ int zstore_create(const struct zstore_params *params, struct zstore **out)
 		free(store);
 		return err;
 	}
-	lock_init(&store->groups_lock, params->inherit_priority);
-	pthread_mutex_init(&store->dicts_lock, NULL);
-	pthread_mutex_init(&store->ctxs_lock, NULL);
+	lock_init(&store->dicts_lock, params->inherit_priority);
+	lock_init(&store->ctxs_lock, params->inherit_priority);
 	list_init(&store->ctxs);
 	*out = store;
 	return 0;
@@ -159,7 +158,6 @@ void zstore_destroy(struct zstore *store)
 	zstore_dicts_fini(store);
 	zs_pool_destroy(store->pool);
 	mapping_destroy(&store->image);
-	pthread_mutex_destroy(&store->groups_lock);
 	pthread_mutex_destroy(&store->dicts_lock);
 	pthread_mutex_destroy(&store->ctxs_lock);
 	free(store->groups);

@@ -18,8 +18,8 @@
  * Their bytes are in the store's image, at its metadata; what the codec made
  * of them is on the heap. Both count towards mem_limit.
  *
- * Threads: zstore_dict_add() excludes itself and zstore_dict_info(); I/O goes
- * on beside them, and never waits for them.
+ * Threads: from any, at any time; of two that add at once either may come last
+ * and be the current one. I/O goes on beside them, and never waits for them.
  */
 #ifndef ZSD_ZSTORE_ZSTORE_DICT_H
 #define ZSD_ZSTORE_ZSTORE_DICT_H

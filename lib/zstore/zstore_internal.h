@@ -10,8 +10,9 @@
  *   dicts    room for ZSTORE_MAX_DICTS dictionaries, committed as they come
  *   pool     handles, descriptors, arena: see zs_image.h
  *
- * Lock order (take only downwards): store->dicts_lock, a slot's lock bit,
- * store->groups_lock, then the pool's. store->ctxs_lock is a leaf.
+ * Lock order (take only downwards): store->dicts_lock, a slot's lock bit, then
+ * the pool's. store->ctxs_lock is a leaf. Nobody who waits for memory holds any
+ * of them.
  */
 #ifndef ZSD_ZSTORE_ZSTORE_INTERNAL_H
 #define ZSD_ZSTORE_ZSTORE_INTERNAL_H
@@ -86,13 +87,13 @@ struct zstore {
 	struct zs_pool *pool;
 	size_t huge_class_bytes; /* zs_huge_class_size() */
 
-	pthread_mutex_t groups_lock; /* committing groups of slots */
-	_Atomic uint8_t *groups; /* 1 where committed */
+	_Atomic uint8_t *groups; /* of slots: 1 where they have memory */
 	uint64_t nr_groups;
 
 	/* Dictionaries by number; see zstore_dict.h. */
-	pthread_mutex_t dicts_lock; /* adding; the header's part of them */
+	pthread_mutex_t dicts_lock; /* who comes and goes; the header's part */
 	_Atomic(struct zcomp_dict *) dicts[ZSTORE_MAX_DICTS + 1];
+	uint32_t dict_bytes[ZSTORE_MAX_DICTS + 1]; /* 0: the number is free */
 	_Atomic uint32_t dict_current; /* number, or 0 */
 
 	pthread_mutex_t ctxs_lock; /* the three below */

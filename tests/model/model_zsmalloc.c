@@ -68,7 +68,8 @@ struct model {
 	uint64_t nr_used[ZS_NR_CLASSES]; /* by class */
 	zs_handle freed[MAX_FREED]; /* some handles that were live once */
 
-	uint64_t nr_enospc, nr_stale, nr_reused, nr_straddling, nr_at_limit;
+	uint64_t nr_waits, nr_enospc, nr_stale, nr_reused, nr_straddling,
+		nr_at_limit;
 	uint64_t nr_moved, nr_compacted, nr_verified, nr_without_memory;
 };
 
@@ -267,8 +268,11 @@ static void op_store(void *arg)
 		    "class %u of size %u does not exist", class_idx,
 		    object->bytes);
 	fill_content(m, object);
-	err = zs_store(m->pool, object->content, object->bytes, tag_of(object),
-		       how, &handle);
+	do {
+		err = zs_store(m->pool, object->content, object->bytes,
+			       tag_of(object), how, &handle);
+		m->nr_waits += err == -EAGAIN;
+	} while (err == -EAGAIN && !(err = zs_make_ready(m->pool, how)));
 	check_limit(m, &before);
 	if (err) {
 		CHECK_MODEL(m, handle == untouched, "handle %u on error",
@@ -677,6 +681,7 @@ int main(void)
 	for (unsigned i = 0; i < NR_ROUNDS; i++)
 		run_round(&m, m.run.nr_ops / NR_ROUNDS, counts);
 	model_report_ops(&m.run, ops, counts, ARRAY_SIZE(ops));
+	model_report_fact(&m.run, "waits for memory", m.nr_waits);
 	model_report_fact(&m.run, "allocations without room", m.nr_enospc);
 	model_report_fact(&m.run, "of them at the limit", m.nr_at_limit);
 	model_report_fact(&m.run, "allocations without memory",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -52,13 +53,24 @@ uint32_t rig_tag(uint32_t seed)
 	return seed * 2654435761u;
 }
 
+int rig_store(struct pool_rig *rig, const void *src, size_t bytes, uint32_t tag,
+	      enum zs_alloc how, zs_handle *out)
+{
+	int err;
+
+	do {
+		err = zs_store(rig->pool, src, bytes, tag, how, out);
+	} while (err == -EAGAIN && !(err = zs_make_ready(rig->pool, how)));
+	return err;
+}
+
 int rig_try_put(struct pool_rig *rig, size_t bytes, enum zs_alloc how,
 		uint32_t seed, zs_handle *out)
 {
 	unsigned char content[ZS_MAX_OBJ_BYTES];
 
 	rig_content(content, bytes, seed);
-	return zs_store(rig->pool, content, bytes, rig_tag(seed), how, out);
+	return rig_store(rig, content, bytes, rig_tag(seed), how, out);
 }
 
 zs_handle rig_put(struct pool_rig *rig, size_t bytes, uint32_t seed)

@@ -34,13 +34,17 @@ void rig_close(struct pool_rig *rig);
 /* The bytes of the object that @seed stands for. */
 void rig_content(unsigned char *dst, size_t bytes, uint32_t seed);
 
+/* As zs_store(), but it waits for memory. */
+int rig_store(struct pool_rig *rig, const void *src, size_t bytes, uint32_t tag,
+	      enum zs_alloc how, zs_handle *out);
+
 /* Its tag, if the pool has tags. */
 uint32_t rig_tag(uint32_t seed);
 
 /* Allocate and fill an object, which must succeed. */
 zs_handle rig_put(struct pool_rig *rig, size_t bytes, uint32_t seed);
 
-/* Allocate and fill one if there is room. Return: as zs_store(). */
+/* Allocate and fill one if there is room. Return: as rig_store(). */
 int rig_try_put(struct pool_rig *rig, size_t bytes, enum zs_alloc how,
 		uint32_t seed, zs_handle *out);
 

@@ -211,8 +211,7 @@ static void *store_huge_ones(void *arg)
 	uint64_t *nr = arg;
 	zs_handle handle;
 
-	while (zs_store(rig.pool, page, sizeof(page), 0, ZS_NORMAL, &handle) ==
-	       0)
+	while (rig_store(&rig, page, sizeof(page), 0, ZS_NORMAL, &handle) == 0)
 		++*nr;
 	return NULL;
 }

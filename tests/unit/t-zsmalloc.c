@@ -528,9 +528,8 @@ START_TEST(an_object_is_nobody_s_until_it_is_complete)
 	}
 	ck_assert_int_eq(sigaction(SIGSEGV, &action, NULL), 0);
 	ck_assert_int_eq(mprotect(filling.bytes, ZSD_PAGE_BYTES, PROT_NONE), 0);
-	ck_assert_int_eq(zs_store(rig.pool, filling.bytes, 1000, 0, ZS_NORMAL,
-				  &handle),
-			 0);
+	ck_assert_int_eq(
+		rig_store(&rig, filling.bytes, 1000, 0, ZS_NORMAL, &handle), 0);
 	ck_assert_int_eq(signal(SIGSEGV, SIG_DFL) == SIG_ERR, 0);
 	ck_assert_uint_eq(filling.nr_looks, 1);
 	rig_assert_holds(&rig, handle, 1000, 4711);

@@ -17,8 +17,8 @@
 #include "quiet.h"
 #include "store_rig.h"
 #include "suite.h"
-#include "zstore/slot.h"
 #include "zstore/zstore_dict.h"
+#include "zstore/zstore_internal.h"
 
 #define DICT_BYTES (8 * (size_t)KIB)
 
@@ -338,6 +338,32 @@ START_TEST(a_damaged_dictionary_is_found)
 }
 END_TEST
 
+/* What the image says of the length is not believed. */
+START_TEST(a_damaged_length_is_found)
+{
+	const off_t at = (off_t)(offsetof(struct zstore_header, dict_bytes) +
+				 sizeof(uint32_t));
+	static const uint32_t lengths[] = {0, 1, 300, 4096, UINT32_MAX};
+	struct zstore_verify_report report;
+	uint32_t good;
+
+	open_rig(false);
+	add(1);
+	write_texts(0, 10);
+	rig_get_from_image(at, &good, sizeof(good));
+	ck_assert_uint_eq(good, info_of(1).bytes);
+	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
+		rig_put_in_image(at, &lengths[i], sizeof(lengths[i]));
+		ck_assert_int_eq(zstore_verify(rig.ctx, &report), -EUCLEAN);
+		ck_assert_uint_eq(info_of(1).bytes, good);
+	}
+	add(2); /* and lets go of nothing that is not there */
+	rig_put_in_image(at, &good, sizeof(good));
+	rig_assert_sound(&rig);
+	rig_close(&rig);
+}
+END_TEST
+
 /* --- samples -------------------------------------------------------------- */
 
 /* Where a page of the copy is; each is another one. */
@@ -471,6 +497,7 @@ int main(void)
 	tcase_add_test(tc, a_limit_holds_for_dictionaries);
 	tcase_add_loop_test(tc, a_slot_with_a_wrong_number_is_eio, 0, 2);
 	tcase_add_test(tc, a_damaged_dictionary_is_found);
+	tcase_add_test(tc, a_damaged_length_is_found);
 	tcase_add_test(tc, samples_come_from_all_over);
 	tcase_add_test(tc, adding_goes_on_beside_io);
 	suite_add_tcase(suite, tc);
