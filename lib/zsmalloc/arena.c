@@ -412,6 +412,7 @@ int zs_arena_take(struct zs_arena *arena, enum zs_alloc how, uint32_t *page)
 		arena->descs[*page].next = ZS_PAGE_NONE;
 		arena->nr_free--;
 		arena->nr_used++;
+		arena->nr_transits++;
 		arena->nr_used_max =
 			max_u64(arena->nr_used_max, arena->nr_used);
 	}
@@ -435,20 +436,15 @@ int zs_arena_refill(struct zs_arena *arena, enum zs_alloc how)
 	return err;
 }
 
-void zs_arena_put(struct zs_arena *arena, uint32_t first, uint32_t n)
+void zs_arena_put(struct zs_arena *arena, const uint32_t *pages, uint32_t n)
 {
-	uint32_t put = 0;
-
 	pthread_mutex_lock(&arena->lock);
-	for (; put < n && first != ZS_PAGE_NONE; put++) {
-		uint32_t next = arena->descs[first].next;
-
-		push(arena, &arena->free_head, first);
-		first = next;
-	}
-	BUG_ON(put != n || first != ZS_PAGE_NONE);
+	/* Backwards, so that neighbours are taken in order. */
+	for (uint32_t i = n; i-- > 0;)
+		push(arena, &arena->free_head, pages[i]);
 	arena->nr_free += n;
 	arena->nr_used -= n;
+	arena->nr_transits++;
 	wake_if_needed(arena);
 	pthread_mutex_unlock(&arena->lock);
 }

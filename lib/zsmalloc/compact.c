@@ -46,8 +46,7 @@ struct migration {
 	unsigned done_bytes; /* see HOLD_BYTES */
 	bool has_moved; /* an object at least: the next hold gets further */
 	uint32_t stuck; /* zspage that pins kept from being emptied, or NONE */
-	uint32_t freed; /* pages no more in use, chained by next */
-	uint32_t nr_freed;
+	uint32_t nr_freed; /* pages */
 };
 
 static bool is_spent(const struct migration *m)
@@ -191,21 +190,6 @@ static void migrate(struct migration *m, const struct zs_chain *src,
 	zs_zspage_refile(m->pool, m->class, src->head, src_inuse);
 }
 
-/* Put @n pages that are chained from @first to those that are to be freed. */
-static void collect(struct migration *m, uint32_t first, uint32_t n)
-{
-	struct zs_desc *descs = m->pool->arena.descs;
-	uint32_t last = first;
-
-	if (!m->nr_freed)
-		zs_transit_begin(m->pool);
-	while (descs[last].next != ZS_PAGE_NONE)
-		last = descs[last].next;
-	descs[last].next = m->freed;
-	m->freed = first;
-	m->nr_freed += n;
-}
-
 /*
  * Move objects of the last pages of @src to its free objects before them, and
  * give those pages back. Return: false where a pin was in the way.
@@ -216,7 +200,7 @@ static bool pack(struct migration *m, struct zs_chain *src)
 	unsigned end = src->nr_objs, looked = src->nr_objs;
 	unsigned enough = zs_objs_in_pages(
 		m->class, zs_pages_for_objs(m->class, zspage->inuse));
-	uint32_t nr_pages, old_nr_pages = src->nr_pages;
+	uint32_t nr_pages;
 	bool pinned = false;
 
 	zs_zspage_relink(m->pool, m->class, src); /* take the lowest first */
@@ -235,21 +219,13 @@ static bool pack(struct migration *m, struct zs_chain *src)
 		zspage->inuse--;
 	}
 	nr_pages = zs_pages_for_objs(m->class, end);
-	if (nr_pages < old_nr_pages)
-		collect(m, zs_zspage_cut(m->pool, m->class, src, nr_pages),
-			old_nr_pages - nr_pages);
+	if (nr_pages < src->nr_pages) {
+		m->nr_freed += src->nr_pages - nr_pages;
+		zs_zspage_cut(m->pool, m->class, src, nr_pages);
+	}
 	zs_zspage_relink(m->pool, m->class, src);
 	m->done_bytes += 2 * looked * LOOK_BYTES;
 	return !pinned;
-}
-
-/* Take @src, which is empty, from the class. */
-static void give_back(struct migration *m, uint32_t src)
-{
-	uint32_t nr_pages;
-
-	zs_zspage_detach(m->pool, m->class, src, &nr_pages);
-	collect(m, src, nr_pages);
 }
 
 /*
@@ -274,7 +250,8 @@ static bool empty_one(struct migration *m)
 		migrate(m, &src, &obj, &dst);
 	}
 	if (!descs[head].inuse) {
-		give_back(m, head);
+		m->nr_freed += src.nr_pages;
+		zs_zspage_give_back(m->pool, m->class, head);
 		return true;
 	}
 	if (is_spent(m))
@@ -304,10 +281,6 @@ static bool compact_class(struct migration *m)
 	pthread_mutex_unlock(&m->class->lock);
 	atomic_fetch_add_explicit(&m->pool->classes_searched, 1,
 				  memory_order_relaxed);
-	if (m->nr_freed) {
-		zs_arena_put(&m->pool->arena, m->freed, m->nr_freed);
-		zs_transit_end(m->pool);
-	}
 	atomic_fetch_add_explicit(&m->pool->objs_moved, budget - m->budget,
 				  memory_order_relaxed);
 	atomic_fetch_add_explicit(&m->pool->pages_compacted, m->nr_freed,
@@ -353,7 +326,6 @@ bool zs_compact_slice(struct zs_pool *pool, struct zs_compact_cursor *cursor,
 			 * out of it and back for as long as the pin lasts. */
 			.stuck = cursor->stuck ? (uint32_t)(cursor->stuck - 1)
 					       : ZS_PAGE_NONE,
-			.freed = ZS_PAGE_NONE,
 		};
 		bool more = false;
 

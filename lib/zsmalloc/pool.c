@@ -128,13 +128,6 @@ uint64_t zs_pool_shrink(struct zs_pool *pool)
 
 /* --- Allocate and free ------------------------------------------------------ */
 
-/* Give pages that are in no zspage any more back to the arena. */
-static void put_pages(struct zs_pool *pool, uint32_t first, uint32_t n)
-{
-	zs_arena_put(&pool->arena, first, n);
-	zs_transit_end(pool);
-}
-
 /* A zspage with a free object: one that there is, or with a page from the
  * reserve. */
 static int find_room(struct zs_pool *pool, struct zs_class *class,
@@ -146,11 +139,9 @@ static int find_room(struct zs_pool *pool, struct zs_class *class,
 	*head = zs_class_find_room(pool, class);
 	if (likely(*head != ZS_PAGE_NONE))
 		return 0;
-	zs_transit_begin(pool);
 	err = zs_arena_take(&pool->arena, how, &page);
 	if (!err)
 		*head = zs_class_add_page(pool, class, page);
-	zs_transit_end(pool);
 	return err;
 }
 
@@ -234,7 +225,7 @@ void zs_free(struct zs_pool *pool, zs_handle handle)
 		.offset_bytes =
 			obj * class->geometry.size_bytes % ZSD_PAGE_BYTES,
 	};
-	uint32_t head, nr_pages = 0;
+	uint32_t head;
 
 	BUG_ON(!entry);
 	zs_class_lock(class);
@@ -247,11 +238,7 @@ void zs_free(struct zs_pool *pool, zs_handle handle)
 	class->obj_used--;
 	zs_class_loosen(class);
 	zs_handle_put(pool, class, handle);
-	if (!inuse) {
-		zs_transit_begin(pool);
-		zs_zspage_detach(pool, class, head, &nr_pages);
-	}
+	if (!inuse)
+		zs_zspage_give_back(pool, class, head);
 	pthread_mutex_unlock(&class->lock);
-	if (nr_pages)
-		put_pages(pool, head, nr_pages);
 }

@@ -321,36 +321,40 @@ static int verify_handles(struct verifier *v)
 	return err;
 }
 
-/*
- * How often pages went between arena and classes, if none is on its way now;
- * else UINT64_MAX. Ended is read first: see quiet_changes() in zstore.
- */
-static uint64_t quiet_transits(struct zs_pool *pool)
+/* How often pages went between arena and classes. */
+static uint64_t count_transits(struct zs_arena *arena, uint64_t *nr_used)
 {
-	uint64_t ended = atomic_load(&pool->transits_ended);
-	uint64_t begun = atomic_load(&pool->transits_begun);
+	uint64_t nr;
 
-	return begun == ended ? begun : UINT64_MAX;
+	pthread_mutex_lock(&arena->lock);
+	nr = arena->nr_transits;
+	*nr_used = arena->nr_used;
+	pthread_mutex_unlock(&arena->lock);
+	return nr;
 }
 
-/* Every page in use is some class's, as far as they keep still to be counted. */
+/*
+ * Every page in use is some class's, as far as they keep still to be counted.
+ * A page comes and goes under its class's lock: of one that went before the
+ * first look its class knows when it is counted, and one that goes after that
+ * shows in the second.
+ */
 static int verify_pages(struct verifier *v)
 {
 	struct zs_pool *pool = v->pool;
-	uint64_t before = quiet_transits(pool), nr_in_classes = 0;
-	struct zs_pool_stats stats;
+	uint64_t nr_in_classes = 0, nr_used;
+	uint64_t before = count_transits(&pool->arena, &nr_used);
 
 	for (unsigned i = 0; i < ZS_NR_CLASSES; i++) {
 		zs_class_lock(&pool->classes[i]);
 		nr_in_classes += pool->classes[i].nr_pages;
 		pthread_mutex_unlock(&pool->classes[i].lock);
 	}
-	zs_pool_stats(pool, &stats);
-	if (before == UINT64_MAX || quiet_transits(pool) != before ||
-	    stats.pages_used == nr_in_classes)
+	if (count_transits(&pool->arena, &nr_used) != before ||
+	    nr_used == nr_in_classes)
 		return 0;
 	return broken(v, "arena: %llu pages in use, but %llu in classes",
-		      (unsigned long long)stats.pages_used,
+		      (unsigned long long)nr_used,
 		      (unsigned long long)nr_in_classes);
 }
 

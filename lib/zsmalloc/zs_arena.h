@@ -42,6 +42,7 @@ struct zs_arena {
 	uint64_t claimed_bytes; /* of them that are being committed */
 	uint64_t charged_bytes; /* the caller's metadata */
 	uint64_t direct_grows;
+	uint64_t nr_transits; /* times that pages came from classes or went */
 	bool wake_pending; /* wake() was called, housekeep() not yet */
 	void (*wake)(void *arg);
 	int (*starve)(void *arg); /* NULL: whoever finds none free grows */
@@ -70,8 +71,8 @@ int zs_arena_take(struct zs_arena *arena, enum zs_alloc how,
  */
 int zs_arena_refill(struct zs_arena *arena, enum zs_alloc how) ZSD_MUST_CHECK;
 
-/* Give back a chain of @n pages that ends with ZS_PAGE_NONE. */
-void zs_arena_put(struct zs_arena *arena, uint32_t first, uint32_t n);
+/* Give back @n pages. */
+void zs_arena_put(struct zs_arena *arena, const uint32_t *pages, uint32_t n);
 
 /*
  * Put memory behind the next @bytes of a table, or as many as there are, and

@@ -13,8 +13,9 @@
  *   zs_class.lock               one class's zspages, and its handle stash
  *   zs_handles.lock             the handles that no class has stashed
  *   zs_arena.lock               free pages, and all accounting of memory
- * No two class locks are ever held together. Nobody who waits for memory holds
- * a lock: zs_store() takes what is ready, and zs_make_ready() waits.
+ * Pages go between arena and class under the class's lock. No two class locks
+ * are ever held together. Nobody who waits for memory holds a lock: zs_store()
+ * takes what is ready, and zs_make_ready() waits.
  *
  * Who may touch what: a page's descriptor and the headers of its objects
  * belong to the holder of its class's lock, or of the arena's while the page
@@ -98,24 +99,6 @@ struct zs_pool {
 	_Atomic uint64_t pages_compacted;
 	_Atomic uint64_t objs_moved;
 	_Atomic uint64_t classes_searched; /* by compaction */
-	/*
-	 * Times that pages left the arena or a class for the other, which are
-	 * in neither meanwhile. Only zs_pool_verify() wants to know.
-	 */
-	_Atomic uint64_t transits_begun;
-	_Atomic uint64_t transits_ended;
 };
-
-static inline void zs_transit_begin(struct zs_pool *pool)
-{
-	atomic_fetch_add_explicit(&pool->transits_begun, 1,
-				  memory_order_acq_rel);
-}
-
-static inline void zs_transit_end(struct zs_pool *pool)
-{
-	atomic_fetch_add_explicit(&pool->transits_ended, 1,
-				  memory_order_acq_rel);
-}
 
 #endif

@@ -48,22 +48,17 @@ static inline struct zs_place zs_chain_place(const struct zs_class *class,
 uint32_t zs_class_add_page(struct zs_pool *pool, struct zs_class *class,
 			   uint32_t page);
 
-/*
- * Take an emptied zspage, which is in no list, out of the class's account.
- * @head is then a chain of *@nr_pages pages, for zs_arena_put() once the lock
- * is dropped.
- */
-void zs_zspage_detach(struct zs_pool *pool, struct zs_class *class,
-		      uint32_t head, uint32_t *nr_pages);
+/* Give the pages of an emptied zspage, which is in no list, to the arena. */
+void zs_zspage_give_back(struct zs_pool *pool, struct zs_class *class,
+			 uint32_t head);
 
 /*
- * Take the pages from the @nr_pages-th on, in which no object is in use, out of
- * the class's account: the zspage grows again, so that no other may. The free
- * list is void until it is relinked. Return: the first page of the chain of
- * those taken away.
+ * Give the pages from the @nr_pages-th on, in which no object is in use, to the
+ * arena: the zspage grows again, so that no other may. The free list is void
+ * until it is relinked.
  */
-uint32_t zs_zspage_cut(struct zs_pool *pool, struct zs_class *class,
-		       struct zs_chain *chain, uint32_t nr_pages);
+void zs_zspage_cut(struct zs_pool *pool, struct zs_class *class,
+		   struct zs_chain *chain, uint32_t nr_pages);
 
 /* Make the free list anew, lowest object first. */
 void zs_zspage_relink(struct zs_pool *pool, const struct zs_class *class,

@@ -139,33 +139,33 @@ uint32_t zs_class_add_page(struct zs_pool *pool, struct zs_class *class,
 	return head;
 }
 
-void zs_zspage_detach(struct zs_pool *pool, struct zs_class *class,
-		      uint32_t head, uint32_t *nr_pages)
+void zs_zspage_give_back(struct zs_pool *pool, struct zs_class *class,
+			 uint32_t head)
 {
-	*nr_pages = nr_pages_of(pool, class, head);
-	class->obj_allocated -= zs_objs_in_pages(class, *nr_pages);
-	class->nr_pages -= *nr_pages;
+	struct zs_chain chain;
+
+	zs_chain_open(pool, class, head, &chain);
+	class->obj_allocated -= chain.nr_objs;
+	class->nr_pages -= chain.nr_pages;
 	if (class->growing == head)
 		class->growing = ZS_PAGE_NONE;
-	if (class->is_huge) /* where next was the object's header */
-		pool->arena.descs[head].next = ZS_PAGE_NONE;
+	zs_arena_put(&pool->arena, chain.pages, chain.nr_pages);
 }
 
-uint32_t zs_zspage_cut(struct zs_pool *pool, struct zs_class *class,
-		       struct zs_chain *chain, uint32_t nr_pages)
+void zs_zspage_cut(struct zs_pool *pool, struct zs_class *class,
+		   struct zs_chain *chain, uint32_t nr_pages)
 {
-	uint32_t last = chain->pages[nr_pages - 1];
-	uint32_t cut = chain->pages[nr_pages];
+	uint32_t nr_cut = chain->nr_pages - nr_pages;
 	unsigned nr_objs = zs_objs_in_pages(class, nr_pages);
 
 	CHECK(class->growing == ZS_PAGE_NONE || class->growing == chain->head);
-	pool->arena.descs[last].next = ZS_PAGE_NONE;
+	pool->arena.descs[chain->pages[nr_pages - 1]].next = ZS_PAGE_NONE;
 	class->growing = chain->head;
 	class->obj_allocated -= chain->nr_objs - nr_objs;
-	class->nr_pages -= chain->nr_pages - nr_pages;
+	class->nr_pages -= nr_cut;
 	chain->nr_objs = nr_objs;
 	chain->nr_pages = nr_pages;
-	return cut;
+	zs_arena_put(&pool->arena, chain->pages + nr_pages, nr_cut);
 }
 
 void zs_zspage_relink(struct zs_pool *pool, const struct zs_class *class,
