@@ -32,6 +32,15 @@ static inline uint64_t align_down(uint64_t n, uint64_t align)
 	return n & ~(align - 1);
 }
 
+/* All bytes of @n, exclusive-ored: each bit of it changes one bit of that. */
+static inline uint8_t xor_bytes(uint64_t n)
+{
+	n ^= n >> 32;
+	n ^= n >> 16;
+	n ^= n >> 8;
+	return (uint8_t)n;
+}
+
 static inline uint64_t min_u64(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;

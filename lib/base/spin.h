@@ -6,6 +6,7 @@
 #define ZSD_BASE_SPIN_H
 
 #include <sched.h>
+#include <stdbool.h>
 #include <unistd.h>
 
 #include "base/compiler.h"
@@ -25,17 +26,26 @@
 /* How long then, us: a few times what a holder that runs needs. */
 #define SPIN_SLEEP_US 20
 
-/* One round of waiting. @spins: the caller's, 0 before the first round. */
-static inline void spin_wait(unsigned *spins)
+/*
+ * Rounds after which nobody holds the bit, 10 s at least: it was set by damage.
+ * A holder that is alive has had the core by then.
+ */
+#define SPIN_MAX (SPIN_BEFORE_SLEEP + 10u * 1000000u / SPIN_SLEEP_US)
+
+/*
+ * One round of waiting. @spins: the caller's, 0 before the first round.
+ * Return: whether to look again; false after SPIN_MAX rounds.
+ */
+static inline bool spin_wait(unsigned *spins)
 {
-	if (*spins < SPIN_BEFORE_SLEEP)
-		++*spins;
+	++*spins;
 	if (*spins < SPIN_BEFORE_YIELD)
 		cpu_relax();
 	else if (*spins < SPIN_BEFORE_SLEEP)
 		sched_yield();
 	else
 		(void)usleep(SPIN_SLEEP_US);
+	return *spins < SPIN_MAX;
 }
 
 #endif

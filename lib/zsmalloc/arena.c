@@ -58,8 +58,8 @@ void zs_arena_init(struct zs_arena *arena, const struct zs_pool_params *params,
 				.max_bytes = zs_arena_descriptor_bytes(
 					params->nr_pages),
 			},
-		.free_head = ZS_PAGE_NONE,
-		.released_head = ZS_PAGE_NONE,
+		.free = {.kind = ZS_PAGE_FREE, .first = ZS_PAGE_NONE},
+		.released = {.kind = ZS_PAGE_RELEASED, .first = ZS_PAGE_NONE},
 		.reserve_pages = params->reserve_pages,
 		.wake = params->wake,
 		.starve = params->starve,
@@ -80,20 +80,64 @@ static uint64_t page_offset(const struct zs_arena *arena, uint32_t page)
 
 /* --- Chains, under the lock ---------------------------------------------- */
 
-static void push(struct zs_arena *arena, uint32_t *head, uint32_t page)
+static void push(struct zs_arena *arena, struct zs_page_chain *chain,
+		 uint32_t page)
 {
-	/* Told apart, so that no page can be in the other's chain unnoticed. */
-	arena->descs[page].kind =
-		head == &arena->free_head ? ZS_PAGE_FREE : ZS_PAGE_RELEASED;
-	arena->descs[page].next = *head;
-	*head = page;
+	arena->descs[page].next = chain->first;
+	zs_state_store(arena, page, zs_state(chain->kind));
+	chain->first = page;
+	chain->nr++;
 }
 
-static uint32_t pop(struct zs_arena *arena, uint32_t *head)
+/* Whether @page is one of those that the chain has, as far as it knows. */
+static bool is_chained(const struct zs_arena *arena,
+		       const struct zs_page_chain *chain, uint32_t page)
 {
-	uint32_t page = *head;
+	return page < arena->nr_top &&
+	       zs_state_load(arena, page) == zs_state(chain->kind);
+}
 
-	*head = arena->descs[page].next;
+/*
+ * Chain all pages that nobody uses anew: a link was damaged. What is lost
+ * counts as used from now on. Cost: a look at each descriptor.
+ */
+static void mend_chains(struct zs_arena *arena)
+{
+	uint64_t before = arena->free.nr + arena->released.nr;
+
+	zs_note_damage(arena);
+	arena->free.first = ZS_PAGE_NONE;
+	arena->free.nr = 0;
+	arena->released.first = ZS_PAGE_NONE;
+	arena->released.nr = 0;
+	for (uint64_t page = arena->nr_top; page-- > 0;) {
+		if (is_chained(arena, &arena->free, (uint32_t)page))
+			push(arena, &arena->free, (uint32_t)page);
+		else if (is_chained(arena, &arena->released, (uint32_t)page))
+			push(arena, &arena->released, (uint32_t)page);
+	}
+	arena->nr_used += before - arena->free.nr - arena->released.nr;
+}
+
+/*
+ * Take a page off a chain. Until it is in a zspage it is a TAIL of itself,
+ * which no chain has. Return: ZS_PAGE_NONE where there is none.
+ */
+static uint32_t pop(struct zs_arena *arena, struct zs_page_chain *chain)
+{
+	uint32_t page;
+
+	if (!chain->nr)
+		return ZS_PAGE_NONE;
+	if (unlikely(!is_chained(arena, chain, chain->first)))
+		mend_chains(arena);
+	page = chain->first;
+	if (unlikely(page == ZS_PAGE_NONE))
+		return page;
+	chain->first = arena->descs[page].next;
+	chain->nr--;
+	arena->descs[page].head = page;
+	zs_state_store(arena, page, zs_state_tail(0, page));
 	return page;
 }
 
@@ -117,7 +161,7 @@ static uint64_t used_bytes(const struct zs_arena *arena)
 static uint64_t resident_bytes(const struct zs_arena *arena)
 {
 	return used_bytes(arena) +
-	       (arena->nr_free + arena->nr_moving) * ZSD_PAGE_BYTES;
+	       (arena->free.nr + arena->nr_moving) * ZSD_PAGE_BYTES;
 }
 
 /* Whether @bytes more may be used. */
@@ -148,9 +192,9 @@ static uint64_t room_pages(const struct zs_arena *arena)
 /* Whether the reserve is more than we want, or than the limit allows. */
 static bool has_surplus(const struct zs_arena *arena)
 {
-	if (arena->nr_free > 2 * arena->reserve_pages)
+	if (arena->free.nr > 2 * arena->reserve_pages)
 		return true;
-	return arena->nr_free && arena->limit_bytes &&
+	return arena->free.nr && arena->limit_bytes &&
 	       resident_bytes(arena) > arena->limit_bytes;
 }
 
@@ -158,10 +202,10 @@ static void wake_if_needed(struct zs_arena *arena)
 {
 	/* Not at the first page taken: a quarter at a time costs less. */
 	bool refill = room_pages(arena) &&
-		      arena->nr_free <
+		      arena->free.nr <
 			      arena->reserve_pages - arena->reserve_pages / 4;
 	/* A batch later than it is surplus: not for each page to and fro. */
-	bool shrink = arena->nr_free > 2 * arena->reserve_pages + BATCH_PAGES;
+	bool shrink = arena->free.nr > 2 * arena->reserve_pages + BATCH_PAGES;
 
 	if (!arena->wake || arena->wake_pending || !(refill || shrink))
 		return;
@@ -233,13 +277,13 @@ static uint32_t batch_apply(struct zs_arena *arena, struct batch *batch,
 static void gather(struct zs_arena *arena, uint64_t want, struct batch *batch)
 {
 	uint64_t top = min_u64(zs_nr_described(arena), arena->nr_pages);
+	uint32_t page;
 
 	want = min_u64(want, BATCH_PAGES);
 	batch->n = 0;
-	while (batch->n < want && arena->released_head != ZS_PAGE_NONE) {
-		batch->pages[batch->n++] = pop(arena, &arena->released_head);
-		arena->nr_released--;
-	}
+	while (batch->n < want &&
+	       (page = pop(arena, &arena->released)) != ZS_PAGE_NONE)
+		batch->pages[batch->n++] = page;
 	while (batch->n < want && arena->nr_top < top)
 		batch->pages[batch->n++] = (uint32_t)arena->nr_top++;
 }
@@ -248,21 +292,19 @@ static void gather(struct zs_arena *arena, uint64_t want, struct batch *batch)
 static uint32_t release(struct zs_arena *arena, uint64_t want)
 {
 	struct batch batch = {.n = 0};
-	uint32_t done;
+	uint32_t done, page;
 	int err;
 
-	want = min_u64(want, min_u64(arena->nr_free, BATCH_PAGES));
-	while (batch.n < want)
-		batch.pages[batch.n++] = pop(arena, &arena->free_head);
-	arena->nr_free -= batch.n;
+	want = min_u64(want, BATCH_PAGES);
+	while (batch.n < want &&
+	       (page = pop(arena, &arena->free)) != ZS_PAGE_NONE)
+		batch.pages[batch.n++] = page;
 	done = batch_apply(arena, &batch, release_run, &err);
 
 	for (uint32_t i = batch.n; i-- > done;)
-		push(arena, &arena->free_head, batch.pages[i]);
+		push(arena, &arena->free, batch.pages[i]);
 	for (uint32_t i = done; i-- > 0;)
-		push(arena, &arena->released_head, batch.pages[i]);
-	arena->nr_free += batch.n - done;
-	arena->nr_released += done;
+		push(arena, &arena->released, batch.pages[i]);
 	return done;
 }
 
@@ -336,7 +378,7 @@ static int extend(struct zs_arena *arena, struct zs_table *table,
 /* Whether there is a page without memory that has a descriptor. */
 static bool can_gather(const struct zs_arena *arena)
 {
-	return arena->released_head != ZS_PAGE_NONE ||
+	return arena->released.nr ||
 	       arena->nr_top < min_u64(zs_nr_described(arena), arena->nr_pages);
 }
 
@@ -363,11 +405,9 @@ static int grow(struct zs_arena *arena, uint64_t want)
 
 	/* Backwards, so that neighbours are taken in order. */
 	for (uint32_t i = batch.n; i-- > done;)
-		push(arena, &arena->released_head, batch.pages[i]);
+		push(arena, &arena->released, batch.pages[i]);
 	for (uint32_t i = done; i-- > 0;)
-		push(arena, &arena->free_head, batch.pages[i]);
-	arena->nr_released += batch.n - done;
-	arena->nr_free += done;
+		push(arena, &arena->free, batch.pages[i]);
 	return done ? 0 : err;
 }
 
@@ -405,12 +445,9 @@ int zs_arena_take(struct zs_arena *arena, enum zs_alloc how, uint32_t *page)
 	pthread_mutex_lock(&arena->lock);
 	if (!may_use(arena, ZSD_PAGE_BYTES, how)) {
 		err = -ENOSPC;
-	} else if (!arena->nr_free) {
+	} else if ((*page = pop(arena, &arena->free)) == ZS_PAGE_NONE) {
 		err = -EAGAIN;
 	} else {
-		*page = pop(arena, &arena->free_head);
-		arena->descs[*page].next = ZS_PAGE_NONE;
-		arena->nr_free--;
 		arena->nr_used++;
 		arena->nr_transits++;
 		arena->nr_used_max =
@@ -427,10 +464,10 @@ int zs_arena_refill(struct zs_arena *arena, enum zs_alloc how)
 	int err = 0;
 
 	pthread_mutex_lock(&arena->lock);
-	if (!arena->nr_free && may_use(arena, ZSD_PAGE_BYTES, how))
+	if (!arena->free.nr && may_use(arena, ZSD_PAGE_BYTES, how))
 		arena->direct_grows++;
 	/* Both conditions anew after each step, which drops the lock. */
-	while (!err && !arena->nr_free && may_use(arena, ZSD_PAGE_BYTES, how))
+	while (!err && !arena->free.nr && may_use(arena, ZSD_PAGE_BYTES, how))
 		err = grow_or_wait(arena, &spins);
 	pthread_mutex_unlock(&arena->lock);
 	return err;
@@ -441,8 +478,7 @@ void zs_arena_put(struct zs_arena *arena, const uint32_t *pages, uint32_t n)
 	pthread_mutex_lock(&arena->lock);
 	/* Backwards, so that neighbours are taken in order. */
 	for (uint32_t i = n; i-- > 0;)
-		push(arena, &arena->free_head, pages[i]);
-	arena->nr_free += n;
+		push(arena, &arena->free, pages[i]);
 	arena->nr_used -= n;
 	arena->nr_transits++;
 	wake_if_needed(arena);
@@ -483,12 +519,12 @@ bool zs_arena_housekeep(struct zs_arena *arena, uint64_t max_pages)
 
 	pthread_mutex_lock(&arena->lock);
 	arena->wake_pending = false;
-	if (arena->nr_free < arena->reserve_pages) {
-		uint64_t missing = arena->reserve_pages - arena->nr_free;
+	if (arena->free.nr < arena->reserve_pages) {
+		uint64_t missing = arena->reserve_pages - arena->free.nr;
 
 		if (max_pages)
 			more = grow(arena, min_u64(missing, max_pages)) == 0 &&
-			       arena->nr_free < arena->reserve_pages;
+			       arena->free.nr < arena->reserve_pages;
 		else
 			more = room_pages(arena);
 	} else if (has_surplus(arena)) {
@@ -503,8 +539,8 @@ uint64_t zs_arena_shrink(struct zs_arena *arena)
 	uint64_t released = 0, step = 1;
 
 	pthread_mutex_lock(&arena->lock);
-	while (step && arena->nr_free > arena->reserve_pages) {
-		step = release(arena, arena->nr_free - arena->reserve_pages);
+	while (step && arena->free.nr > arena->reserve_pages) {
+		step = release(arena, arena->free.nr - arena->reserve_pages);
 		released += step;
 		/* Thousands of system calls: others may need the core. */
 		pthread_mutex_unlock(&arena->lock);

@@ -16,7 +16,9 @@
 #include "config.h"
 
 #include <sched.h>
+#include <string.h>
 
+#include "base/bits.h"
 #include "base/spin.h"
 #include "zsmalloc/zs_class.h"
 #include "zsmalloc/zs_handle.h"
@@ -55,12 +57,16 @@ static bool is_spent(const struct migration *m)
 	       (m->has_moved && zs_class_is_wanted(m->class));
 }
 
-/* The first zspage of a list that is none of two, or NONE. */
-static uint32_t first_but(const struct zs_desc *descs, uint32_t head,
+/* --- Which zspages -------------------------------------------------------- */
+
+/* The first zspage of a group that is none of two, or NONE. */
+static uint32_t first_but(const struct migration *m, unsigned group,
 			  uint32_t not_this, uint32_t nor_that)
 {
+	uint32_t head = m->class->first_zspage[group];
+
 	while (head != ZS_PAGE_NONE && (head == not_this || head == nor_that))
-		head = descs[head].list_next;
+		head = zs_class_next(m->pool, m->class, head);
 	return head;
 }
 
@@ -79,9 +85,7 @@ static uint32_t pick_src(const struct migration *m)
 		return class->growing == m->stuck ? ZS_PAGE_NONE
 						  : class->growing;
 	for (unsigned g = 0; g < ZS_NR_PARTIAL_GROUPS; g++) {
-		uint32_t head =
-			first_but(m->pool->arena.descs, class->first_zspage[g],
-				  m->stuck, ZS_PAGE_NONE);
+		uint32_t head = first_but(m, g, m->stuck, ZS_PAGE_NONE);
 
 		if (head != ZS_PAGE_NONE)
 			return head;
@@ -92,16 +96,14 @@ static uint32_t pick_src(const struct migration *m)
 /* The fullest zspage that has a free object and is not @src. */
 static uint32_t pick_dst(const struct migration *m, uint32_t src)
 {
-	const struct zs_desc *descs = m->pool->arena.descs;
 	const struct zs_class *class = m->class;
 	uint32_t no_room = ZS_PAGE_NONE;
 
 	if (class->growing != ZS_PAGE_NONE &&
-	    descs[class->growing].freeobj == ZS_OBJ_NONE)
+	    zs_freeobj(m->pool, class->growing) == ZS_OBJ_NONE)
 		no_room = class->growing;
 	for (unsigned g = ZS_NR_PARTIAL_GROUPS; g-- > 0;) {
-		uint32_t head =
-			first_but(descs, class->first_zspage[g], src, no_room);
+		uint32_t head = first_but(m, g, src, no_room);
 
 		if (head != ZS_PAGE_NONE)
 			return head;
@@ -109,123 +111,256 @@ static uint32_t pick_dst(const struct migration *m, uint32_t src)
 	return ZS_PAGE_NONE;
 }
 
-/* Copy an object, header and all, from page chain to page chain. */
-static void copy_obj(const struct zs_pool *pool, struct zs_place to,
-		     struct zs_place from, size_t bytes)
-{
-	while (bytes) {
-		size_t n = bytes;
+/* --- One object ----------------------------------------------------------- */
 
-		if (n > ZSD_PAGE_BYTES - to.offset_bytes)
-			n = ZSD_PAGE_BYTES - to.offset_bytes;
-		if (n > ZSD_PAGE_BYTES - from.offset_bytes)
-			n = ZSD_PAGE_BYTES - from.offset_bytes;
-		memcpy(zs_page_address(&pool->arena, to.page) + to.offset_bytes,
-		       zs_page_address(&pool->arena, from.page) +
-			       from.offset_bytes,
-		       n);
-		bytes -= n;
-		to.offset_bytes += (uint32_t)n;
-		from.offset_bytes += (uint32_t)n;
-		if (to.offset_bytes == ZSD_PAGE_BYTES && bytes) {
-			to.page = pool->arena.descs[to.page].next;
-			to.offset_bytes = 0;
-		}
-		if (from.offset_bytes == ZSD_PAGE_BYTES && bytes) {
-			from.page = pool->arena.descs[from.page].next;
-			from.offset_bytes = 0;
-		}
+/* What became of an object that was to be moved. */
+enum outcome {
+	MOVED,
+	IN_USE, /* somebody has it pinned, or is about to fill it */
+	SRC_DAMAGED, /* its handle leads elsewhere: nobody knows whose it is */
+	DST_DAMAGED, /* what should be free there is not */
+};
+
+/* The byte @at of a zspage. */
+static unsigned char *address_of(const struct migration *m,
+				 const struct zs_chain *chain, uint32_t at)
+{
+	return zs_page_address(&m->pool->arena,
+			       chain->pages[at >> ZSD_PAGE_SHIFT]) +
+	       at % ZSD_PAGE_BYTES;
+}
+
+/* Copy an object, header and all. */
+static void copy_obj(const struct migration *m, const struct zs_chain *dst,
+		     unsigned dst_obj, const struct zs_chain *src,
+		     unsigned src_obj)
+{
+	uint32_t left = m->class->geometry.size_bytes;
+	uint32_t to = dst_obj * left, from = src_obj * left;
+
+	while (left) {
+		uint32_t n =
+			min_u32(left, ZSD_PAGE_BYTES - to % ZSD_PAGE_BYTES);
+
+		n = min_u32(n, ZSD_PAGE_BYTES - from % ZSD_PAGE_BYTES);
+		memcpy(address_of(m, dst, to), address_of(m, src, from), n);
+		left -= n;
+		to += n;
+		from += n;
 	}
 }
 
 /*
- * Move an object to the first free one of @dst, unless it is pinned; its own
- * place is the caller's to give back.
+ * Pin an object that says it is @handle's, if the handle says so, too. The
+ * handle is right: it is what the object will be read by.
  */
-static bool move_obj(struct migration *m, struct zs_place from,
-		     uint32_t header, const struct zs_chain *dst)
+static enum outcome pin_obj(const struct migration *m, zs_handle handle,
+			    uint64_t live)
 {
-	const struct zs_class *class = m->class;
-	zs_handle handle = header >> 1;
-	struct zs_place to;
+	const struct zs_handles *handles = &m->pool->handles;
 	uint64_t entry;
 
-	if (!zs_handle_try_pin(m->pool, handle))
-		return false;
-	to = zs_chain_place(class, dst,
-			    m->pool->arena.descs[dst->head].freeobj);
-	entry = zs_zspage_take_obj(m->pool, class, dst->head, to, handle);
-	copy_obj(m->pool, to, from, class->geometry.size_bytes);
-	zs_handle_unpin(m->pool, handle, entry);
+	if (handle == ZS_HANDLE_NONE || handle >= handles->nr_fresh)
+		return SRC_DAMAGED;
+	if (zs_handle_try_pin(m->pool, handle, live))
+		return MOVED;
+	entry = atomic_load_explicit(&handles->entries[handle],
+				     memory_order_relaxed);
+	return (entry & ~ZS_ENTRY_PINNED) == live ||
+			       entry == zs_entry_filling(live)
+		       ? IN_USE
+		       : SRC_DAMAGED;
+}
+
+/*
+ * Move object @obj of @src to the first free one of @dst; its own place is the
+ * caller's to give back.
+ */
+static enum outcome move_obj(struct migration *m, const struct zs_chain *src,
+			     unsigned obj, zs_handle handle,
+			     const struct zs_chain *dst)
+{
+	const struct zs_class *class = m->class;
+	struct zs_place from = zs_chain_place(class, src, obj);
+	uint64_t live =
+		zs_entry_live(class->geometry.class_idx, obj, from.page);
+	enum outcome outcome = pin_obj(m, handle, live);
+	struct zs_taken taken;
+
+	if (outcome != MOVED)
+		return outcome;
+	if (!zs_zspage_take_obj(m->pool, class, dst->head, dst, handle,
+				&taken)) {
+		zs_handle_unpin(m->pool, handle, live);
+		return DST_DAMAGED;
+	}
+	copy_obj(m, dst, zs_entry_obj(taken.entry), src, obj);
+	zs_handle_unpin(m->pool, handle, taken.entry);
 	m->budget--;
 	m->has_moved = true;
 	m->done_bytes += class->geometry.size_bytes;
-	return true;
+	return MOVED;
+}
+
+/* --- From zspage to zspage ------------------------------------------------ */
+
+/* The header of an object that says it is in use, or 0. */
+static uint32_t header_in_use(const struct migration *m,
+			      const struct zs_chain *chain, unsigned obj)
+{
+	uint32_t header =
+		*zs_obj_header(m->pool, zs_chain_place(m->class, chain, obj));
+
+	return header & ZS_HEADER_ALLOCATED ? header : 0;
+}
+
+/* Free the place of an object that was moved, outside the free list. */
+static void vacate(const struct migration *m, const struct zs_chain *chain,
+		   unsigned obj)
+{
+	uint32_t state = zs_state_load(&m->pool->arena, chain->head);
+
+	*zs_obj_header(m->pool, zs_chain_place(m->class, chain, obj)) =
+		zs_header_free(ZS_OBJ_NONE);
+	zs_state_store(&m->pool->arena, chain->head,
+		       zs_state_head(zs_state_class(state),
+				     zs_state_inuse(state) - 1,
+				     zs_state_freeobj(state)));
+}
+
+/* Free it, into the free list. The handle leads to its new place by now. */
+static bool put_moved(const struct migration *m, const struct zs_chain *chain,
+		      unsigned obj, uint32_t header)
+{
+	struct zs_place place = zs_chain_place(m->class, chain, obj);
+
+	return zs_zspage_put_obj(m->pool, m->class, chain->head,
+				 zs_entry_live(m->class->geometry.class_idx,
+					       obj, place.page),
+				 header >> 1);
 }
 
 /*
  * Move objects from *obj of @src on until @dst has no room, @src is at its end
- * or the hold is spent.
+ * or the hold is spent. Return: MOVED, or which of the two is damaged.
  */
-static void migrate(struct migration *m, const struct zs_chain *src,
-		    unsigned *obj, const struct zs_chain *dst)
+static enum outcome migrate(struct migration *m, const struct zs_chain *src,
+			    unsigned *obj, const struct zs_chain *dst)
 {
-	struct zs_desc *descs = m->pool->arena.descs;
-	unsigned src_inuse = descs[src->head].inuse;
-	unsigned dst_inuse = descs[dst->head].inuse, first = *obj;
+	unsigned src_inuse = zs_inuse(m->pool, src->head);
+	unsigned dst_inuse = zs_inuse(m->pool, dst->head), first = *obj;
+	enum outcome outcome = MOVED;
 
-	for (; *obj < src->nr_objs && descs[src->head].inuse &&
-	       descs[dst->head].freeobj != ZS_OBJ_NONE && !is_spent(m);
+	for (; *obj < src->nr_objs && zs_inuse(m->pool, src->head) &&
+	       zs_freeobj(m->pool, dst->head) != ZS_OBJ_NONE && !is_spent(m);
 	     ++*obj) {
-		struct zs_place from = zs_chain_place(m->class, src, *obj);
-		uint32_t header = *zs_obj_header(m->pool, from);
+		uint32_t header = header_in_use(m, src, *obj);
 
-		if (header & ZS_HEADER_ALLOCATED &&
-		    move_obj(m, from, header, dst))
-			zs_zspage_put_obj(m->pool, m->class, src->head, *obj,
-					  from);
+		if (!header)
+			continue;
+		outcome = move_obj(m, src, *obj, header >> 1, dst);
+		if (outcome == MOVED && !put_moved(m, src, *obj, header))
+			outcome = SRC_DAMAGED;
+		if (outcome == SRC_DAMAGED || outcome == DST_DAMAGED)
+			break;
 	}
 	m->done_bytes += (*obj - first) * LOOK_BYTES;
-	zs_zspage_refile(m->pool, m->class, dst->head, dst_inuse);
-	zs_zspage_refile(m->pool, m->class, src->head, src_inuse);
+	if (zs_zspage_refile(m->pool, m->class, dst->head, dst_inuse))
+		(void)zs_zspage_refile(m->pool, m->class, src->head, src_inuse);
+	return outcome == IN_USE ? MOVED : outcome;
 }
 
 /*
- * Move objects of the last pages of @src to its free objects before them, and
- * give those pages back. Return: false where a pin was in the way.
+ * Move objects of the last pages of @src to its free objects before them, from
+ * the last on, until what is left fits as few pages as can be. Return: why it
+ * ends; *end is behind the last object that is left.
  */
-static bool pack(struct migration *m, struct zs_chain *src)
+static enum outcome move_down(struct migration *m, const struct zs_chain *src,
+			      unsigned *end)
 {
-	struct zs_desc *zspage = &m->pool->arena.descs[src->head];
-	unsigned end = src->nr_objs, looked = src->nr_objs;
 	unsigned enough = zs_objs_in_pages(
-		m->class, zs_pages_for_objs(m->class, zspage->inuse));
-	uint32_t nr_pages;
-	bool pinned = false;
+		m->class,
+		zs_pages_for_objs(m->class, zs_inuse(m->pool, src->head)));
 
-	zs_zspage_relink(m->pool, m->class, src); /* take the lowest first */
-	for (; end > enough; end--) {
-		struct zs_place from = zs_chain_place(m->class, src, end - 1);
-		uint32_t *header = zs_obj_header(m->pool, from);
+	for (*end = src->nr_objs; *end > enough; --*end) {
+		unsigned obj = *end - 1;
+		uint32_t header = header_in_use(m, src, obj);
+		enum outcome outcome;
 
-		if (!(*header & ZS_HEADER_ALLOCATED))
+		if (!header)
 			continue;
 		if (is_spent(m))
 			break;
-		pinned = !move_obj(m, from, *header, src);
-		if (pinned)
-			break;
-		*header = zs_header_free(ZS_OBJ_NONE);
-		zspage->inuse--;
+		outcome = move_obj(m, src, obj, header >> 1, src);
+		if (outcome != MOVED)
+			return outcome;
+		vacate(m, src, obj);
 	}
+	return MOVED;
+}
+
+/* Give back the last pages of @src, after what is in them has moved down. */
+static enum outcome pack(struct migration *m, struct zs_chain *src)
+{
+	unsigned looked = src->nr_objs, end;
+	enum outcome outcome;
+	uint32_t nr_pages;
+
+	if (!zs_zspage_relink(m->pool, m->class, src)) /* the lowest first */
+		return SRC_DAMAGED;
+	outcome = move_down(m, src, &end);
+	if (outcome == SRC_DAMAGED || outcome == DST_DAMAGED)
+		return SRC_DAMAGED;
 	nr_pages = zs_pages_for_objs(m->class, end);
 	if (nr_pages < src->nr_pages) {
 		m->nr_freed += src->nr_pages - nr_pages;
 		zs_zspage_cut(m->pool, m->class, src, nr_pages);
 	}
-	zs_zspage_relink(m->pool, m->class, src);
 	m->done_bytes += 2 * looked * LOOK_BYTES;
-	return !pinned;
+	return zs_zspage_relink(m->pool, m->class, src) ? outcome : SRC_DAMAGED;
+}
+
+/* --- A class -------------------------------------------------------------- */
+
+/*
+ * Move what can be moved out of @src into others, as far as the hold goes.
+ * Return: DST_DAMAGED where there is no other any more, or what stopped it.
+ */
+static enum outcome empty_into_others(struct migration *m,
+				      const struct zs_chain *src,
+				      bool *has_others)
+{
+	unsigned obj = 0;
+
+	*has_others = true;
+	while (obj < src->nr_objs && zs_inuse(m->pool, src->head) &&
+	       !is_spent(m)) {
+		uint32_t head = pick_dst(m, src->head);
+		enum outcome outcome;
+		struct zs_chain dst;
+
+		*has_others = head != ZS_PAGE_NONE;
+		if (!*has_others)
+			break;
+		outcome = DST_DAMAGED;
+		if (zs_chain_open(m->pool, m->class, head, &dst))
+			outcome = migrate(m, src, &obj, &dst);
+		if (outcome == SRC_DAMAGED)
+			return outcome;
+		if (outcome == DST_DAMAGED)
+			zs_class_retire(m->pool, m->class, head);
+	}
+	return MOVED;
+}
+
+/*
+ * Whether @head may lose its last pages, and grow again. Another that grows has
+ * no free object then, or there would have been room in it: that is so unless a
+ * list was torn.
+ */
+static bool may_grow(const struct migration *m, uint32_t head)
+{
+	return m->class->growing == ZS_PAGE_NONE || m->class->growing == head;
 }
 
 /*
@@ -234,29 +369,29 @@ static bool pack(struct migration *m, struct zs_chain *src)
  */
 static bool empty_one(struct migration *m)
 {
-	struct zs_desc *descs = m->pool->arena.descs;
-	uint32_t head = pick_src(m), dst_head = ZS_PAGE_NONE;
-	struct zs_chain src, dst;
-	unsigned obj = 0;
+	uint32_t head = pick_src(m);
+	enum outcome outcome = SRC_DAMAGED;
+	struct zs_chain src;
+	bool has_others;
 
 	if (head == ZS_PAGE_NONE)
 		return false;
-	zs_chain_open(m->pool, m->class, head, &src);
-	while (obj < src.nr_objs && descs[head].inuse && !is_spent(m)) {
-		dst_head = pick_dst(m, head);
-		if (dst_head == ZS_PAGE_NONE)
-			break;
-		zs_chain_open(m->pool, m->class, dst_head, &dst);
-		migrate(m, &src, &obj, &dst);
-	}
-	if (!descs[head].inuse) {
+	if (zs_chain_open(m->pool, m->class, head, &src))
+		outcome = empty_into_others(m, &src, &has_others);
+	if (outcome == MOVED && !zs_inuse(m->pool, head)) {
 		m->nr_freed += src.nr_pages;
 		zs_zspage_give_back(m->pool, m->class, head);
 		return true;
 	}
-	if (is_spent(m))
+	if (outcome == MOVED && is_spent(m))
 		return false;
-	if (dst_head == ZS_PAGE_NONE && pack(m, &src))
+	if (outcome == MOVED && !has_others && may_grow(m, head))
+		outcome = pack(m, &src);
+	else if (outcome == MOVED)
+		outcome = IN_USE;
+	if (outcome == SRC_DAMAGED)
+		zs_class_retire(m->pool, m->class, head);
+	if (outcome != IN_USE)
 		return true;
 	if (m->stuck != ZS_PAGE_NONE)
 		return false;
@@ -298,7 +433,7 @@ static void give_way(const struct zs_class *class)
 	unsigned spins = 0;
 
 	while (zs_class_is_wanted(class) && spins < SPIN_BEFORE_SLEEP)
-		spin_wait(&spins);
+		(void)spin_wait(&spins);
 }
 
 /* Whether there can be something to free, and something to move for it. */

@@ -54,7 +54,6 @@ void zs_handles_init(struct zs_handles *handles,
 			},
 		.nr_max = nr_max,
 		.nr_fresh = 1, /* 0 is ZS_HANDLE_NONE */
-		.free = ZS_HANDLE_NONE,
 	};
 	if (params->has_tags) {
 		handles->tags =
@@ -74,24 +73,81 @@ void zs_handles_fini(struct zs_handles *handles)
 
 /* --- Chains of free handles ----------------------------------------------- */
 
-static void chain_push(struct zs_handles *handles, zs_handle *head,
+static uint64_t entry_load(const struct zs_handles *handles, zs_handle handle)
+{
+	return atomic_load_explicit(&handles->entries[handle],
+				    memory_order_relaxed);
+}
+
+static void chain_push(struct zs_handles *handles,
+		       struct zs_handle_chain *chain, unsigned owner,
 		       zs_handle handle)
 {
 	/* Release: whoever pins this handle next is behind our last access. */
 	atomic_store_explicit(&handles->entries[handle],
-			      (uint64_t)*head << ZS_ENTRY_NEXT_SHIFT,
+			      zs_entry_free(owner, chain->first),
 			      memory_order_release);
-	*head = handle;
+	chain->first = handle;
+	chain->nr++;
 }
 
-static zs_handle chain_pop(struct zs_handles *handles, zs_handle *head)
+bool zs_handle_is_chained(const struct zs_handles *handles, zs_handle handle,
+			  unsigned owner)
 {
-	zs_handle handle = *head;
-	uint64_t entry = atomic_load_explicit(&handles->entries[handle],
-					      memory_order_relaxed);
+	uint64_t entry;
 
-	BUG_ON(entry & ZS_ENTRY_LIVE);
-	*head = (zs_handle)(entry >> ZS_ENTRY_NEXT_SHIFT);
+	if (handle == ZS_HANDLE_NONE || handle >= handles->nr_fresh)
+		return false;
+	entry = entry_load(handles, handle);
+	return zs_entry_is_sound(entry) && zs_entry_is_free(entry) &&
+	       zs_entry_owner(entry) == owner;
+}
+
+bool zs_handle_chain_is_sound(const struct zs_handles *handles,
+			      const struct zs_handle_chain *chain,
+			      unsigned owner)
+{
+	zs_handle handle = chain->first;
+	uint64_t left = chain->nr;
+
+	for (; left && zs_handle_is_chained(handles, handle, owner); left--)
+		handle = zs_entry_next(entry_load(handles, handle));
+	return !left && handle == ZS_HANDLE_NONE;
+}
+
+/*
+ * Chain the free handles of an owner anew: a link was damaged. They are those
+ * that say they are its; the damaged one is lost. Cost: a look at each handle.
+ */
+static void chain_mend(struct zs_pool *pool, struct zs_handle_chain *chain,
+		       unsigned owner)
+{
+	struct zs_handles *handles = &pool->handles;
+
+	zs_note_damage(&pool->arena);
+	*chain = (struct zs_handle_chain){.first = ZS_HANDLE_NONE};
+	for (uint64_t h = handles->nr_fresh; h-- > 1;) {
+		if (zs_handle_is_chained(handles, (zs_handle)h, owner))
+			chain_push(handles, chain, owner, (zs_handle)h);
+	}
+}
+
+/* Return: a handle, or ZS_HANDLE_NONE. */
+static zs_handle chain_pop(struct zs_pool *pool, struct zs_handle_chain *chain,
+			   unsigned owner)
+{
+	struct zs_handles *handles = &pool->handles;
+	zs_handle handle;
+
+	if (!chain->nr)
+		return ZS_HANDLE_NONE;
+	if (unlikely(!zs_handle_is_chained(handles, chain->first, owner)))
+		chain_mend(pool, chain, owner);
+	handle = chain->first;
+	if (unlikely(handle == ZS_HANDLE_NONE))
+		return handle;
+	chain->first = zs_entry_next(entry_load(handles, handle));
+	chain->nr--;
 	return handle;
 }
 
@@ -100,7 +156,7 @@ static zs_handle chain_pop(struct zs_handles *handles, zs_handle *head)
 /* Handles whose entry, and tag if there are tags, has memory. */
 static uint64_t nr_committed(const struct zs_handles *handles)
 {
-	uint64_t entries = handles->entries_table.nr_bytes / sizeof(uint64_t);
+	uint64_t entries = zs_nr_entries(handles);
 	uint64_t tags = handles->tags_table.nr_bytes / sizeof(uint32_t);
 
 	return handles->tags ? min_u64(entries, tags) : entries;
@@ -110,7 +166,7 @@ static uint64_t nr_committed(const struct zs_handles *handles)
 static int commit_more(struct zs_pool *pool, enum zs_alloc how)
 {
 	struct zs_handles *handles = &pool->handles;
-	uint64_t entries = handles->entries_table.nr_bytes / sizeof(uint64_t);
+	uint64_t entries = zs_nr_entries(handles);
 	uint64_t tags = handles->tags_table.nr_bytes / sizeof(uint32_t);
 
 	if (handles->tags && tags < entries)
@@ -133,8 +189,7 @@ int zs_pool_populate_handles(struct zs_pool *pool)
 /* Whether the table has a handle to give. Under the lock. */
 static bool has_handle(const struct zs_handles *handles)
 {
-	return handles->free != ZS_HANDLE_NONE ||
-	       handles->nr_fresh < nr_committed(handles);
+	return handles->free.nr || handles->nr_fresh < nr_committed(handles);
 }
 
 bool zs_handles_are_short(struct zs_pool *pool)
@@ -153,55 +208,80 @@ int zs_handles_refill(struct zs_pool *pool, enum zs_alloc how)
 	return commit_more(pool, how);
 }
 
-static zs_handle take_handle(struct zs_handles *handles)
+/* One that was never taken. Its entry is sound before anybody looks at it. */
+static zs_handle take_fresh(struct zs_handles *handles)
 {
-	if (handles->free != ZS_HANDLE_NONE)
-		return chain_pop(handles, &handles->free);
-	return (zs_handle)handles->nr_fresh++;
+	zs_handle handle = (zs_handle)handles->nr_fresh;
+
+	if (handle >= nr_committed(handles))
+		return ZS_HANDLE_NONE;
+	atomic_store_explicit(&handles->entries[handle],
+			      zs_entry_free(ZS_OWNER_TABLE, ZS_HANDLE_NONE),
+			      memory_order_relaxed);
+	handles->nr_fresh++;
+	return handle;
+}
+
+static zs_handle take_handle(struct zs_pool *pool)
+{
+	struct zs_handles *handles = &pool->handles;
+	zs_handle handle = chain_pop(pool, &handles->free, ZS_OWNER_TABLE);
+
+	return handle ? handle : take_fresh(handles);
+}
+
+static unsigned owner_of(const struct zs_class *class)
+{
+	return ZS_OWNER_CLASS(class->geometry.class_idx);
 }
 
 /* Move a batch from the table to the class's empty stash. */
-static void stash_fill(struct zs_handles *handles, struct zs_class *class)
+static void stash_fill(struct zs_pool *pool, struct zs_class *class)
 {
+	struct zs_handles *handles = &pool->handles;
+	zs_handle handle;
+
 	pthread_mutex_lock(&handles->lock);
-	while (class->nr_stashed < ZS_STASH_BATCH && has_handle(handles)) {
-		chain_push(handles, &class->stash, take_handle(handles));
-		class->nr_stashed++;
-	}
+	while (class->stash.nr < ZS_STASH_BATCH &&
+	       (handle = take_handle(pool)) != ZS_HANDLE_NONE)
+		chain_push(handles, &class->stash, owner_of(class), handle);
 	pthread_mutex_unlock(&handles->lock);
 }
 
+/* Move a batch back. */
 static void stash_drain(struct zs_pool *pool, struct zs_class *class)
 {
 	struct zs_handles *handles = &pool->handles;
 
 	pthread_mutex_lock(&handles->lock);
-	for (unsigned i = 0; i < ZS_STASH_BATCH; i++)
-		chain_push(handles, &handles->free,
-			   chain_pop(handles, &class->stash));
-	class->nr_stashed -= ZS_STASH_BATCH;
+	for (unsigned i = 0; i < ZS_STASH_BATCH; i++) {
+		zs_handle handle =
+			chain_pop(pool, &class->stash, owner_of(class));
+
+		if (handle != ZS_HANDLE_NONE)
+			chain_push(handles, &handles->free, ZS_OWNER_TABLE,
+				   handle);
+	}
 	pthread_mutex_unlock(&handles->lock);
 }
 
 int zs_handle_get(struct zs_pool *pool, struct zs_class *class, zs_handle *out)
 {
-	struct zs_handles *handles = &pool->handles;
+	const struct zs_handles *handles = &pool->handles;
 
-	if (!class->nr_stashed)
-		stash_fill(handles, class);
-	if (!class->nr_stashed)
-		return nr_committed(handles) < handles->nr_max ? -EAGAIN
-							       : -ENOSPC;
-	*out = chain_pop(handles, &class->stash);
-	class->nr_stashed--;
-	return 0;
+	if (!class->stash.nr)
+		stash_fill(pool, class);
+	*out = chain_pop(pool, &class->stash, owner_of(class));
+	if (likely(*out != ZS_HANDLE_NONE))
+		return 0;
+	return nr_committed(handles) < handles->nr_max ? -EAGAIN : -ENOSPC;
 }
 
 void zs_handle_put(struct zs_pool *pool, struct zs_class *class,
 		   zs_handle handle)
 {
-	chain_push(&pool->handles, &class->stash, handle);
-	if (++class->nr_stashed == ZS_STASH_MAX)
+	chain_push(&pool->handles, &class->stash, owner_of(class), handle);
+	if (class->stash.nr >= ZS_STASH_MAX)
 		stash_drain(pool, class);
 }
 
@@ -215,32 +295,36 @@ static bool try_pin(_Atomic uint64_t *slot, uint64_t entry)
 						       memory_order_relaxed);
 }
 
-uint64_t zs_handle_pin(struct zs_pool *pool, zs_handle handle)
+int zs_handle_pin(struct zs_pool *pool, zs_handle handle, uint64_t *out)
 {
 	_Atomic uint64_t *slot = &pool->handles.entries[handle];
 	unsigned spins = 0;
 
-	if (unlikely(handle >= pool->handles.nr_max))
-		return 0;
-	for (;;) {
+	if (unlikely(handle == ZS_HANDLE_NONE ||
+		     handle >= zs_nr_entries(&pool->handles)))
+		return -ESTALE;
+	do {
 		/* Acquire: whoever finds it dead sees what its death followed. */
 		uint64_t entry =
 			atomic_load_explicit(slot, memory_order_acquire);
 
+		if (unlikely(!zs_entry_is_sound(entry)))
+			break;
 		if (!(entry & ZS_ENTRY_LIVE))
+			return -ESTALE;
+		if (unlikely(!zs_entry_is_valid(pool, entry)))
+			break;
+		if (!(entry & ZS_ENTRY_PINNED) && try_pin(slot, entry)) {
+			*out = entry;
 			return 0;
-		if (!(entry & ZS_ENTRY_PINNED) && try_pin(slot, entry))
-			return entry;
-		spin_wait(&spins);
-	}
+		}
+	} while (spin_wait(&spins));
+	return -EIO;
 }
 
-bool zs_handle_try_pin(struct zs_pool *pool, zs_handle handle)
+bool zs_handle_try_pin(struct zs_pool *pool, zs_handle handle, uint64_t live)
 {
-	_Atomic uint64_t *slot = &pool->handles.entries[handle];
-	uint64_t entry = atomic_load_explicit(slot, memory_order_relaxed);
-
-	return !(entry & ZS_ENTRY_PINNED) && try_pin(slot, entry);
+	return try_pin(&pool->handles.entries[handle], live);
 }
 
 /* --- Tags ----------------------------------------------------------------- */

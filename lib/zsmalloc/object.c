@@ -10,32 +10,55 @@
 #include "base/check.h"
 #include "zsmalloc/zs_handle.h"
 #include "zsmalloc/zs_object.h"
+#include "zsmalloc/zs_zspage.h"
 
 /* The payload of an object: one piece, or two where it straddles pages. */
 struct pieces {
 	unsigned char *first;
-	unsigned char *second;
+	unsigned char *second; /* NULL: it does not */
 	size_t first_bytes; /* at most; the rest is in the second */
 };
 
-static struct pieces locate(const struct zs_pool *pool,
-			    const struct zs_class *class, uint64_t entry,
-			    size_t bytes)
+/* The page behind @page in its zspage, or NONE where the two do not agree. */
+static uint32_t next_page(const struct zs_pool *pool, uint32_t page)
 {
-	uint32_t page = zs_entry_page(entry);
-	uint32_t at = zs_entry_obj(entry) * class->geometry.size_bytes %
-		      ZSD_PAGE_BYTES;
-	struct pieces pieces;
+	const struct zs_arena *arena = &pool->arena;
+	uint32_t next = arena->descs[page].next, state;
 
-	if (!class->is_huge)
-		at += ZS_HEADER_BYTES;
-	pieces.first = zs_page_address(&pool->arena, page) + at;
-	pieces.first_bytes = ZSD_PAGE_BYTES - at;
-	pieces.second = NULL;
-	if (bytes > pieces.first_bytes)
-		pieces.second = zs_page_address(&pool->arena,
-						pool->arena.descs[page].next);
-	return pieces;
+	if (next >= zs_nr_described(arena) || arena->descs[next].prev != page)
+		return ZS_PAGE_NONE;
+	state = zs_state_load(arena, next);
+	return zs_state_is_sound(state) && zs_state_kind(state) == ZS_PAGE_TAIL
+		       ? next
+		       : ZS_PAGE_NONE;
+}
+
+static unsigned char *payload_of(const struct zs_pool *pool,
+				 const struct zs_class *class, uint64_t entry)
+{
+	struct zs_place place = zs_entry_place(class, entry);
+
+	return zs_page_address(&pool->arena, place.page) + place.offset_bytes +
+	       (class->is_huge ? 0 : ZS_HEADER_BYTES);
+}
+
+/* Return: false where the page with the second piece cannot be told. */
+static bool locate(const struct zs_pool *pool, const struct zs_class *class,
+		   uint64_t entry, size_t bytes, struct pieces *pieces)
+{
+	uint32_t page = zs_entry_page(entry), second;
+
+	pieces->first = payload_of(pool, class, entry);
+	pieces->second = NULL;
+	pieces->first_bytes = (size_t)(zs_page_address(&pool->arena, page) +
+				       ZSD_PAGE_BYTES - pieces->first);
+	if (bytes <= pieces->first_bytes)
+		return true;
+	second = next_page(pool, page);
+	if (unlikely(second == ZS_PAGE_NONE))
+		return false;
+	pieces->second = zs_page_address(&pool->arena, second);
+	return true;
 }
 
 static size_t payload_bytes_max(const struct zs_class *class)
@@ -44,20 +67,23 @@ static size_t payload_bytes_max(const struct zs_class *class)
 			      : class->geometry.size_bytes - ZS_HEADER_BYTES;
 }
 
-void zs_obj_fill(struct zs_pool *pool, uint64_t entry, const void *src,
+bool zs_obj_fill(struct zs_pool *pool, uint64_t entry, const void *src,
 		 size_t bytes)
 {
 	const struct zs_class *class = &pool->classes[zs_entry_class(entry)];
-	struct pieces to = locate(pool, class, entry, bytes);
+	struct pieces to;
 
 	CHECK(bytes <= payload_bytes_max(class));
+	if (unlikely(!locate(pool, class, entry, bytes, &to)))
+		return false;
 	if (!to.second) {
 		memcpy(to.first, src, bytes);
-		return;
+		return true;
 	}
 	memcpy(to.first, src, to.first_bytes);
 	memcpy(to.second, (const unsigned char *)src + to.first_bytes,
 	       bytes - to.first_bytes);
+	return true;
 }
 
 /*
@@ -71,39 +97,43 @@ void zs_obj_fill(struct zs_pool *pool, uint64_t entry, const void *src,
 void zs_obj_prefetch(const struct zs_pool *pool, zs_handle handle, size_t bytes)
 {
 	const struct zs_class *class;
-	struct pieces pieces;
+	unsigned char *payload;
 	uint64_t entry;
 
-	if (unlikely(handle >= pool->handles.nr_max))
+	if (unlikely(handle >= zs_nr_entries(&pool->handles)))
 		return;
 	entry = atomic_load_explicit(&pool->handles.entries[handle],
 				     memory_order_relaxed);
-	if (!(entry & ZS_ENTRY_LIVE))
+	if (!(entry & ZS_ENTRY_LIVE) || !zs_entry_is_valid(pool, entry))
 		return;
 	class = &pool->classes[zs_entry_class(entry)];
-	pieces = locate(pool, class, entry, 0);
+	payload = payload_of(pool, class, entry);
 	if (bytes > PREFETCH_BYTES)
 		bytes = PREFETCH_BYTES;
 	/* Beyond the end of its page there may be nothing: no matter. */
 	for (size_t at = 0; at < bytes; at += CACHE_LINE)
-		__builtin_prefetch(pieces.first + at);
+		__builtin_prefetch(payload + at);
 }
 
 int zs_obj_read_begin(struct zs_pool *pool, zs_handle handle, size_t bytes,
 		      void *local_copy, const void **out)
 {
-	uint64_t entry = zs_handle_pin(pool, handle);
 	const struct zs_class *class;
 	struct pieces from;
+	uint64_t entry;
+	int err = zs_handle_pin(pool, handle, &entry);
 
-	if (!entry)
-		return -ESTALE;
+	if (err)
+		return err;
 	class = &pool->classes[zs_entry_class(entry)];
 	if (bytes > payload_bytes_max(class)) {
 		zs_handle_unpin(pool, handle, entry);
 		return -ESTALE;
 	}
-	from = locate(pool, class, entry, bytes);
+	if (unlikely(!locate(pool, class, entry, bytes, &from))) {
+		zs_handle_unpin(pool, handle, entry);
+		return -EIO;
+	}
 	if (!from.second) {
 		*out = from.first;
 		return 0;

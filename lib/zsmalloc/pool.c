@@ -80,7 +80,7 @@ int zs_pool_create(const struct zs_pool_params *params, struct mapping *map,
 		      offset + zs_handles_bytes(params));
 	while (zs_arena_housekeep(&pool->arena, UINT64_MAX))
 		;
-	if (pool->arena.nr_free < params->reserve_pages) {
+	if (pool->arena.free.nr < params->reserve_pages) {
 		zs_pool_destroy(pool);
 		return -ENOMEM;
 	}
@@ -145,6 +145,28 @@ static int find_room(struct zs_pool *pool, struct zs_class *class,
 	return err;
 }
 
+/* A zspage that turns out to be damaged is taken out of use: then the next. */
+static int take_obj(struct zs_pool *pool, struct zs_class *class,
+		    enum zs_alloc how, zs_handle handle, uint64_t *entry)
+{
+	struct zs_taken taken;
+	uint32_t head;
+	int err;
+
+	while (!(err = find_room(pool, class, how, &head))) {
+		if (likely(zs_zspage_take_obj(pool, class, head, NULL, handle,
+					      &taken)))
+			break;
+		zs_class_retire(pool, class, head);
+	}
+	if (err)
+		return err;
+	*entry = taken.entry;
+	class->obj_used++;
+	zs_zspage_refile(pool, class, head, zs_inuse(pool, head) - 1);
+	return 0;
+}
+
 /*
  * A handle, and an object of the class for it, which is to be filled: its entry
  * is not live yet. @entry: what it will be then. The class's lock is held.
@@ -152,25 +174,18 @@ static int find_room(struct zs_pool *pool, struct zs_class *class,
 static int allocate(struct zs_pool *pool, struct zs_class *class,
 		    enum zs_alloc how, zs_handle *handle, uint64_t *entry)
 {
-	struct zs_desc *descs = pool->arena.descs;
-	struct zs_place place;
-	uint32_t head;
 	int err = zs_handle_get(pool, class, handle);
 
 	if (err)
 		return err;
-	err = find_room(pool, class, how, &head);
-	if (err) {
+	err = take_obj(pool, class, how, *handle, entry);
+	if (err)
 		zs_handle_put(pool, class, *handle);
-		return err;
-	}
-	place = zs_obj_place(pool, class, head, descs[head].freeobj);
-	*entry = zs_zspage_take_obj(pool, class, head, place, *handle);
-	zs_zspage_refile(pool, class, head, descs[head].inuse - 1u);
-	class->obj_used++;
-	atomic_store_explicit(&pool->handles.entries[*handle],
-			      zs_entry_filling(*entry), memory_order_relaxed);
-	return 0;
+	else
+		atomic_store_explicit(&pool->handles.entries[*handle],
+				      zs_entry_filling(*entry),
+				      memory_order_relaxed);
+	return err;
 }
 
 int zs_store(struct zs_pool *pool, const void *src, size_t bytes, uint32_t tag,
@@ -191,7 +206,10 @@ int zs_store(struct zs_pool *pool, const void *src, size_t bytes, uint32_t tag,
 	pthread_mutex_unlock(&class->lock);
 	if (err)
 		return err;
-	zs_obj_fill(pool, entry, src, bytes);
+	if (unlikely(!zs_obj_fill(pool, entry, src, bytes))) {
+		zs_note_damage(&pool->arena); /* it stays as it is */
+		return -EIO;
+	}
 	zs_handle_set_tag(pool, handle, tag);
 	zs_handle_unpin(pool, handle, entry); /* complete: now it is live */
 	*out = handle;
@@ -205,40 +223,69 @@ int zs_make_ready(struct zs_pool *pool, enum zs_alloc how)
 	return zs_arena_refill(&pool->arena, how);
 }
 
-static uint32_t head_of(const struct zs_pool *pool, uint32_t page)
+/*
+ * The zspage of the object that @entry leads to, or NONE where the descriptors
+ * do not say the same.
+ */
+static uint32_t head_of(const struct zs_pool *pool,
+			const struct zs_class *class, uint64_t entry)
 {
-	const struct zs_desc *desc = &pool->arena.descs[page];
+	uint32_t at = zs_entry_obj(entry) * class->geometry.size_bytes;
+	uint32_t page = zs_entry_page(entry), head = page;
 
-	if (desc->kind == ZS_PAGE_HEAD)
-		return page;
-	BUG_ON(desc->kind != ZS_PAGE_TAIL);
-	return desc->head;
+	if (page >= zs_nr_described(&pool->arena))
+		return ZS_PAGE_NONE;
+	if (at >= ZSD_PAGE_BYTES) {
+		head = pool->arena.descs[page].head;
+		if (zs_state_load(&pool->arena, page) !=
+		    zs_state_tail(class->geometry.class_idx, head))
+			return ZS_PAGE_NONE;
+	}
+	return zs_is_zspage(pool, class, head) ? head : ZS_PAGE_NONE;
+}
+
+/*
+ * Give an object back to its zspage. What does not fit together is left alone:
+ * then its place is never used again. The class's lock is held.
+ */
+static void put_obj(struct zs_pool *pool, struct zs_class *class,
+		    uint64_t entry, zs_handle handle)
+{
+	uint32_t head = head_of(pool, class, entry);
+	unsigned inuse;
+
+	if (unlikely(head == ZS_PAGE_NONE)) {
+		zs_note_damage(&pool->arena);
+		return;
+	}
+	if (unlikely(zs_zspage_is_retired(pool, head)))
+		return;
+	if (unlikely(!zs_zspage_put_obj(pool, class, head, entry, handle))) {
+		zs_class_retire(pool, class, head);
+		return;
+	}
+	inuse = zs_inuse(pool, head);
+	class->obj_used--;
+	zs_zspage_refile(pool, class, head, inuse + 1);
+	zs_class_loosen(class);
+	if (!inuse)
+		zs_zspage_give_back(pool, class, head);
 }
 
 void zs_free(struct zs_pool *pool, zs_handle handle)
 {
-	uint64_t entry = zs_handle_pin(pool, handle);
-	struct zs_class *class = &pool->classes[zs_entry_class(entry)];
-	unsigned obj = zs_entry_obj(entry), inuse;
-	struct zs_place place = {
-		.page = zs_entry_page(entry),
-		.offset_bytes =
-			obj * class->geometry.size_bytes % ZSD_PAGE_BYTES,
-	};
-	uint32_t head;
+	struct zs_class *class;
+	uint64_t entry;
+	int err = zs_handle_pin(pool, handle, &entry);
 
-	BUG_ON(!entry);
+	BUG_ON(err == -ESTALE);
+	if (unlikely(err)) {
+		zs_note_damage(&pool->arena);
+		return;
+	}
+	class = &pool->classes[zs_entry_class(entry)];
 	zs_class_lock(class);
-	head = head_of(pool, place.page);
-	BUG_ON(zs_obj_header_load(pool, class, place) !=
-	       zs_header_allocated(handle));
-	zs_zspage_put_obj(pool, class, head, obj, place);
-	inuse = pool->arena.descs[head].inuse;
-	zs_zspage_refile(pool, class, head, inuse + 1);
-	class->obj_used--;
-	zs_class_loosen(class);
+	put_obj(pool, class, entry, handle);
 	zs_handle_put(pool, class, handle);
-	if (!inuse)
-		zs_zspage_give_back(pool, class, head);
 	pthread_mutex_unlock(&class->lock);
 }

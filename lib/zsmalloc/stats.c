@@ -38,17 +38,20 @@ void zs_pool_stats(struct zs_pool *pool, struct zs_pool_stats *out)
 	*out = (struct zs_pool_stats){
 		.pages_used = arena->nr_used,
 		.pages_used_max = arena->nr_used_max,
-		.pages_reserve = arena->nr_free,
+		.pages_reserve = arena->free.nr,
 		.metadata_bytes = arena->metadata_bytes,
 		.charged_bytes = arena->charged_bytes,
 		.limit_bytes = arena->limit_bytes,
 		.direct_grows = arena->direct_grows,
+		.damages = arena->nr_damages,
 	};
 	pthread_mutex_unlock(&arena->lock);
 	out->pages_compacted = atomic_load_explicit(&pool->pages_compacted,
 						    memory_order_relaxed);
 	out->objs_moved =
 		atomic_load_explicit(&pool->objs_moved, memory_order_relaxed);
+	out->pages_retired = atomic_load_explicit(&pool->pages_retired,
+						  memory_order_relaxed);
 	out->classes_searched = atomic_load_explicit(&pool->classes_searched,
 						     memory_order_relaxed);
 }

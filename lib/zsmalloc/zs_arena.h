@@ -21,32 +21,40 @@ struct zs_table {
 	_Atomic uint64_t nr_bytes;
 };
 
+/* Pages that nobody uses, chained through their descriptors. */
+struct zs_page_chain {
+	enum zs_page_kind kind; /* of all of them */
+	uint32_t first; /* or ZS_PAGE_NONE */
+	uint64_t nr;
+};
+
 struct zs_arena {
-	pthread_mutex_t lock;
 	struct mapping *map;
-	struct zs_desc *descs; /* descriptors */
+	struct zs_desc *descs; /* of all pages */
 	unsigned char *base; /* arena page 0 */
 	uint64_t nr_pages; /* arena size */
-	uint64_t nr_top; /* pages ever taken: all below this index */
 	struct zs_table descriptors;
+	uint64_t reserve_pages; /* what free.nr should be */
+	void (*wake)(void *arg);
+	int (*starve)(void *arg); /* NULL: whoever finds none free grows */
+	void *wake_arg;
+
+	/* Apart from the above, which readers need all the time. */
+	pthread_mutex_t lock ZSD_CACHE_ALIGNED;
+	uint64_t nr_top; /* pages ever taken: all below this index */
+	struct zs_page_chain free; /* the reserve: they have memory */
+	struct zs_page_chain released; /* they have none */
 	uint64_t nr_used; /* in zspages */
 	uint64_t nr_used_max; /* highest so far */
-	uint64_t nr_free; /* the reserve: committed, in free_head */
-	uint64_t nr_released; /* without memory, in released_head */
 	uint64_t nr_moving; /* being committed or released right now */
-	uint32_t free_head; /* chain by next */
-	uint32_t released_head; /* chain by next */
-	uint64_t reserve_pages; /* what nr_free should be */
 	uint64_t limit_bytes; /* 0: none */
 	uint64_t metadata_bytes; /* committed entries and descriptors */
 	uint64_t claimed_bytes; /* of them that are being committed */
 	uint64_t charged_bytes; /* the caller's metadata */
 	uint64_t direct_grows;
 	uint64_t nr_transits; /* times that pages came from classes or went */
+	_Atomic uint64_t nr_damages; /* met so far, anywhere in the pool */
 	bool wake_pending; /* wake() was called, housekeep() not yet */
-	void (*wake)(void *arg);
-	int (*starve)(void *arg); /* NULL: whoever finds none free grows */
-	void *wake_arg;
 };
 
 /* Size of the descriptors in the mapping, bytes. */
@@ -88,6 +96,26 @@ int zs_arena_charge(struct zs_arena *arena, uint64_t bytes,
 		    enum zs_alloc how) ZSD_MUST_CHECK;
 
 void zs_arena_uncharge(struct zs_arena *arena, uint64_t bytes);
+
+static inline uint32_t zs_state_load(const struct zs_arena *arena,
+				     uint32_t page)
+{
+	return atomic_load_explicit(&arena->descs[page].state,
+				    memory_order_relaxed);
+}
+
+static inline void zs_state_store(struct zs_arena *arena, uint32_t page,
+				  uint32_t state)
+{
+	atomic_store_explicit(&arena->descs[page].state, state,
+			      memory_order_relaxed);
+}
+
+/* Something of the image is not as it was written, and is left alone. */
+static inline void zs_note_damage(struct zs_arena *arena)
+{
+	atomic_fetch_add_explicit(&arena->nr_damages, 1, memory_order_relaxed);
+}
 
 /* Pages that have a descriptor. */
 static inline uint64_t zs_nr_described(const struct zs_arena *arena)

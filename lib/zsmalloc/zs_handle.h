@@ -36,14 +36,43 @@ int zs_handles_refill(struct zs_pool *pool, enum zs_alloc how) ZSD_MUST_CHECK;
 void zs_handle_put(struct zs_pool *pool, struct zs_class *class,
 		   zs_handle handle);
 
-/*
- * Wait for the pin. Return: the entry, or 0 where @handle, which may be any
- * number, is not live.
- */
-uint64_t zs_handle_pin(struct zs_pool *pool, zs_handle handle);
+/* Whether a chain has as many handles as it should, and all are @owner's. */
+bool zs_handle_chain_is_sound(const struct zs_handles *handles,
+			      const struct zs_handle_chain *chain,
+			      unsigned owner);
 
-/* Do not wait. Return: whether it is pinned now. */
-bool zs_handle_try_pin(struct zs_pool *pool, zs_handle handle);
+/* Entries that have memory. */
+static inline uint64_t zs_nr_entries(const struct zs_handles *handles)
+{
+	return atomic_load_explicit(&handles->entries_table.nr_bytes,
+				    memory_order_relaxed) /
+	       sizeof(uint64_t);
+}
+
+/* Whether it is free, and in the chain of @owner as far as it knows. */
+bool zs_handle_is_chained(const struct zs_handles *handles, zs_handle handle,
+			  unsigned owner);
+
+/*
+ * Wait for the pin. @handle may be any number. Return: 0 and the entry, -ESTALE
+ * where it is not live, or -EIO where its entry is damaged: the check does not
+ * hold, there is no such object, or it stays pinned.
+ */
+int zs_handle_pin(struct zs_pool *pool, zs_handle handle,
+		  uint64_t *entry) ZSD_MUST_CHECK;
+
+/* Pin it if its entry is @live, without waiting. Return: whether it is now. */
+bool zs_handle_try_pin(struct zs_pool *pool, zs_handle handle, uint64_t live);
+
+/* Whether there can be an object as this entry, which is sound, says. */
+static inline bool zs_entry_is_valid(const struct zs_pool *pool, uint64_t entry)
+{
+	unsigned class_idx = zs_entry_class(entry);
+
+	return class_idx < ZS_NR_CLASSES &&
+	       pool->class_of[class_idx] == class_idx &&
+	       zs_entry_page(entry) < pool->arena.nr_pages;
+}
 
 /* Note the caller's 32 bits for an object; nothing where there are no tags. */
 static inline void zs_handle_set_tag(struct zs_pool *pool, zs_handle handle,

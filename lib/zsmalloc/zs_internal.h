@@ -32,6 +32,27 @@
 #include "zsmalloc/zs_image.h"
 #include "zsmalloc/zsmalloc.h"
 
+/* --- Handles ------------------------------------------------------------ */
+
+/* Free handles, chained through their entries. */
+struct zs_handle_chain {
+	zs_handle first; /* or ZS_HANDLE_NONE */
+	uint64_t nr;
+};
+
+struct zs_handles {
+	_Atomic uint64_t *entries; /* [0] is ZS_HANDLE_NONE */
+	_Atomic uint32_t *tags; /* of each handle, or NULL: the pool has none */
+	struct zs_table entries_table;
+	struct zs_table tags_table; /* empty where the pool has none */
+	uint64_t nr_max; /* entries there is room for */
+
+	/* Apart from the above, which readers need all the time. */
+	pthread_mutex_t lock ZSD_CACHE_ALIGNED;
+	_Atomic uint64_t nr_fresh; /* entries ever taken: all below this */
+	struct zs_handle_chain free;
+};
+
 /* --- Classes ------------------------------------------------------------ */
 
 /*
@@ -65,27 +86,14 @@ struct zs_class {
 	 * next when no zspage has a free object left.
 	 */
 	uint32_t growing;
+	uint32_t nr_growing; /* pages that it has */
 	uint64_t obj_used;
 	uint64_t obj_allocated; /* used and free, in the pages there are */
-	uint64_t nr_pages; /* in its zspages */
+	uint64_t nr_pages; /* in its zspages, those out of use aside */
 	uint64_t nr_zspages[ZS_NR_GROUPS];
 	uint32_t first_zspage[ZS_NR_GROUPS]; /* heads of the lists */
-	zs_handle stash; /* chain of free handles */
-	unsigned nr_stashed;
+	struct zs_handle_chain stash;
 } ZSD_CACHE_ALIGNED;
-
-/* --- Handles ------------------------------------------------------------ */
-
-struct zs_handles {
-	pthread_mutex_t lock;
-	_Atomic uint64_t *entries; /* [0] is ZS_HANDLE_NONE */
-	_Atomic uint32_t *tags; /* of each handle, or NULL: the pool has none */
-	struct zs_table entries_table;
-	struct zs_table tags_table; /* empty where the pool has none */
-	uint64_t nr_max; /* entries there is room for */
-	uint64_t nr_fresh; /* entries ever taken: all below this */
-	zs_handle free; /* chain of free handles */
-};
 
 /* --- The pool ----------------------------------------------------------- */
 
@@ -99,6 +107,7 @@ struct zs_pool {
 	_Atomic uint64_t pages_compacted;
 	_Atomic uint64_t objs_moved;
 	_Atomic uint64_t classes_searched; /* by compaction */
+	_Atomic uint64_t pages_retired; /* of zspages taken out of use */
 };
 
 #endif

@@ -9,9 +9,10 @@
 
 /*
  * Write the first @bytes, which fit, of the object that @entry says. Nobody
- * else may use or move it: its handle is pinned.
+ * else may use or move it: its handle is pinned. Return: false where its pages
+ * are damaged.
  */
-void zs_obj_fill(struct zs_pool *pool, uint64_t entry, const void *src,
-		 size_t bytes);
+bool zs_obj_fill(struct zs_pool *pool, uint64_t entry, const void *src,
+		 size_t bytes) ZSD_MUST_CHECK;
 
 #endif

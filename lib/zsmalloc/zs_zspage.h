@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * zs_zspage - one zspage: its chain of pages, its objects, used and free
+ * zs_zspage - one zspage: its chain of pages, and its objects, in use and free
+ *
+ * Nothing is taken for granted: where a function returns false, the image is
+ * damaged, and nothing was changed. What to do then is zs_class_retire().
  *
  * Context: the class's lock is held.
  */
 #ifndef ZSD_ZSMALLOC_ZS_ZSPAGE_H
 #define ZSD_ZSMALLOC_ZS_ZSPAGE_H
 
-#include <string.h>
-
-#include "base/check.h"
 #include "zsmalloc/zs_internal.h"
 
-/* Where an object starts. */
-struct zs_place {
-	uint32_t page;
-	uint32_t offset_bytes;
-};
+/* --- Pages --------------------------------------------------------------- */
 
 /* A zspage with its pages at hand, for those who look at many objects of it. */
 struct zs_chain {
@@ -26,20 +22,13 @@ struct zs_chain {
 	uint32_t pages[ZS_CHAIN_SIZE_MAX];
 };
 
-void zs_chain_open(const struct zs_pool *pool, const struct zs_class *class,
-		   uint32_t head, struct zs_chain *chain);
+/* Whether a zspage of the class has its first page there; any number will do. */
+bool zs_is_zspage(const struct zs_pool *pool, const struct zs_class *class,
+		  uint32_t head);
 
-static inline struct zs_place zs_chain_place(const struct zs_class *class,
-					     const struct zs_chain *chain,
-					     unsigned obj)
-{
-	uint32_t at = obj * class->geometry.size_bytes;
-
-	return (struct zs_place){
-		.page = chain->pages[at >> ZSD_PAGE_SHIFT],
-		.offset_bytes = at & (ZSD_PAGE_BYTES - 1),
-	};
-}
+/* All pages that it should have are there, and no more. */
+bool zs_chain_open(const struct zs_pool *pool, const struct zs_class *class,
+		   uint32_t head, struct zs_chain *chain) ZSD_MUST_CHECK;
 
 /*
  * Add @page to the growing zspage, or make it the first of a new one.
@@ -60,10 +49,6 @@ void zs_zspage_give_back(struct zs_pool *pool, struct zs_class *class,
 void zs_zspage_cut(struct zs_pool *pool, struct zs_class *class,
 		   struct zs_chain *chain, uint32_t nr_pages);
 
-/* Make the free list anew, lowest object first. */
-void zs_zspage_relink(struct zs_pool *pool, const struct zs_class *class,
-		      const struct zs_chain *chain);
-
 /* Objects that fit the first @nr_pages pages of a zspage. */
 static inline unsigned zs_objs_in_pages(const struct zs_class *class,
 					uint32_t nr_pages)
@@ -71,9 +56,44 @@ static inline unsigned zs_objs_in_pages(const struct zs_class *class,
 	return nr_pages * ZSD_PAGE_BYTES / class->geometry.size_bytes;
 }
 
-struct zs_place zs_obj_place(const struct zs_pool *pool,
-			     const struct zs_class *class, uint32_t head,
-			     unsigned obj);
+/* Pages that the first @nr_objs objects of a zspage need. */
+static inline uint32_t zs_pages_for_objs(const struct zs_class *class,
+					 unsigned nr_objs)
+{
+	return (nr_objs * class->geometry.size_bytes + ZSD_PAGE_BYTES - 1) >>
+	       ZSD_PAGE_SHIFT;
+}
+
+/* --- Objects ------------------------------------------------------------- */
+
+/* Where an object starts. */
+struct zs_place {
+	uint32_t page;
+	uint32_t offset_bytes;
+};
+
+static inline struct zs_place zs_chain_place(const struct zs_class *class,
+					     const struct zs_chain *chain,
+					     unsigned obj)
+{
+	uint32_t at = obj * class->geometry.size_bytes;
+
+	return (struct zs_place){
+		.page = chain->pages[at >> ZSD_PAGE_SHIFT],
+		.offset_bytes = at % ZSD_PAGE_BYTES,
+	};
+}
+
+static inline struct zs_place zs_entry_place(const struct zs_class *class,
+					     uint64_t entry)
+{
+	uint32_t at = zs_entry_obj(entry) * class->geometry.size_bytes;
+
+	return (struct zs_place){
+		.page = zs_entry_page(entry),
+		.offset_bytes = at % ZSD_PAGE_BYTES,
+	};
+}
 
 static inline uint32_t *zs_obj_header(const struct zs_pool *pool,
 				      struct zs_place place)
@@ -87,24 +107,34 @@ uint32_t zs_obj_header_load(const struct zs_pool *pool,
 			    const struct zs_class *class,
 			    struct zs_place place);
 
-/* Pages that the first @nr_objs objects of a zspage need. */
-static inline uint32_t zs_pages_for_objs(const struct zs_class *class,
-					 unsigned nr_objs)
-{
-	return (nr_objs * class->geometry.size_bytes + ZSD_PAGE_BYTES - 1) >>
-	       ZSD_PAGE_SHIFT;
-}
+/* An object just taken. */
+struct zs_taken {
+	struct zs_place place;
+	uint64_t entry; /* of its handle, once it is live */
+};
 
 /*
- * Take the first free object of @head, which starts at @place, for @handle.
- * Return: its entry.
+ * Take the first free object for @handle. @chain: of @head, if it is at hand,
+ * or NULL.
  */
-uint64_t zs_zspage_take_obj(struct zs_pool *pool, const struct zs_class *class,
-			    uint32_t head, struct zs_place place,
-			    zs_handle handle);
+bool zs_zspage_take_obj(struct zs_pool *pool, const struct zs_class *class,
+			uint32_t head, const struct zs_chain *chain,
+			zs_handle handle, struct zs_taken *out) ZSD_MUST_CHECK;
 
-/* Give back object @obj, which starts at @place. */
-void zs_zspage_put_obj(struct zs_pool *pool, const struct zs_class *class,
-		       uint32_t head, unsigned obj, struct zs_place place);
+/* Give back the object that @entry, which is @handle's, leads to. */
+bool zs_zspage_put_obj(struct zs_pool *pool, const struct zs_class *class,
+		       uint32_t head, uint64_t entry,
+		       zs_handle handle) ZSD_MUST_CHECK;
+
+/* Make the free list anew, lowest object first. */
+bool zs_zspage_relink(struct zs_pool *pool, const struct zs_class *class,
+		      const struct zs_chain *chain) ZSD_MUST_CHECK;
+
+/*
+ * What is wrong with a zspage, of all that can be; NULL: nothing. Cost: a look
+ * at each of its objects and their handles.
+ */
+const char *zs_zspage_fault(const struct zs_pool *pool,
+			    const struct zs_class *class, uint32_t head);
 
 #endif

@@ -240,6 +240,7 @@ void zs_pool_uncharge(struct zs_pool *pool, uint64_t bytes);
  *   -ENOSPC  the limit, the arena or the handle table is used up
  *   -EAGAIN  there is room, but it has no memory yet: zs_make_ready(), and try
  *            again
+ *   -EIO     the image was damaged while the bytes were copied
  */
 int zs_store(struct zs_pool *pool, const void *src, size_t bytes, uint32_t tag,
 	     enum zs_alloc how, zs_handle *out) ZSD_MUST_CHECK;
@@ -265,7 +266,9 @@ int zs_make_ready(struct zs_pool *pool, enum zs_alloc how) ZSD_MUST_CHECK;
  * @handle: live, and the caller's to free
  *
  * Waits while another thread has it pinned. A handle that is not live stops
- * the process: a double free would hand one page's bytes to another.
+ * the process: a double free would hand one page's bytes to another. An object
+ * that is damaged, as far as its header and its descriptors tell, is left alone
+ * for good, with its zspage, and counted.
  * Cost: O(1) under the class's lock; the last object of a zspage gives its
  * pages back to the arena.
  */
@@ -296,8 +299,10 @@ void zs_obj_prefetch(const struct zs_pool *pool, zs_handle handle,
  * handle. If it does, the object is the right one and stays it until the end;
  * if not, the bytes may be anybody's: it ends and starts over.
  *
- * Return: 0, or -ESTALE where the handle is not live, or is now that of an
- * object too short for @bytes; nothing is pinned then.
+ * Return: 0, or, nothing being pinned then,
+ *   -ESTALE  the handle is not live, or is now that of an object too short for
+ *            @bytes
+ *   -EIO     what says where the object is, is damaged
  */
 int zs_obj_read_begin(struct zs_pool *pool, zs_handle handle, size_t bytes,
 		      void *local_copy, const void **out) ZSD_MUST_CHECK;
@@ -408,6 +413,10 @@ struct zs_pool_stats {
 	uint64_t charged_bytes; /* see zs_pool_charge() */
 	uint64_t limit_bytes; /* 0: none */
 	uint64_t direct_grows; /* allocations that found no free page */
+	uint64_t damages; /* times that something of the image was found not to
+			   * be as it was written, and was left alone */
+	uint64_t pages_retired; /* of pages_used: of zspages that are out of use
+				 * for it, until the pool is destroyed */
 };
 
 /* Not one instant's numbers: threads go on while they are read. */

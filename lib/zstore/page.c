@@ -79,7 +79,7 @@ static int load_slot(struct zstore_ctx *ctx, uint64_t slot,
 	err = zs_obj_read_begin(pool, slot_handle(slot), slot_len_bytes(slot),
 				ctx->object, &src);
 	if (err)
-		return slot_load(home) == slot ? -ESTALE : -EAGAIN;
+		return slot_load(home) == slot ? err : -EAGAIN;
 	if (slot_load(home) == slot)
 		err = unpack(ctx, slot, src, dst);
 	else

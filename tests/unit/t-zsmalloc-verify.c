@@ -52,8 +52,8 @@ static void setup(void)
 	}
 	zs_pool_shrink(rig.pool);
 	rig_assert_sound(&rig);
-	ck_assert_uint_eq(rig.pool->arena.nr_free, 16);
-	ck_assert_uint_gt(rig.pool->arena.nr_released, 0);
+	ck_assert_uint_eq(rig.pool->arena.free.nr, 16);
+	ck_assert_uint_gt(rig.pool->arena.released.nr, 0);
 }
 
 static void teardown(void)
@@ -111,6 +111,11 @@ static void assert_count_matters(uint64_t *count, const char *what)
 	quiet_assert(!verifier_complains());
 }
 
+static struct zs_class *class_for(size_t bytes)
+{
+	return &rig.pool->classes[zs_lookup_class_index(rig.pool, bytes)];
+}
+
 static uint64_t entry_of(zs_handle handle)
 {
 	return atomic_load(&rig.pool->handles.entries[handle]);
@@ -135,7 +140,7 @@ static uint32_t *header_of(uint32_t i)
 	return zs_obj_header(rig.pool, place);
 }
 
-static struct zs_desc *page_of(uint32_t i)
+static struct zs_desc *desc_of(uint32_t i)
 {
 	return &rig.pool->arena
 			.descs[zs_entry_page(entry_of(objects[i].handle))];
@@ -260,66 +265,103 @@ START_TEST(a_live_entry_without_an_object_is_found)
 }
 END_TEST
 
-/* Bits of the descriptor's last word that all kinds of pages have. */
-static uint32_t kind_and_class_mask(void)
-{
-	struct zs_desc page = {.kind = 3, .class_idx = 0xff};
-	uint32_t words[4];
-
-	memcpy(words, &page, sizeof(words));
-	return words[3];
-}
-
 /* Descriptors of the pages that objects start in, whatever kind they are. */
-START_TEST(every_field_of_a_used_page_matters)
+START_TEST(every_bit_of_a_used_page_matters)
 {
-	unsigned nr_heads = 0, nr_tails = 0;
+	static const char *const names[] = {"next", "prev or head",
+					    "list_next or prev", "state"};
+	unsigned nr[4] = {0};
 
 	for (uint32_t i = 0; i < nr_objects; i += 5) {
-		struct zs_desc *page;
 		uint32_t *words;
 
 		if (!objects[i].handle)
 			continue;
-		page = page_of(i);
-		words = (uint32_t *)(void *)page;
-		assert_bits_matter(&words[0], UINT32_MAX, "next");
-		assert_bits_matter(&words[1], UINT32_MAX, "prev or head");
-		if (page->kind == ZS_PAGE_TAIL) {
-			assert_bits_matter(&words[3], kind_and_class_mask(),
-					   "kind, class");
-			nr_tails++;
-			continue;
-		}
-		assert_bits_matter(&words[2], UINT32_MAX, "list_next");
-		assert_bits_matter(&words[3], UINT32_MAX,
-				   "kind, class, inuse, freeobj");
-		nr_heads++;
+		words = (uint32_t *)(void *)desc_of(i);
+		for (unsigned w = 0; w < 4; w++)
+			assert_bits_matter(&words[w], UINT32_MAX, names[w]);
+		nr[zs_state_kind(desc_of(i)->state)]++;
 	}
-	ck_assert_uint_gt(nr_heads, 0);
-	ck_assert_uint_gt(nr_tails, 0);
+	ck_assert_uint_gt(nr[ZS_PAGE_HEAD], 0);
+	ck_assert_uint_gt(nr[ZS_PAGE_TAIL], 0);
 }
 END_TEST
 
-static void assert_free_chain_is_watched(uint32_t first)
+static void assert_free_chain_is_watched(const struct zs_page_chain *chain)
 {
 	struct zs_desc *descs = rig.pool->arena.descs;
 	unsigned nr = 0;
 
-	for (uint32_t page = first; page != ZS_PAGE_NONE && nr < 20;
+	for (uint32_t page = chain->first; page != ZS_PAGE_NONE && nr < 20;
 	     page = descs[page].next, nr++) {
 		uint32_t *words = (uint32_t *)(void *)&descs[page];
 
 		assert_bits_matter(&words[0], UINT32_MAX, "next of free page");
-		assert_bits_matter(&words[3], 0x3, "kind of free page");
+		assert_bits_matter(&words[3], UINT32_MAX, "state of free page");
 	}
 	ck_assert_uint_gt(nr, 0);
 }
 
 START_TEST(damaged_chains_of_free_pages_are_found)
 {
-	assert_free_chain_is_watched(rig.pool->arena.free_head);
-	assert_free_chain_is_watched(rig.pool->arena.released_head);
+	assert_free_chain_is_watched(&rig.pool->arena.free);
+	assert_free_chain_is_watched(&rig.pool->arena.released);
+}
+END_TEST
+
+/* A handle that is chained to itself, or past others, whatever it is sealed
+ * with: the chain has not as many as it should. */
+static void assert_handle_chain_is_watched(struct zs_handle_chain *chain,
+					   unsigned owner)
+{
+	struct zs_handles *handles = &rig.pool->handles;
+	zs_handle first = chain->first, next;
+	uint64_t good = entry_of(first);
+	const struct zs_handle_chain saved = *chain;
+
+	next = zs_entry_next(entry_of(zs_entry_next(good)));
+	atomic_store(&handles->entries[first], zs_entry_free(owner, first));
+	quiet_assert(verifier_complains());
+	atomic_store(&handles->entries[first], zs_entry_free(owner, next));
+	quiet_assert(verifier_complains());
+	atomic_store(&handles->entries[first],
+		     zs_entry_free(owner, ZS_HANDLE_NONE));
+	quiet_assert(verifier_complains());
+	atomic_store(&handles->entries[first], good);
+	chain->first = zs_entry_next(good); /* lost */
+	quiet_assert(verifier_complains());
+	*chain = saved;
+	quiet_assert(!verifier_complains());
+}
+
+START_TEST(damaged_chains_of_free_handles_are_found)
+{
+	struct zs_handles *handles = &rig.pool->handles;
+	unsigned nr_bits = 0;
+
+	ck_assert_uint_gt(handles->free.nr, 2);
+	assert_handle_chain_is_watched(&handles->free, ZS_OWNER_TABLE);
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct zs_class *class = class_for(sizes[i]);
+
+		ck_assert_uint_gt(class->stash.nr, 2);
+		assert_handle_chain_is_watched(
+			&class->stash,
+			ZS_OWNER_CLASS(class->geometry.class_idx));
+	}
+	for (zs_handle h = 1; h < handles->nr_fresh; h += 7) {
+		uint32_t *halves =
+			(uint32_t *)(void *)(rig.map.base +
+					     handles->entries_table.offset +
+					     h * sizeof(uint64_t));
+
+		if (!zs_entry_is_free(entry_of(h)))
+			continue;
+		assert_bits_matter(&halves[0], UINT32_MAX, "free entry");
+		assert_bits_matter(&halves[1], UINT32_MAX, "free entry");
+		nr_bits += 64;
+	}
+	ck_assert_uint_gt(nr_bits, 64 * 20);
 }
 END_TEST
 
@@ -328,9 +370,7 @@ END_TEST
 START_TEST(wrong_counts_of_a_class_are_found)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
-		struct zs_class *class =
-			&rig.pool->classes[zs_lookup_class_index(rig.pool,
-								 sizes[i])];
+		struct zs_class *class = class_for(sizes[i]);
 
 		assert_count_matters(&class->obj_used, "obj_used");
 		assert_count_matters(&class->obj_allocated, "obj_allocated");
@@ -345,9 +385,7 @@ END_TEST
 START_TEST(wrong_list_heads_are_found)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
-		struct zs_class *class =
-			&rig.pool->classes[zs_lookup_class_index(rig.pool,
-								 sizes[i])];
+		struct zs_class *class = class_for(sizes[i]);
 
 		for (unsigned g = 0; g < ZS_NR_GROUPS; g++)
 			assert_bits_matter(&class->first_zspage[g], UINT32_MAX,
@@ -361,8 +399,8 @@ START_TEST(wrong_counts_of_the_arena_are_found)
 	struct zs_arena *arena = &rig.pool->arena;
 
 	assert_count_matters(&arena->nr_used, "nr_used");
-	assert_count_matters(&arena->nr_free, "nr_free");
-	assert_count_matters(&arena->nr_released, "nr_released");
+	assert_count_matters(&arena->free.nr, "free.nr");
+	assert_count_matters(&arena->released.nr, "released.nr");
 	assert_count_matters(&arena->nr_top, "nr_top");
 }
 END_TEST
@@ -371,15 +409,14 @@ END_TEST
 START_TEST(a_lost_page_is_found)
 {
 	struct zs_arena *arena = &rig.pool->arena;
-	uint32_t page = arena->free_head;
+	const struct zs_page_chain saved = arena->free;
 
-	arena->free_head = arena->descs[page].next;
-	arena->nr_free--;
+	arena->free.first = arena->descs[saved.first].next;
+	arena->free.nr--;
 	arena->nr_used++;
 	ck_assert(verifier_complains());
 	arena->nr_used--;
-	arena->nr_free++;
-	arena->free_head = page;
+	arena->free = saved;
 	ck_assert(!verifier_complains());
 }
 END_TEST
@@ -461,8 +498,9 @@ int main(void)
 	tcase_add_test(tc, damaged_free_lists_are_found);
 	tcase_add_test(tc, every_bit_of_a_live_entry_matters);
 	tcase_add_test(tc, a_live_entry_without_an_object_is_found);
-	tcase_add_test(tc, every_field_of_a_used_page_matters);
+	tcase_add_test(tc, every_bit_of_a_used_page_matters);
 	tcase_add_test(tc, damaged_chains_of_free_pages_are_found);
+	tcase_add_test(tc, damaged_chains_of_free_handles_are_found);
 	tcase_add_test(tc, wrong_counts_of_a_class_are_found);
 	tcase_add_test(tc, wrong_list_heads_are_found);
 	tcase_add_test(tc, wrong_counts_of_the_arena_are_found);
