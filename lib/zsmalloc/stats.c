@@ -56,6 +56,11 @@ void zs_pool_stats(struct zs_pool *pool, struct zs_pool_stats *out)
 						     memory_order_relaxed);
 }
 
+zs_handle zs_pool_handles_end(const struct zs_pool *pool)
+{
+	return (zs_handle)pool->handles.nr_fresh;
+}
+
 void zs_pool_reset_peak(struct zs_pool *pool)
 {
 	pthread_mutex_lock(&pool->arena.lock);

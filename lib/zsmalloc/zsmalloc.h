@@ -425,6 +425,9 @@ void zs_pool_stats(struct zs_pool *pool, struct zs_pool_stats *out);
 /* Restart pages_used_max from what is used now. */
 void zs_pool_reset_peak(struct zs_pool *pool);
 
+/* Every handle given out so far is below this. */
+zs_handle zs_pool_handles_end(const struct zs_pool *pool);
+
 /**
  * zs_pool_verify() - check every invariant
  * @text: receives what is wrong, at most ZS_VERIFY_TEXT_BYTES; "" if nothing

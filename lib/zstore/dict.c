@@ -20,14 +20,9 @@ uint64_t zstore_dicts_bytes(void)
 	return ZSTORE_MAX_DICTS * DICT_ROOM_BYTES;
 }
 
-static struct zstore_header *header_of(const struct zstore *store)
-{
-	return (struct zstore_header *)(void *)store->image.base;
-}
-
 static uint64_t dict_offset(const struct zstore *store, unsigned number)
 {
-	return header_of(store)->dicts_offset + (number - 1) * DICT_ROOM_BYTES;
+	return store->header.dicts_offset + (number - 1) * DICT_ROOM_BYTES;
 }
 
 static unsigned char *dict_home(const struct zstore *store, unsigned number)
@@ -116,7 +111,8 @@ static void let_go(struct zstore *store, unsigned number)
 
 	atomic_store(&store->dicts[number], NULL);
 	store->dict_bytes[number] = 0;
-	header_of(store)->dict_bytes[number] = 0;
+	store->header.dict_bytes[number] = 0;
+	zstore_image_header(store)->dict_bytes[number] = 0;
 	zs_pool_uncharge(store->pool, memory_bytes(nr_bytes, dict));
 	zcomp_dict_destroy(dict);
 	give_back(store, number, nr_bytes);
@@ -187,20 +183,25 @@ static void free_number(struct zstore *store, unsigned number)
 	pthread_mutex_unlock(&store->dicts_lock);
 }
 
-/* All of it is there: new pages may name it. */
+/* Its bytes and its digest are there. Say so in the image, and let new pages
+ * name it. */
 static void publish(struct zstore *store, unsigned number,
 		    struct zcomp_dict *dict)
 {
-	struct zstore_header *header = header_of(store);
+	struct zstore_header *header = &store->header;
+	struct zstore_header *image = zstore_image_header(store);
 	uint32_t nr_bytes = store->dict_bytes[number];
 
 	pthread_mutex_lock(&store->dicts_lock);
 	header->dict_sums[number] =
 		sum_object(dict_home(store, number), nr_bytes);
 	header->dict_bytes[number] = nr_bytes;
+	header->dict_current = number;
+	image->dict_sums[number] = header->dict_sums[number];
+	image->dict_bytes[number] = nr_bytes;
 	atomic_store(&store->dicts[number], dict);
 	atomic_store(&store->dict_current, number);
-	header->dict_current = number;
+	image->dict_current = number;
 	pthread_mutex_unlock(&store->dicts_lock);
 }
 
@@ -284,30 +285,33 @@ const void *zstore_dict_bytes(struct zstore *store, size_t *nr_bytes)
 	return dict_home(store, number);
 }
 
-/* Whether what the image says of it is what it was made with. Under the lock. */
-static bool is_damaged(const struct zstore *store, unsigned number)
-{
-	const struct zstore_header *header = header_of(store);
-	uint32_t nr_bytes = store->dict_bytes[number];
-
-	if (!atomic_load(&store->dicts[number]))
-		return header->dict_bytes[number] != 0;
-	return header->dict_bytes[number] != nr_bytes ||
-	       header->dict_sums[number] !=
-		       sum_object(dict_home(store, number), nr_bytes);
-}
-
 unsigned zstore_dict_damaged(struct zstore *store)
 {
 	unsigned damaged = 0;
 
 	pthread_mutex_lock(&store->dicts_lock);
 	for (unsigned i = 1; i <= ZSTORE_MAX_DICTS && !damaged; i++) {
-		if (is_damaged(store, i))
+		if (atomic_load(&store->dicts[i]) &&
+		    sum_object(dict_home(store, i), store->dict_bytes[i]) !=
+			    store->header.dict_sums[i])
 			damaged = i;
 	}
 	pthread_mutex_unlock(&store->dicts_lock);
 	return damaged;
+}
+
+bool zstore_header_is_damaged(struct zstore *store)
+{
+	const unsigned char *rest = store->image.base + sizeof(store->header);
+	const size_t nr_rest = ZSD_PAGE_BYTES - sizeof(store->header);
+	bool is_damaged;
+
+	pthread_mutex_lock(&store->dicts_lock);
+	is_damaged = memcmp(store->image.base, &store->header,
+			    sizeof(store->header)) != 0;
+	pthread_mutex_unlock(&store->dicts_lock);
+	return is_damaged || rest[0] ||
+	       memcmp(rest, rest + 1, nr_rest - 1) != 0;
 }
 
 /* --- sampling ------------------------------------------------------------- */

@@ -7,9 +7,12 @@
 #include "base/bits.h"
 #include "zstore/zstore_internal.h"
 
-/* What one slot says: ZSTORE_*. */
-static unsigned slot_state(uint64_t slot)
+/* What a slot says: ZSTORE_*. One that is damaged is no hole: who reads it is
+ * told. */
+static unsigned slot_state(uint64_t slot, uint64_t index)
 {
+	if (unlikely(!slot_is_sound(slot, index)))
+		return 0;
 	switch (slot_kind(slot)) {
 	case SLOT_EMPTY:
 		return ZSTORE_HOLE | ZSTORE_ZERO;
@@ -29,7 +32,7 @@ static unsigned look(const struct zstore *store, uint64_t index, uint64_t *end)
 		return ZSTORE_HOLE | ZSTORE_ZERO;
 	}
 	*end = index + 1;
-	return slot_state(slot_load(&store->slots[index]));
+	return slot_state(slot_load(&store->slots[index]), index);
 }
 
 uint64_t zstore_extent(const struct zstore_ctx *ctx, uint64_t offset,

@@ -56,18 +56,21 @@ static int unpack(struct zstore_ctx *ctx, uint64_t slot, const void *src,
 }
 
 /*
- * Read the page that @slot says, while *@home says the same: without a lock,
+ * Read page @index as @slot says, while its slot says the same: without a lock,
  * another thread may replace it before its object is pinned.
  * Return: 0, -EIO, -EAGAIN where it was replaced, or -ESTALE where its handle
- * is not live though *@home says the same again.
+ * is not live though the slot says the same again.
  */
-static int load_slot(struct zstore_ctx *ctx, uint64_t slot,
-		     const _Atomic uint64_t *home, void *dst)
+static int load_slot(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
+		     void *dst)
 {
+	const _Atomic uint64_t *home = &ctx->store->slots[index];
 	struct zs_pool *pool = ctx->store->pool;
 	const void *src;
 	int err;
 
+	if (unlikely(!slot_is_sound(slot, index)))
+		return -EIO;
 	if (slot_kind(slot) == SLOT_EMPTY) {
 		memset(dst, 0, ZSD_PAGE_BYTES);
 		return 0;
@@ -89,20 +92,21 @@ static int load_slot(struct zstore_ctx *ctx, uint64_t slot,
 }
 
 /*
- * Read with the slot locked, when it led nowhere but said the same afterwards.
- * That proves nothing: the page may have been written twice in between, the
- * second time with the handle that the first one freed. Now nobody can, and
- * what leads nowhere is a lost page.
+ * The handle was dead, yet the slot has not changed. Either the page was written
+ * twice meanwhile and got the same handle back, or it is lost. With the slot
+ * locked nobody can write it: if the handle is still dead, the page is lost.
  */
-static int load_locked(struct zstore_ctx *ctx, _Atomic uint64_t *home,
-		       void *dst)
+static int load_locked(struct zstore_ctx *ctx, uint64_t index, void *dst)
 {
-	uint64_t slot = slot_lock(home);
-	int err = load_slot(ctx, slot, home, dst);
+	_Atomic uint64_t *home = &ctx->store->slots[index];
+	uint64_t slot;
+	int err;
 
-	BUG_ON(err == -EAGAIN || err == -ESTALE);
+	if (!slot_lock(home, &slot))
+		return -EIO;
+	err = load_slot(ctx, index, slot, dst);
 	slot_publish(home, slot);
-	return err;
+	return err ? -EIO : 0;
 }
 
 /* Pass an error on; count and tell if it is that the page is damaged. */
@@ -120,7 +124,7 @@ static int note_damage(struct zstore_ctx *ctx, uint64_t index, int err)
 
 int page_load(struct zstore_ctx *ctx, uint64_t index, void *dst)
 {
-	_Atomic uint64_t *home = &ctx->store->slots[index];
+	const _Atomic uint64_t *home = &ctx->store->slots[index];
 	int err;
 
 	if (!slot_exists(ctx->store, index)) {
@@ -128,10 +132,10 @@ int page_load(struct zstore_ctx *ctx, uint64_t index, void *dst)
 		return 0;
 	}
 	do {
-		err = load_slot(ctx, slot_load(home), home, dst);
+		err = load_slot(ctx, index, slot_load(home), dst);
 	} while (err == -EAGAIN);
 	if (err == -ESTALE)
-		err = load_locked(ctx, home, dst);
+		err = load_locked(ctx, index, dst);
 	return note_damage(ctx, index, err);
 }
 
@@ -238,34 +242,35 @@ static void pack(struct zstore_ctx *ctx, const void *src, struct packed *out)
  * same class. A word takes nearly nothing, and counts as if: same-filled pages
  * of any word are alike.
  */
-static bool frees_as_much(const struct zs_pool *pool, uint64_t old,
-			  const struct packed *packed)
+static bool frees_as_much(const struct zs_pool *pool, uint64_t index,
+			  uint64_t old, const struct packed *packed)
 {
 	if (packed->flags & SLOT_WORD)
 		return true;
-	return slot_kind(old) == SLOT_OBJECT &&
+	return slot_is_sound(old, index) && slot_kind(old) == SLOT_OBJECT &&
 	       zs_lookup_class_index(pool, packed->len_bytes) <=
 		       zs_lookup_class_index(pool, slot_len_bytes(old));
 }
 
 /*
- * Store what was packed, apart from its slot. @slot receives what that is to
- * say. Waits for nothing. Return: as zs_store().
+ * Store what was packed of page @index, apart from its slot. @slot receives
+ * what that is to say. Waits for nothing. Return: as zs_store().
  */
-static int store_packed(struct zs_pool *pool, const struct packed *packed,
-			enum zs_alloc how, uint64_t *slot)
+static int store_packed(struct zs_pool *pool, uint64_t index,
+			const struct packed *packed, enum zs_alloc how,
+			uint64_t *slot)
 {
 	zs_handle handle;
 	int err;
 
 	if (!packed->bytes) {
-		*slot = slot_make_filled(packed->word);
+		*slot = slot_make_filled(index, packed->word);
 		return 0;
 	}
 	err = zs_store(pool, packed->bytes, packed->len_bytes, packed->sum, how,
 		       &handle);
 	if (!err)
-		*slot = slot_make_object(handle, packed->len_bytes,
+		*slot = slot_make_object(index, handle, packed->len_bytes,
 					 packed->flags);
 	return err;
 }
@@ -287,8 +292,13 @@ static void count_slot(struct zstore_ctx *ctx, uint64_t slot, int sign)
 		count(ctx, COUNT_huge_pages, sign);
 }
 
-static void release(struct zstore_ctx *ctx, uint64_t slot)
+/* Of a damaged slot nobody knows what it held: whatever it was stays. */
+static void release(struct zstore_ctx *ctx, uint64_t index, uint64_t slot)
 {
+	if (unlikely(!slot_is_sound(slot, index))) {
+		note_damage(ctx, index, -EIO);
+		return;
+	}
 	count_slot(ctx, slot, -1);
 	if (slot_kind(slot) != SLOT_OBJECT)
 		return;
@@ -298,16 +308,16 @@ static void release(struct zstore_ctx *ctx, uint64_t slot)
 }
 
 /* Publish @new where @old is locked, and release that. */
-static void replace(struct zstore_ctx *ctx, _Atomic uint64_t *home,
-		    uint64_t old, uint64_t new)
+static void replace(struct zstore_ctx *ctx, uint64_t index, uint64_t old,
+		    uint64_t new)
 {
-	slot_publish(home, new);
+	slot_publish(&ctx->store->slots[index], new);
 	count_slot(ctx, new, 1);
 	if (slot_kind(new) == SLOT_OBJECT && slot_dict(new))
 		count_dict(ctx, slot_dict(new), 1);
 	if (slot_kind(new) == SLOT_OBJECT && slot_is_huge(new))
 		count(ctx, COUNT_huge_pages_since, 1);
-	release(ctx, old);
+	release(ctx, index, old);
 }
 
 /* --- Changing --------------------------------------------------------------- */
@@ -356,26 +366,38 @@ int zstore_populate(struct zstore *store)
 	return err ? err : zs_pool_populate_handles(store->pool);
 }
 
+/* What was stored for a page whose slot cannot be had. */
+static int drop(struct zstore_ctx *ctx, uint64_t index, uint64_t new)
+{
+	if (slot_kind(new) == SLOT_OBJECT)
+		zs_free(ctx->store->pool, slot_handle(new));
+	return note_damage(ctx, index, -EIO);
+}
+
 static int store_page(struct zstore_ctx *ctx, uint64_t index, const void *src)
 {
 	struct zs_pool *pool = ctx->store->pool;
 	_Atomic uint64_t *home = &ctx->store->slots[index];
 	struct need need = {.how = ZS_NORMAL};
 	struct packed packed;
-	uint64_t new;
+	uint64_t old, new;
 	int err;
 
 	err = ensure_slot(ctx->store, index);
 	if (err)
 		return err;
 	pack(ctx, src, &packed);
-	need.frees_as_much = frees_as_much(pool, slot_load(home), &packed);
+	need.frees_as_much =
+		frees_as_much(pool, index, slot_load(home), &packed);
 	do {
-		err = store_packed(pool, &packed, need.how, &new);
+		err = store_packed(pool, index, &packed, need.how, &new);
 	} while (unlikely(err) && !(err = make_room(pool, &need, err)));
-	if (!err)
-		replace(ctx, home, slot_lock(home), new);
-	return err;
+	if (err)
+		return err;
+	if (unlikely(!slot_lock(home, &old)))
+		return drop(ctx, index, new);
+	replace(ctx, index, old, new);
+	return 0;
 }
 
 /* Part of a page that is to be replaced. */
@@ -390,20 +412,18 @@ struct patch {
 static int patch_locked(struct zstore_ctx *ctx, const struct patch *patch,
 			uint64_t old, struct need *need, uint64_t *new)
 {
-	const _Atomic uint64_t *home = &ctx->store->slots[patch->index];
+	struct zs_pool *pool = ctx->store->pool;
 	struct packed packed;
-	int err = load_slot(ctx, old, home, ctx->page);
 
-	BUG_ON(err == -EAGAIN || err == -ESTALE); /* nobody may change it */
-	if (err)
-		return note_damage(ctx, patch->index, err);
+	if (load_slot(ctx, patch->index, old, ctx->page))
+		return note_damage(ctx, patch->index, -EIO);
 	if (patch->src)
 		memcpy(ctx->page + patch->at, patch->src, patch->bytes);
 	else
 		memset(ctx->page + patch->at, 0, patch->bytes);
 	pack(ctx, ctx->page, &packed);
-	need->frees_as_much = frees_as_much(ctx->store->pool, old, &packed);
-	return store_packed(ctx->store->pool, &packed, need->how, new);
+	need->frees_as_much = frees_as_much(pool, patch->index, old, &packed);
+	return store_packed(pool, patch->index, &packed, need->how, new);
 }
 
 /*
@@ -414,13 +434,16 @@ static int try_patch(struct zstore_ctx *ctx, const struct patch *patch,
 		     struct need *need)
 {
 	_Atomic uint64_t *home = &ctx->store->slots[patch->index];
-	uint64_t old = slot_lock(home), new;
-	int err = patch_locked(ctx, patch, old, need, &new);
+	uint64_t old, new;
+	int err;
 
+	if (unlikely(!slot_lock(home, &old)))
+		return note_damage(ctx, patch->index, -EIO);
+	err = patch_locked(ctx, patch, old, need, &new);
 	if (err)
 		slot_publish(home, old);
 	else
-		replace(ctx, home, old, new);
+		replace(ctx, patch->index, old, new);
 	return err;
 }
 
@@ -451,8 +474,7 @@ int page_store(struct zstore_ctx *ctx, uint64_t index, const void *src)
 /* Whether there is nothing in a page that zeros would change. */
 static bool is_empty(const struct zstore *store, uint64_t index)
 {
-	return !slot_exists(store, index) ||
-	       slot_kind(slot_load(&store->slots[index])) == SLOT_EMPTY;
+	return !slot_exists(store, index) || !slot_load(&store->slots[index]);
 }
 
 int page_patch(struct zstore_ctx *ctx, uint64_t index, uint32_t at,
@@ -470,16 +492,20 @@ int page_patch(struct zstore_ctx *ctx, uint64_t index, uint32_t at,
 	return err;
 }
 
-bool page_discard(struct zstore_ctx *ctx, uint64_t index)
+int page_discard(struct zstore_ctx *ctx, uint64_t index)
 {
-	_Atomic uint64_t *home = &ctx->store->slots[index];
 	uint64_t old;
+	int err = 0;
 
 	if (is_empty(ctx->store, index))
-		return false;
+		return 0;
 	count(ctx, COUNT_changes_begun, 1);
-	old = slot_lock(home);
-	replace(ctx, home, old, 0);
+	if (likely(slot_lock(&ctx->store->slots[index], &old)))
+		replace(ctx, index, old, 0);
+	else
+		err = note_damage(ctx, index, -EIO);
 	count(ctx, COUNT_changes_ended, 1);
-	return slot_kind(old) != SLOT_EMPTY;
+	if (!err && old)
+		count(ctx, COUNT_notify_free, 1);
+	return err;
 }

@@ -115,26 +115,32 @@ int zstore_write(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,
 	return 0;
 }
 
-/* Discard pages [index, end). */
-static void discard_pages(struct zstore_ctx *ctx, uint64_t index, uint64_t end)
+/* Discard pages [index, end), all that can be. Return: 0, or the last error. */
+static int discard_pages(struct zstore_ctx *ctx, uint64_t index, uint64_t end)
 {
+	int err = 0;
+
 	while (index < end) {
+		int ret;
+
 		if (!slot_exists(ctx->store, index)) {
 			index = align_down(index, SLOTS_PER_GROUP) +
 				SLOTS_PER_GROUP;
 			continue;
 		}
-		if (page_discard(ctx, index))
-			count(ctx, COUNT_notify_free, 1);
-		index++;
+		ret = page_discard(ctx, index++);
+		if (unlikely(ret))
+			err = ret;
 	}
+	return err;
 }
 
 void zstore_trim(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)
 {
 	BUG_ON(!zstore_range_is_valid(ctx->store, offset, bytes));
-	discard_pages(ctx, div_round_up(offset, ZSD_PAGE_BYTES),
-		      (offset + bytes) / ZSD_PAGE_BYTES);
+	/* What cannot be forgotten stays, and was told of. */
+	(void)discard_pages(ctx, div_round_up(offset, ZSD_PAGE_BYTES),
+			    (offset + bytes) / ZSD_PAGE_BYTES);
 }
 
 /* Zero the part of a page that a range begins or ends in. */
@@ -157,8 +163,10 @@ int zstore_write_zeroes(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)
 		offset += first.bytes;
 		bytes -= first.bytes;
 	}
-	discard_pages(ctx, offset / ZSD_PAGE_BYTES,
-		      (offset + bytes) / ZSD_PAGE_BYTES);
+	err = discard_pages(ctx, offset / ZSD_PAGE_BYTES,
+			    (offset + bytes) / ZSD_PAGE_BYTES);
+	if (unlikely(err))
+		return fail_write(ctx, offset, bytes, err);
 	if (!bytes || !last_bytes)
 		return 0;
 	last = first_piece(offset + bytes - last_bytes, last_bytes);

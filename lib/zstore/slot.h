@@ -8,10 +8,15 @@
  *   bits 4-16   OBJECT: its length, bytes: 4096 is a huge page, raw; less is
  *               compressed
  *   bits 17-20  OBJECT: the dictionary it is compressed with; 0 is none
- *   bits 21-31  unused, zero
+ *   bits 21-23  unused, zero
+ *   bits 24-31  check: makes all bytes of the slot, the lock aside, and of the
+ *               number of its page come to SLOT_SUM when exclusive-ored
  *   bits 32-63  OBJECT: handle. FILLED: the 4 bytes that the page repeats
  *
- * All zero is a page that was never written or was trimmed.
+ * All zero is a page that was never written or was trimmed. What is neither
+ * that nor has a check that holds, and a meaning, is damaged: nobody knows
+ * which object is its page's. So no bit can change unnoticed, and no slot can
+ * be taken for another page's.
  *
  * Same-filled pages repeat one word of 8 bytes. Nearly always (zeros, poison
  * bytes) that word repeats its own half, and the half fits the slot; if not,
@@ -24,6 +29,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/bits.h"
 #include "base/spin.h"
 #include "zsmalloc/zsmalloc.h"
 
@@ -38,7 +44,10 @@ enum slot_kind {
 #define SLOT_WORD	((uint64_t)1 << 3)
 #define SLOT_LEN_SHIFT	4
 #define SLOT_DICT_SHIFT 17
+#define SLOT_UNUSED	 ((uint64_t)7 << 21)
+#define SLOT_CHECK_SHIFT 24
 #define SLOT_HIGH_SHIFT 32
+#define SLOT_SUM	 0x35u
 
 static inline enum slot_kind slot_kind(uint64_t slot)
 {
@@ -83,18 +92,45 @@ static inline bool slot_can_fill(uint64_t word)
 	return word >> 32 == (word & UINT32_MAX);
 }
 
-static inline uint64_t slot_make_filled(uint64_t word)
+/* @slot, of page @index, has no check yet. */
+static inline uint64_t slot_seal(uint64_t slot, uint64_t index)
 {
-	return word << SLOT_HIGH_SHIFT | (uint64_t)SLOT_FILLED
-						 << SLOT_KIND_SHIFT;
+	uint64_t check = xor_bytes(slot) ^ xor_bytes(index) ^ SLOT_SUM;
+
+	return slot | check << SLOT_CHECK_SHIFT;
 }
 
-static inline uint64_t slot_make_object(zs_handle handle, uint32_t len_bytes,
-					uint64_t flags)
+static inline uint64_t slot_make_filled(uint64_t index, uint64_t word)
 {
-	return (uint64_t)handle << SLOT_HIGH_SHIFT |
-	       (uint64_t)len_bytes << SLOT_LEN_SHIFT | flags |
-	       (uint64_t)SLOT_OBJECT << SLOT_KIND_SHIFT;
+	return slot_seal(word << SLOT_HIGH_SHIFT | (uint64_t)SLOT_FILLED
+							   << SLOT_KIND_SHIFT,
+			 index);
+}
+
+static inline uint64_t slot_make_object(uint64_t index, zs_handle handle,
+					uint32_t len_bytes, uint64_t flags)
+{
+	return slot_seal((uint64_t)handle << SLOT_HIGH_SHIFT |
+				 (uint64_t)len_bytes << SLOT_LEN_SHIFT | flags |
+				 (uint64_t)SLOT_OBJECT << SLOT_KIND_SHIFT,
+			 index);
+}
+
+/* Whether page @index can be what its slot, without the lock, says. */
+static inline bool slot_is_sound(uint64_t slot, uint64_t index)
+{
+	const uint64_t low = (uint64_t)0xfffff8; /* all but kind and check */
+
+	if (!slot)
+		return true;
+	if (unlikely(xor_bytes(slot) != (xor_bytes(index) ^ SLOT_SUM)))
+		return false;
+	if (slot_kind(slot) == SLOT_FILLED)
+		return !(slot & low);
+	if (slot_kind(slot) != SLOT_OBJECT || slot & SLOT_UNUSED)
+		return false;
+	return slot_is_word(slot) ? slot_len_bytes(slot) == sizeof(uint64_t)
+				  : slot_len_bytes(slot) - 1 < ZSD_PAGE_BYTES;
 }
 
 /* What the page is now, for a reader. */
@@ -103,21 +139,23 @@ static inline uint64_t slot_load(const _Atomic uint64_t *slot)
 	return atomic_load_explicit(slot, memory_order_acquire) & ~SLOT_LOCKED;
 }
 
-/* Keep other writers out. Return: what the page is until slot_publish(). */
-static inline uint64_t slot_lock(_Atomic uint64_t *slot)
+/*
+ * Keep other writers out. @old receives what the page is until slot_publish().
+ * Return: false where the slot stays locked: damage set the lock.
+ */
+static inline bool slot_lock(_Atomic uint64_t *slot, uint64_t *old)
 {
 	unsigned spins = 0;
 
-	for (;;) {
-		uint64_t old = atomic_load_explicit(slot, memory_order_relaxed);
-
-		if (!(old & SLOT_LOCKED) &&
+	do {
+		*old = atomic_load_explicit(slot, memory_order_relaxed);
+		if (!(*old & SLOT_LOCKED) &&
 		    atomic_compare_exchange_weak_explicit(
-			    slot, &old, old | SLOT_LOCKED, memory_order_acquire,
+			    slot, old, *old | SLOT_LOCKED, memory_order_acquire,
 			    memory_order_relaxed))
-			return old;
-		spin_wait(&spins);
-	}
+			return true;
+	} while (spin_wait(&spins));
+	return false;
 }
 
 /* Make @new what the page is, and let other writers in. */

@@ -12,7 +12,7 @@ int64_t zstore_sum(struct zstore *store, enum zstore_counter counter)
 	sum = store->retired[counter];
 	list_for_each_safe (ctx, next, &store->ctxs, struct zstore_ctx, node)
 		sum += atomic_load_explicit(&ctx->counters[counter],
-					    memory_order_relaxed);
+					    memory_order_acquire);
 	pthread_mutex_unlock(&store->ctxs_lock);
 	return sum;
 }

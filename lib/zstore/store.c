@@ -65,7 +65,7 @@ static void write_header(struct zstore *store,
 			 const struct zs_pool_params *pool,
 			 uint64_t dicts_offset, uint64_t pool_offset)
 {
-	struct zstore_header *header = (void *)store->image.base;
+	struct zstore_header *header = &store->header;
 
 	*header = (struct zstore_header){
 		.version = ZSTORE_VERSION,
@@ -81,7 +81,9 @@ static void write_header(struct zstore *store,
 		.has_checksums = store->params.checksum,
 	};
 	zcomp_format(&store->params.zcomp, header->algorithm);
+	memcpy(store->image.base, header, sizeof(*header));
 	header->magic = ZSTORE_MAGIC; /* last: now it can be read */
+	zstore_image_header(store)->magic = header->magic;
 }
 
 /* Lay the image out and make the pool in it. */

@@ -1,26 +1,46 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * zstore_verify(): the pool in itself, every slot against the pool, and, if
- * nobody changed anything meanwhile, the counters against both.
+ * nobody changed anything meanwhile, the slots against each other and the
+ * counters against both.
  */
 #include "config.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "zstore/zstore_internal.h"
 
+/* What the slots say, all together. */
 struct tally {
-	int64_t pages; /* slots that are not empty */
-	int64_t objects; /* slots that name an object */
-	int64_t dict_pages[ZSTORE_MAX_DICTS + 1]; /* those that name it */
+	int64_t pages; /* that are not empty */
+	int64_t objects; /* that are named */
+	int64_t dict_pages[ZSTORE_MAX_DICTS + 1]; /* that name it */
+	uint64_t locked; /* 1 + a page whose slot is; 0: none is */
+	uint64_t shared; /* 1 + a page whose object another has, too; 0: none */
+	unsigned char *named; /* by handle, a bit: a slot names it */
+	uint64_t handles_end; /* that there are bits for */
 };
+
+static int ZSD_PRINTF(2, 3)
+	broken(struct zstore_verify_report *report, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(report->text, sizeof(report->text), format, args);
+	va_end(args);
+	return -EUCLEAN;
+}
 
 /*
  * How many changes there were, if none is under way now; else -1. Ended is
  * read before begun: were they equal by chance, one that began between the two
- * would show in begun.
+ * would show in begun. A change is begun before anything of it can be seen, and
+ * ended after all of it can.
  */
 static int64_t quiet_changes(struct zstore *store)
 {
@@ -28,6 +48,32 @@ static int64_t quiet_changes(struct zstore *store)
 	int64_t begun = zstore_sum(store, COUNT_changes_begun);
 
 	return begun == ended ? begun : -1;
+}
+
+/* Return: whether another slot named it. */
+static bool name_handle(struct tally *tally, zs_handle handle)
+{
+	unsigned char bit = (unsigned char)(1u << handle % 8);
+	unsigned char *byte;
+	bool is_named;
+
+	if (handle >= tally->handles_end) /* given out since, if at all */
+		return false;
+	byte = &tally->named[handle / 8];
+	is_named = *byte & bit;
+	*byte |= bit;
+	return is_named;
+}
+
+static void tally_slot(struct tally *tally, uint64_t index, uint64_t slot)
+{
+	tally->pages++;
+	if (!slot_is_sound(slot, index) || slot_kind(slot) != SLOT_OBJECT)
+		return;
+	tally->objects++;
+	tally->dict_pages[slot_dict(slot)]++;
+	if (name_handle(tally, slot_handle(slot)))
+		tally->shared = index + 1;
 }
 
 static int verify_slots(struct zstore_ctx *ctx, struct tally *tally,
@@ -43,13 +89,14 @@ static int verify_slots(struct zstore_ctx *ctx, struct tally *tally,
 			index |= SLOTS_PER_GROUP - 1;
 			continue;
 		}
-		slot = slot_load(&store->slots[index]);
-		if (slot_kind(slot) == SLOT_EMPTY)
+		slot = atomic_load_explicit(&store->slots[index],
+					    memory_order_acquire);
+		if (slot & SLOT_LOCKED)
+			tally->locked = index + 1;
+		slot &= ~SLOT_LOCKED;
+		if (!slot)
 			continue;
-		tally->pages++;
-		tally->objects += slot_kind(slot) == SLOT_OBJECT;
-		if (slot_kind(slot) == SLOT_OBJECT)
-			tally->dict_pages[slot_dict(slot)]++;
+		tally_slot(tally, index, slot);
 		if (page_load(ctx, index, ctx->page) == 0)
 			report->pages_checked++;
 		else if (report->pages_damaged++ == 0)
@@ -57,24 +104,10 @@ static int verify_slots(struct zstore_ctx *ctx, struct tally *tally,
 	}
 	if (!report->pages_damaged)
 		return 0;
-	snprintf(report->text, sizeof(report->text),
-		 "stored pages are damaged: %" PRIu64
-		 " of them, the first is page %" PRIu64 " of the disk",
-		 report->pages_damaged, first_damaged);
-	return -EUCLEAN;
-}
-
-static int verify_dicts(struct zstore *store,
-			struct zstore_verify_report *report)
-{
-	unsigned damaged = zstore_dict_damaged(store);
-
-	if (!damaged)
-		return 0;
-	snprintf(report->text, sizeof(report->text),
-		 "dictionary %u is damaged, and so is what was written with it",
-		 damaged);
-	return -EUCLEAN;
+	return broken(report,
+		      "stored pages are damaged: %" PRIu64
+		      " of them, the first is page %" PRIu64 " of the disk",
+		      report->pages_damaged, first_damaged);
 }
 
 static int verify_dict_tally(struct zstore *store, const struct tally *tally,
@@ -83,17 +116,16 @@ static int verify_dict_tally(struct zstore *store, const struct tally *tally,
 	for (unsigned i = 1; i <= ZSTORE_MAX_DICTS; i++) {
 		int64_t pages = zstore_dict_pages(store, i);
 
-		if (pages == tally->dict_pages[i])
-			continue;
-		snprintf(report->text, sizeof(report->text),
-			 "slots name dictionary %u %" PRId64
-			 " times, counted are %" PRId64,
-			 i, tally->dict_pages[i], pages);
-		return -EUCLEAN;
+		if (pages != tally->dict_pages[i])
+			return broken(report,
+				      "slots name dictionary %u %" PRId64
+				      " times, counted are %" PRId64,
+				      i, tally->dict_pages[i], pages);
 	}
 	return 0;
 }
 
+/* What holds only where nothing changed since the slots were looked at. */
 static int verify_tally(struct zstore *store, const struct tally *tally,
 			struct zstore_verify_report *report)
 {
@@ -106,37 +138,74 @@ static int verify_tally(struct zstore *store, const struct tally *tally,
 		if (zs_class_stats(store->pool, i, &stats))
 			objects += (int64_t)stats.obj_used;
 	}
-	if (tally->pages == pages && tally->objects == objects)
-		return verify_dict_tally(store, tally, report);
-	snprintf(report->text, sizeof(report->text),
-		 "slots name %" PRId64 " pages and %" PRId64
-		 " objects, counted are %" PRId64 " and %" PRId64,
-		 tally->pages, tally->objects, pages, objects);
-	return -EUCLEAN;
+	if (tally->locked)
+		return broken(report,
+			      "page %" PRIu64 " of the disk is locked for good",
+			      tally->locked - 1);
+	if (tally->shared)
+		return broken(report,
+			      "page %" PRIu64
+			      " of the disk has the object of another",
+			      tally->shared - 1);
+	if (tally->pages != pages || tally->objects != objects)
+		return broken(report,
+			      "slots name %" PRId64 " pages and %" PRId64
+			      " objects, counted are %" PRId64 " and %" PRId64,
+			      tally->pages, tally->objects, pages, objects);
+	return verify_dict_tally(store, tally, report);
+}
+
+static int verify_disk(struct zstore_ctx *ctx, struct tally *tally,
+		       struct zstore_verify_report *report)
+{
+	struct zstore_verify_report tally_report = {0};
+	int64_t changes = quiet_changes(ctx->store);
+	int err = verify_slots(ctx, tally, report);
+
+	if (err)
+		return err;
+	err = verify_tally(ctx->store, tally, &tally_report);
+	if (!err || changes < 0 || quiet_changes(ctx->store) != changes)
+		return 0;
+	return broken(report, "%s", tally_report.text);
+}
+
+static int verify_image(struct zstore *store,
+			struct zstore_verify_report *report)
+{
+	unsigned damaged;
+	int err = zs_pool_verify(store->pool, report->text);
+
+	if (err)
+		return err;
+	if (zstore_header_is_damaged(store))
+		return broken(report, "what describes the image is damaged");
+	damaged = zstore_dict_damaged(store);
+	if (!damaged)
+		return 0;
+	return broken(report,
+		      "dictionary %u is damaged, and so is what was written"
+		      " with it",
+		      damaged);
 }
 
 int zstore_verify(struct zstore_ctx *ctx, struct zstore_verify_report *report)
 {
-	struct zstore *store = ctx->store;
-	struct tally tally = {0};
-	struct zstore_verify_report tally_report = {0};
-	int64_t changes;
-	int err, tally_err;
+	struct tally tally = {
+		.handles_end = zs_pool_handles_end(ctx->store->pool),
+	};
+	int err;
 
 	*report = (struct zstore_verify_report){0};
-	err = zs_pool_verify(store->pool, report->text);
+	err = verify_image(ctx->store, report);
 	if (err)
 		return err;
-	err = verify_dicts(store, report);
-	if (err)
-		return err;
-	changes = quiet_changes(store);
-	err = verify_slots(ctx, &tally, report);
-	if (err)
-		return err;
-	tally_err = verify_tally(store, &tally, &tally_report);
-	if (!tally_err || changes < 0 || quiet_changes(store) != changes)
-		return 0;
-	snprintf(report->text, sizeof(report->text), "%s", tally_report.text);
-	return tally_err;
+	tally.named = calloc(tally.handles_end / 8 + 1, 1);
+	if (!tally.named) {
+		broken(report, "no memory to verify with");
+		return -ENOMEM;
+	}
+	err = verify_disk(ctx, &tally, report);
+	free(tally.named);
+	return err;
 }

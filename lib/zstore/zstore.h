@@ -8,8 +8,11 @@
  *   huge         a page that does not compress; kept raw.
  *   disksize     what the client sees, bytes.
  *   mem_limit    bound on the memory really used: arena and metadata, bytes.
- *   damaged      a stored page whose object does not decompress, or whose
- *                checksum is not that of its object.
+ *   damaged      a stored page whose slot, or what it leads to, is not what was
+ *                written, or whose object does not decompress or has another
+ *                checksum than it should. It reads as an error. It cannot be
+ *                written in part; written as a whole, or trimmed, it is sound
+ *                again, but what it held before may be lost for good.
  *
  * Everything the store must remember stands in one image, a shared mapping:
  * header, slots, then the pool's handles, descriptors and arena. Two rules
@@ -279,7 +282,18 @@ struct zstore_verify_report {
  * @ctx:    the caller's
  * @report: filled in either case
  *
- * Beside running I/O. Return: 0, or -EUCLEAN where something is wrong.
+ * Beside running I/O. Finds every word of the image that is not what it was,
+ * but
+ *   - bytes of objects, where there are no checksums, as far as the codec does
+ *     not mind them, and bytes that belong to nothing;
+ *   - where pages change while it runs: a slot that became another sound one of
+ *     its page, or empty, or is locked.
+ * A word that was overwritten, not only damaged in some bits, may have a check
+ * that holds by chance: one in 256. Never follows what it finds out of bounds,
+ * nor in circles.
+ *
+ * Allocates a bit for each object. Return: 0, -EUCLEAN where something is
+ * wrong, or -ENOMEM.
  */
 int zstore_verify(struct zstore_ctx *ctx,
 		  struct zstore_verify_report *report) ZSD_MUST_CHECK;

@@ -16,7 +16,9 @@
  * Nobody waits for that: as long as it is not so, the number is taken.
  *
  * Their bytes are in the store's image, at its metadata; what the codec made
- * of them is on the heap. Both count towards mem_limit.
+ * of them is on the heap. Both count towards mem_limit. Damage to the bytes is
+ * found by zstore_verify() alone: to sum them up for each page would cost more
+ * than the page. Until then what was written with them may read wrong.
  *
  * Threads: from any, at any time; of two that add at once either may come last
  * and be the current one. I/O goes on beside them, and never waits for them.

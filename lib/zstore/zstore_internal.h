@@ -28,9 +28,12 @@
 
 /* "zsd disk" in the machine's byte order: the image is not for others. */
 #define ZSTORE_MAGIC   UINT64_C(0x6b73696420647a73)
-#define ZSTORE_VERSION 2u
+#define ZSTORE_VERSION 3u
 
-/* First page of the image: how to read the rest of it. */
+/*
+ * First page of the image: how to read the rest of it. For other processes:
+ * this one does not look at it again, but to see whether it is damaged.
+ */
 struct zstore_header {
 	uint64_t magic;
 	uint32_t version;
@@ -58,17 +61,17 @@ struct zstore_header {
  * What each context counts; sums over all contexts make the statistics.
  * Gauges go down as well, and one context's part of them may be negative.
  */
-#define ZSTORE_COUNTERS(X)                                               \
-	X(pages_stored) /* gauge: slots that are not empty */            \
-	X(compr_data_size) /* gauge: bytes of objects, words aside */    \
-	X(same_pages) /* gauge */                                        \
-	X(huge_pages) /* gauge */                                        \
-	X(huge_pages_since)                                              \
-	X(failed_reads)                                                  \
-	X(corrupt_reads)                                                 \
-	X(failed_writes)                                                 \
-	X(notify_free)                                                   \
-	X(changes_begun) /* slots to be changed; see store_is_quiet() */ \
+#define ZSTORE_COUNTERS(X)                                              \
+	X(pages_stored) /* gauge: slots that are not empty */           \
+	X(compr_data_size) /* gauge: bytes of objects, words aside */   \
+	X(same_pages) /* gauge */                                       \
+	X(huge_pages) /* gauge */                                       \
+	X(huge_pages_since)                                             \
+	X(failed_reads)                                                 \
+	X(corrupt_reads)                                                \
+	X(failed_writes)                                                \
+	X(notify_free)                                                  \
+	X(changes_begun) /* slots to be changed; see quiet_changes() */ \
 	X(changes_ended)
 
 enum zstore_counter {
@@ -81,6 +84,7 @@ enum zstore_counter {
 struct zstore {
 	struct zstore_params params;
 	struct mapping image;
+	struct zstore_header header; /* what the image's should be */
 	_Atomic uint64_t *slots; /* in the image */
 	uint64_t slots_offset; /* in the image, bytes */
 	uint64_t nr_slots;
@@ -116,27 +120,33 @@ struct zstore_ctx {
 	unsigned char object[ZSD_PAGE_BYTES]; /* zs_obj_read_begin()'s */
 };
 
+static inline struct zstore_header *
+zstore_image_header(const struct zstore *store)
+{
+	return (struct zstore_header *)(void *)store->image.base;
+}
+
+/*
+ * One writer: no locked instruction is needed. The release is for those who read
+ * several counters: who sees this one sees what was counted and done before.
+ */
+static inline void add_to(_Atomic int64_t *counter, int64_t n)
+{
+	n += atomic_load_explicit(counter, memory_order_relaxed);
+	atomic_store_explicit(counter, n, memory_order_release);
+}
+
 static inline void count(struct zstore_ctx *ctx, enum zstore_counter counter,
 			 int64_t n)
 {
-	_Atomic int64_t *c = &ctx->counters[counter];
-
-	/* One writer: no locked instruction needed. */
-	atomic_store_explicit(c,
-			      atomic_load_explicit(c, memory_order_relaxed) + n,
-			      memory_order_relaxed);
+	add_to(&ctx->counters[counter], n);
 }
 
-/* Count a page that came (1) or whose object was freed (-1). The release is
- * for is_needed() in dict.c: who sees the number sees what came before. */
+/* Count a page that came (1) or whose object was freed (-1). */
 static inline void count_dict(struct zstore_ctx *ctx, unsigned number,
 			      int64_t n)
 {
-	_Atomic int64_t *c = &ctx->dict_pages[number];
-
-	atomic_store_explicit(c,
-			      atomic_load_explicit(c, memory_order_relaxed) + n,
-			      memory_order_release);
+	add_to(&ctx->dict_pages[number], n);
 }
 
 /* Sum one counter over all contexts, past ones too. */
@@ -185,6 +195,9 @@ int64_t zstore_dict_pages(struct zstore *store, unsigned number);
 /* Return: the number of one whose bytes have changed, or 0. */
 unsigned zstore_dict_damaged(struct zstore *store);
 
+/* Whether the page that describes the image, dictionaries and all, has. */
+bool zstore_header_is_damaged(struct zstore *store);
+
 /* --- page.c: one page, @index being inside the disk ----------------------- */
 
 /* Read it. 0, or -EIO and garbage in @dst. */
@@ -204,7 +217,7 @@ int page_store(struct zstore_ctx *ctx, uint64_t index,
 int page_patch(struct zstore_ctx *ctx, uint64_t index, uint32_t at,
 	       uint32_t bytes, const void *src) ZSD_MUST_CHECK;
 
-/* Forget it. Return: whether there was anything. */
-bool page_discard(struct zstore_ctx *ctx, uint64_t index);
+/* Forget it, and count it if there was anything. 0, or -EIO: it stays. */
+int page_discard(struct zstore_ctx *ctx, uint64_t index);
 
 #endif
