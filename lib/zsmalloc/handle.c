@@ -24,8 +24,12 @@
 /* Entries that a table for @nr_handles needs: what stashes hold is extra. */
 static uint64_t nr_entries(uint64_t nr_handles)
 {
-	uint64_t stashed = (uint64_t)ZS_NR_CLASSES * ZS_STASH_MAX;
+	const uint64_t stashed = (uint64_t)ZS_NR_CLASSES * ZS_STASH_MAX;
 
+	_Static_assert(ZS_MAX_HANDLES + ZS_NR_CLASSES * ZS_STASH_MAX +
+				       COMMIT_ENTRIES <=
+			       (uint64_t)1 << 31,
+		       "a header names every handle of the largest table");
 	return align_up(1 + nr_handles + stashed, COMMIT_ENTRIES);
 }
 

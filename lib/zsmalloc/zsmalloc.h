@@ -91,8 +91,11 @@
 /* Size classes: 32, 48, … 4096 bytes. Source: ZS_SIZE_CLASSES in Linux. */
 #define ZS_NR_CLASSES 255u
 
-/* Most handles a pool can have: 31 bits of the object header name one. */
-#define ZS_MAX_HANDLES (((uint64_t)1 << 31) - 1)
+/*
+ * Most handles a pool can have: 31 bits of the object header name one. Some more
+ * there are for those that classes keep for themselves.
+ */
+#define ZS_MAX_HANDLES (((uint64_t)1 << 31) - ((uint64_t)1 << 16))
 
 /* Most arena pages: 16 TiB. */
 #define ZS_MAX_PAGES (((uint64_t)1 << 32) - 2)
