@@ -8,8 +8,8 @@
  *
  *   BUG_ON(c)       always compiled: the cheap, vital ones
  *   CHECK(c)        level 1 and up: cheap ones on every call
- *   CHECK_ZSPAGE(c) level 2 and up: may walk one zspage
- *   CHECK_ALL(c)    level 3: may walk everything
+ *   CHECK_ZSPAGE(c) level 2: that a zspage is in order after a change of it,
+ *                   which takes a look at each of its objects
  *
  * The level is ZSD_CHECKS, set by configure --enable-checks=LEVEL.
  */
@@ -46,6 +46,5 @@ void check_failed(const char *file, int line,
 
 #define CHECK(cond)	   CHECK_AT_LEVEL(1, cond)
 #define CHECK_ZSPAGE(cond) CHECK_AT_LEVEL(2, cond)
-#define CHECK_ALL(cond)	   CHECK_AT_LEVEL(3, cond)
 
 #endif

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/check.h"
 #include "base/spin.h"
 #include "zsmalloc/zs_class.h"
 #include "zsmalloc/zs_handle.h"
@@ -265,6 +266,10 @@ static enum outcome migrate(struct migration *m, const struct zs_chain *src,
 			break;
 	}
 	m->done_bytes += (*obj - first) * LOOK_BYTES;
+	if (outcome == MOVED || outcome == IN_USE) {
+		CHECK_ZSPAGE(!zs_zspage_fault(m->pool, m->class, src->head));
+		CHECK_ZSPAGE(!zs_zspage_fault(m->pool, m->class, dst->head));
+	}
 	if (zs_zspage_refile(m->pool, m->class, dst->head, dst_inuse))
 		(void)zs_zspage_refile(m->pool, m->class, src->head, src_inuse);
 	return outcome == IN_USE ? MOVED : outcome;
@@ -317,10 +322,20 @@ static enum outcome pack(struct migration *m, struct zs_chain *src)
 		zs_zspage_cut(m->pool, m->class, src, nr_pages);
 	}
 	m->done_bytes += 2 * looked * LOOK_BYTES;
-	return zs_zspage_relink(m->pool, m->class, src) ? outcome : SRC_DAMAGED;
+	if (!zs_zspage_relink(m->pool, m->class, src))
+		return SRC_DAMAGED;
+	CHECK_ZSPAGE(!zs_zspage_fault(m->pool, m->class, src->head));
+	return outcome;
 }
 
 /* --- A class -------------------------------------------------------------- */
+
+static bool open_chain(const struct migration *m, uint32_t head,
+		       struct zs_chain *chain)
+{
+	return zs_zspage_is_fit(m->pool, m->class, head) &&
+	       zs_chain_open(m->pool, m->class, head, chain);
+}
 
 /*
  * Move what can be moved out of @src into others, as far as the hold goes.
@@ -343,7 +358,7 @@ static enum outcome empty_into_others(struct migration *m,
 		if (!*has_others)
 			break;
 		outcome = DST_DAMAGED;
-		if (zs_chain_open(m->pool, m->class, head, &dst))
+		if (open_chain(m, head, &dst))
 			outcome = migrate(m, src, &obj, &dst);
 		if (outcome == SRC_DAMAGED)
 			return outcome;
@@ -376,7 +391,7 @@ static bool empty_one(struct migration *m)
 
 	if (head == ZS_PAGE_NONE)
 		return false;
-	if (zs_chain_open(m->pool, m->class, head, &src))
+	if (open_chain(m, head, &src))
 		outcome = empty_into_others(m, &src, &has_others);
 	if (outcome == MOVED && !zs_inuse(m->pool, head)) {
 		m->nr_freed += src.nr_pages;

@@ -36,6 +36,7 @@ static bool params_are_valid(const struct zs_pool_params *params)
 static void init_class(struct zs_class *class, struct zs_geometry geometry,
 		       bool inherit_priority)
 {
+	CHECK(geometry.objs_per_zspage <= ZS_MAX_OBJS);
 	lock_init(&class->lock, inherit_priority);
 	class->geometry = geometry;
 	class->is_huge = geometry.size_bytes == ZS_MAX_OBJ_BYTES;
@@ -149,12 +150,14 @@ static int find_room(struct zs_pool *pool, struct zs_class *class,
 static int take_obj(struct zs_pool *pool, struct zs_class *class,
 		    enum zs_alloc how, zs_handle handle, uint64_t *entry)
 {
+	_Atomic uint64_t *home = &pool->handles.entries[handle];
 	struct zs_taken taken;
 	uint32_t head;
 	int err;
 
 	while (!(err = find_room(pool, class, how, &head))) {
-		if (likely(zs_zspage_take_obj(pool, class, head, NULL, handle,
+		if (zs_zspage_is_fit(pool, class, head) &&
+		    likely(zs_zspage_take_obj(pool, class, head, NULL, handle,
 					      &taken)))
 			break;
 		zs_class_retire(pool, class, head);
@@ -162,8 +165,11 @@ static int take_obj(struct zs_pool *pool, struct zs_class *class,
 	if (err)
 		return err;
 	*entry = taken.entry;
+	atomic_store_explicit(home, zs_entry_filling(taken.entry),
+			      memory_order_relaxed);
 	class->obj_used++;
 	zs_zspage_refile(pool, class, head, zs_inuse(pool, head) - 1);
+	CHECK_ZSPAGE(!zs_zspage_fault(pool, class, head));
 	return 0;
 }
 
@@ -181,10 +187,6 @@ static int allocate(struct zs_pool *pool, struct zs_class *class,
 	err = take_obj(pool, class, how, *handle, entry);
 	if (err)
 		zs_handle_put(pool, class, *handle);
-	else
-		atomic_store_explicit(&pool->handles.entries[*handle],
-				      zs_entry_filling(*entry),
-				      memory_order_relaxed);
 	return err;
 }
 
@@ -260,7 +262,8 @@ static void put_obj(struct zs_pool *pool, struct zs_class *class,
 	}
 	if (unlikely(zs_zspage_is_retired(pool, head)))
 		return;
-	if (unlikely(!zs_zspage_put_obj(pool, class, head, entry, handle))) {
+	if (!zs_zspage_is_fit(pool, class, head) ||
+	    unlikely(!zs_zspage_put_obj(pool, class, head, entry, handle))) {
 		zs_class_retire(pool, class, head);
 		return;
 	}
@@ -270,6 +273,8 @@ static void put_obj(struct zs_pool *pool, struct zs_class *class,
 	zs_class_loosen(class);
 	if (!inuse)
 		zs_zspage_give_back(pool, class, head);
+	else
+		CHECK_ZSPAGE(!zs_zspage_fault(pool, class, head));
 }
 
 void zs_free(struct zs_pool *pool, zs_handle handle)

@@ -10,6 +10,7 @@
 #ifndef ZSD_ZSMALLOC_ZS_ZSPAGE_H
 #define ZSD_ZSMALLOC_ZS_ZSPAGE_H
 
+#include "base/check.h"
 #include "zsmalloc/zs_internal.h"
 
 /* --- Pages --------------------------------------------------------------- */
@@ -136,5 +137,15 @@ bool zs_zspage_relink(struct zs_pool *pool, const struct zs_class *class,
  */
 const char *zs_zspage_fault(const struct zs_pool *pool,
 			    const struct zs_class *class, uint32_t head);
+
+/*
+ * Whether a zspage that is about to change has none. At check level 2 alone;
+ * below, what the change needs is looked at, and nothing else.
+ */
+static inline bool zs_zspage_is_fit(const struct zs_pool *pool,
+				    const struct zs_class *class, uint32_t head)
+{
+	return ZSD_CHECKS < 2 || !zs_zspage_fault(pool, class, head);
+}
 
 #endif

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "pool_rig.h"
 #include "quiet.h"
 #include "suite.h"
@@ -179,6 +180,23 @@ START_TEST(freeing_does_not_believe_a_header)
 	ck_assert_uint_eq(rig_stats(&rig).pages_used,
 			  rig_stats(&rig).pages_retired);
 	ck_assert_uint_eq(rig_stats(&rig).damages, 1);
+	assert_verifier_complains();
+}
+END_TEST
+
+/* Of any object of the zspage, where there are checks enough; else it is not
+ * looked at. */
+START_TEST(level_two_looks_at_the_whole_zspage)
+{
+	const uint64_t nr_met = ZSD_CHECKS >= 2;
+
+	ck_assert_uint_eq(head_of(200), head_of(201));
+	*header_of(200) ^= 8;
+	free_object(201);
+	ck_assert_uint_eq(rig_stats(&rig).damages, nr_met);
+	rig_put(&rig, OBJ_BYTES, 1);
+	ck_assert_uint_eq(rig_stats(&rig).damages, nr_met);
+	assert_others_hold(UINT32_MAX);
 	assert_verifier_complains();
 }
 END_TEST
@@ -383,6 +401,7 @@ int main(void)
 			    NR_BAD_HEADERS);
 	tcase_add_loop_test(tc, freeing_does_not_believe_a_header, 0,
 			    NR_BAD_HEADERS);
+	tcase_add_test(tc, level_two_looks_at_the_whole_zspage);
 	tcase_add_loop_test(tc, no_place_in_use_is_given_out, 0, NR_BAD_LINKS);
 	tcase_add_loop_test(tc, a_damaged_descriptor_harms_nobody, 0, 256);
 	tcase_add_loop_test(tc, a_torn_list_is_made_anew, 0, 2);

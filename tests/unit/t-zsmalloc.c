@@ -455,7 +455,7 @@ START_TEST(no_handle_is_lost)
 	rig_open(&small, &params);
 	for (uint32_t round = 0; round < NR_ROUNDS; round++) {
 		for (uint32_t i = 0; i < NR; i++)
-			handles[i] = rig_put(&small, 20, i);
+			handles[i] = rig_put(&small, 2000, i);
 		for (uint32_t i = 0; i < NR; i++)
 			zs_free(small.pool, handles[i]);
 		if (!round)
