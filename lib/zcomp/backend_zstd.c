@@ -190,58 +190,74 @@ dict_parameters(int level, size_t src_bytes_max, size_t nr_bytes)
 	return cparams;
 }
 
-static int init_cdict(struct zstd_digest *digest, const void *bytes,
-		      size_t nr_bytes, ZSTD_compressionParameters cparams,
-		      size_t *memory_bytes)
-{
-	size_t room = ZSTD_estimateCDictSize_advanced(nr_bytes, cparams,
-						      ZSTD_dlm_byRef);
+/* Memory that the two halves of a digest take, bytes. */
+struct digest_room {
+	size_t cdict;
+	size_t ddict;
+};
 
+static struct digest_room digest_room(int level, size_t src_bytes_max,
+				      size_t nr_bytes)
+{
+	return (struct digest_room){
+		.cdict = ZSTD_estimateCDictSize_advanced(
+			nr_bytes,
+			dict_parameters(level, src_bytes_max, nr_bytes),
+			ZSTD_dlm_byRef),
+		.ddict = ZSTD_estimateDDictSize(nr_bytes, ZSTD_dlm_byRef),
+	};
+}
+
+static size_t zstd_dict_memory(int level, size_t src_bytes_max, size_t nr_bytes)
+{
+	struct digest_room room = digest_room(level, src_bytes_max, nr_bytes);
+
+	return sizeof(struct zstd_digest) + room.cdict + room.ddict;
+}
+
+static int init_cdict(struct zstd_digest *digest, size_t room,
+		      const void *bytes, size_t nr_bytes,
+		      ZSTD_compressionParameters cparams)
+{
 	digest->cdict_memory = malloc(room);
 	if (!digest->cdict_memory)
 		return -ENOMEM;
 	digest->cdict = ZSTD_initStaticCDict(digest->cdict_memory, room, bytes,
 					     nr_bytes, ZSTD_dlm_byRef,
 					     ZSTD_dct_fullDict, cparams);
-	*memory_bytes += room;
 	return digest->cdict ? 0 : -EINVAL;
 }
 
-static int init_ddict(struct zstd_digest *digest, const void *bytes,
-		      size_t nr_bytes, size_t *memory_bytes)
+static int init_ddict(struct zstd_digest *digest, size_t room,
+		      const void *bytes, size_t nr_bytes)
 {
-	size_t room = ZSTD_estimateDDictSize(nr_bytes, ZSTD_dlm_byRef);
-
 	digest->ddict_memory = malloc(room);
 	if (!digest->ddict_memory)
 		return -ENOMEM;
 	digest->ddict = ZSTD_initStaticDDict(digest->ddict_memory, room, bytes,
 					     nr_bytes, ZSTD_dlm_byRef,
 					     ZSTD_dct_fullDict);
-	*memory_bytes += room;
 	return digest->ddict ? 0 : -EINVAL;
 }
 
 static int zstd_dict_create(int level, size_t src_bytes_max, const void *bytes,
-			    size_t nr_bytes, void **out, size_t *memory_bytes)
+			    size_t nr_bytes, void **out)
 {
+	struct digest_room room = digest_room(level, src_bytes_max, nr_bytes);
 	struct zstd_digest *digest = calloc(1, sizeof(*digest));
-	size_t memory = sizeof(*digest);
 	int err;
 
 	if (!digest)
 		return -ENOMEM;
-	err = init_cdict(digest, bytes, nr_bytes,
-			 dict_parameters(level, src_bytes_max, nr_bytes),
-			 &memory);
+	err = init_cdict(digest, room.cdict, bytes, nr_bytes,
+			 dict_parameters(level, src_bytes_max, nr_bytes));
 	if (!err)
-		err = init_ddict(digest, bytes, nr_bytes, &memory);
+		err = init_ddict(digest, room.ddict, bytes, nr_bytes);
 	if (err) {
 		zstd_dict_destroy(digest);
 		return err;
 	}
 	*out = digest;
-	*memory_bytes = memory;
 	return 0;
 }
 
@@ -349,6 +365,7 @@ const struct zcomp_ops zcomp_zstd = {
 	.destroy = zstd_destroy,
 	.compress = zstd_compress,
 	.decompress = zstd_decompress,
+	.dict_memory = zstd_dict_memory,
 	.dict_create = zstd_dict_create,
 	.dict_destroy = zstd_dict_destroy,
 	.train = zstd_train,

@@ -18,7 +18,6 @@ struct zcomp_ctx {
 struct zcomp_dict {
 	const struct zcomp_ops *ops;
 	void *digest;
-	size_t memory_bytes; /* of the digest */
 };
 
 static const struct zcomp_ops *const codecs[] = {&zcomp_lz4, &zcomp_zstd};
@@ -141,8 +140,7 @@ int zcomp_dict_create(const struct zcomp_params *params, size_t src_bytes_max,
 		return -ENOMEM;
 	dict->ops = params->ops;
 	err = dict->ops->dict_create(params->level, src_bytes_max, bytes,
-				     nr_bytes, &dict->digest,
-				     &dict->memory_bytes);
+				     nr_bytes, &dict->digest);
 	if (err) {
 		free(dict);
 		return err;
@@ -159,9 +157,11 @@ void zcomp_dict_destroy(struct zcomp_dict *dict)
 	free(dict);
 }
 
-size_t zcomp_dict_memory(const struct zcomp_dict *dict)
+size_t zcomp_dict_memory(const struct zcomp_params *params,
+			 size_t src_bytes_max, size_t nr_bytes)
 {
-	return sizeof(*dict) + dict->memory_bytes;
+	return sizeof(struct zcomp_dict) +
+	       params->ops->dict_memory(params->level, src_bytes_max, nr_bytes);
 }
 
 int zcomp_train(const struct zcomp_params *params, const void *samples,

@@ -111,9 +111,12 @@ int zcomp_dict_create(const struct zcomp_params *params, size_t src_bytes_max,
 		      struct zcomp_dict **out) ZSD_MUST_CHECK;
 void zcomp_dict_destroy(struct zcomp_dict *dict);
 
-/* zcomp_dict_memory() - bytes allocated for a dict, besides those it refers to
+/*
+ * zcomp_dict_memory() - bytes that zcomp_dict_create() would allocate, besides
+ * those of the dictionary. For a codec that has dictionaries.
  */
-size_t zcomp_dict_memory(const struct zcomp_dict *dict);
+size_t zcomp_dict_memory(const struct zcomp_params *params,
+			 size_t src_bytes_max, size_t nr_bytes);
 
 /**
  * zcomp_train() - make a dictionary for pages like some samples

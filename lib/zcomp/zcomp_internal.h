@@ -32,12 +32,11 @@ struct zcomp_ops {
 	int (*decompress)(void *scratch, const void *digest, const void *src,
 			  size_t src_bytes, void *dst, size_t dst_bytes);
 
-	/* As zcomp_dict_create() and zcomp_train(); all three are NULL where
-	 * the codec has no dictionaries. @memory_bytes: what the digest takes
-	 * besides @bytes. */
+	/* As zcomp_dict_create() and so on; all are NULL where the codec has no
+	 * dictionaries. */
+	size_t (*dict_memory)(int level, size_t src_bytes_max, size_t nr_bytes);
 	int (*dict_create)(int level, size_t src_bytes_max, const void *bytes,
-			   size_t nr_bytes, void **digest,
-			   size_t *memory_bytes);
+			   size_t nr_bytes, void **digest);
 	void (*dict_destroy)(void *digest);
 	int (*train)(int level, const void *samples, unsigned nr_samples,
 		     size_t sample_bytes, void *dst, size_t dst_bytes,

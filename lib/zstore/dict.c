@@ -35,10 +35,12 @@ static uint64_t committed_bytes(uint64_t nr_bytes)
 	return align_up(nr_bytes, ZSD_PAGE_BYTES);
 }
 
-/* What it takes in all. */
-static uint64_t memory_bytes(uint64_t nr_bytes, const struct zcomp_dict *dict)
+/* What one of so many bytes takes in all. */
+static uint64_t memory_bytes(const struct zstore *store, uint64_t nr_bytes)
 {
-	return committed_bytes(nr_bytes) + zcomp_dict_memory(dict);
+	return committed_bytes(nr_bytes) +
+	       zcomp_dict_memory(&store->params.zcomp, ZSD_PAGE_BYTES,
+				 nr_bytes);
 }
 
 /* --- who needs which ------------------------------------------------------ */
@@ -113,7 +115,7 @@ static void let_go(struct zstore *store, unsigned number)
 	store->dict_bytes[number] = 0;
 	store->header.dict_bytes[number] = 0;
 	zstore_image_header(store)->dict_bytes[number] = 0;
-	zs_pool_uncharge(store->pool, memory_bytes(nr_bytes, dict));
+	zs_pool_uncharge(store->pool, memory_bytes(store, nr_bytes));
 	zcomp_dict_destroy(dict);
 	give_back(store, number, nr_bytes);
 }
@@ -137,29 +139,36 @@ static unsigned find_number(struct zstore *store)
 static int settle(struct zstore *store, unsigned number, const void *bytes,
 		  size_t nr_bytes, struct zcomp_dict **out)
 {
-	struct zcomp_dict *dict;
-	int err;
+	int err = mapping_commit(&store->image, dict_offset(store, number),
+				 committed_bytes(nr_bytes), NULL);
 
-	err = mapping_commit(&store->image, dict_offset(store, number),
-			     committed_bytes(nr_bytes), NULL);
 	if (err)
-		goto err_release;
+		goto err;
 	memcpy(dict_home(store, number), bytes, nr_bytes);
 	err = zcomp_dict_create(&store->params.zcomp, ZSD_PAGE_BYTES,
-				dict_home(store, number), nr_bytes, &dict);
+				dict_home(store, number), nr_bytes, out);
 	if (err)
-		goto err_release;
-	err = zs_pool_charge(store->pool, memory_bytes(nr_bytes, dict),
-			     ZS_NORMAL);
-	if (err)
-		goto err_dict;
-	*out = dict;
+		goto err;
 	return 0;
 
-err_dict:
-	zcomp_dict_destroy(dict);
-err_release:
+err:
 	give_back(store, number, nr_bytes);
+	return err;
+}
+
+/* The same, and count what it takes, before it does. */
+static int charge_and_settle(struct zstore *store, unsigned number,
+			     const void *bytes, size_t nr_bytes,
+			     struct zcomp_dict **out)
+{
+	uint64_t memory = memory_bytes(store, nr_bytes);
+	int err = zs_pool_charge(store->pool, memory, ZS_NORMAL);
+
+	if (err)
+		return err;
+	err = settle(store, number, bytes, nr_bytes, out);
+	if (err)
+		zs_pool_uncharge(store->pool, memory);
 	return err;
 }
 
@@ -219,7 +228,7 @@ int zstore_dict_add(struct zstore *store, const void *bytes, size_t nr_bytes,
 	number = reserve_number(store, nr_bytes);
 	if (!number)
 		return -EBUSY;
-	err = settle(store, number, bytes, nr_bytes, &dict);
+	err = charge_and_settle(store, number, bytes, nr_bytes, &dict);
 	if (err) {
 		free_number(store, number);
 		return err;
@@ -266,7 +275,7 @@ bool zstore_dict_info(struct zstore *store, unsigned number,
 		*out = (struct zstore_dict_info){
 			.bytes = store->dict_bytes[number],
 			.memory_bytes =
-				memory_bytes(store->dict_bytes[number], dict),
+				memory_bytes(store, store->dict_bytes[number]),
 			.pages = pages > 0 ? (uint64_t)pages : 0,
 			.is_current = zstore_dict_current(store) == number,
 		};

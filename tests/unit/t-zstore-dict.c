@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mapping.h"
 #include "base/units.h"
 #include "dict_rig.h"
 #include "image_rig.h"
@@ -26,6 +27,21 @@
 #define SLOT_AT(index) ((off_t)(ZSD_PAGE_BYTES + 8 * (index)))
 
 static struct store_rig rig;
+
+/* Times that memory was asked for. The linker has this called instead. */
+static _Atomic unsigned nr_commits;
+
+int __wrap_mapping_commit(const struct mapping *map, uint64_t offset,
+			  uint64_t bytes, uint64_t *done_bytes);
+int __real_mapping_commit(const struct mapping *map, uint64_t offset,
+			  uint64_t bytes, uint64_t *done_bytes);
+
+int __wrap_mapping_commit(const struct mapping *map, uint64_t offset,
+			  uint64_t bytes, uint64_t *done_bytes)
+{
+	nr_commits++;
+	return __real_mapping_commit(map, offset, bytes, done_bytes);
+}
 
 static void open_rig(bool checksum)
 {
@@ -270,7 +286,9 @@ START_TEST(a_limit_holds_for_dictionaries)
 	while (rig_try_write_page(&rig, nr, MODEL_PAGE_RANDOM) == 0)
 		nr++;
 	before = rig_stats(&rig).metadata_bytes;
+	nr_commits = 0;
 	ck_assert_int_eq(try_add(1), -ENOSPC);
+	ck_assert_uint_eq(nr_commits, 0); /* refused before it took anything */
 	ck_assert_uint_eq(zstore_dict_current(rig.store), 0);
 	ck_assert_uint_eq(rig_stats(&rig).metadata_bytes, before);
 	rig_trim(&rig, 100 * ZSD_PAGE_BYTES, (nr - 100) * ZSD_PAGE_BYTES);
