@@ -176,32 +176,18 @@ int zcomp_train(const struct zcomp_params *params, const void *samples,
 					out_bytes);
 }
 
-int zcomp_compress_using(struct zcomp_ctx *ctx, const struct zcomp_dict *dict,
-			 const void *src, size_t src_bytes, void *dst,
-			 size_t dst_bytes, size_t *out_bytes)
+int zcomp_compress(struct zcomp_ctx *ctx, const struct zcomp_dict *dict,
+		   const void *src, size_t src_bytes, void *dst,
+		   size_t dst_bytes, size_t *out_bytes)
 {
 	return ctx->ops->compress(ctx->scratch, dict ? dict->digest : NULL, src,
 				  src_bytes, dst, dst_bytes, out_bytes);
 }
 
-int zcomp_decompress_using(struct zcomp_ctx *ctx, const struct zcomp_dict *dict,
-			   const void *src, size_t src_bytes, void *dst,
-			   size_t dst_bytes)
+int zcomp_decompress(struct zcomp_ctx *ctx, const struct zcomp_dict *dict,
+		     const void *src, size_t src_bytes, void *dst,
+		     size_t dst_bytes)
 {
 	return ctx->ops->decompress(ctx->scratch, dict ? dict->digest : NULL,
 				    src, src_bytes, dst, dst_bytes);
-}
-
-int zcomp_compress(struct zcomp_ctx *ctx, const void *src, size_t src_bytes,
-		   void *dst, size_t dst_bytes, size_t *out_bytes)
-{
-	return zcomp_compress_using(ctx, NULL, src, src_bytes, dst, dst_bytes,
-				    out_bytes);
-}
-
-int zcomp_decompress(struct zcomp_ctx *ctx, const void *src, size_t src_bytes,
-		     void *dst, size_t dst_bytes)
-{
-	return zcomp_decompress_using(ctx, NULL, src, src_bytes, dst,
-				      dst_bytes);
 }

@@ -143,7 +143,7 @@ int zcomp_train(const struct zcomp_params *params, const void *samples,
 #define ZCOMP_TRAIN_BYTES ((size_t)(6 * MIB))
 
 /**
- * zcomp_compress_using() - compress @src into at most @dst_bytes
+ * zcomp_compress() - compress @src into at most @dst_bytes
  * @dict:      created with the same params as @ctx, or NULL
  * @src_bytes: 1 .. src_bytes_max
  * @out_bytes: receives the compressed length; untouched on error
@@ -152,12 +152,12 @@ int zcomp_train(const struct zcomp_params *params, const void *samples,
  * Return: 0, or -ENOSPC where the result does not fit @dst_bytes (which is
  * how a page is found incompressible, often before all of it was looked at).
  */
-int zcomp_compress_using(struct zcomp_ctx *ctx, const struct zcomp_dict *dict,
-			 const void *src, size_t src_bytes, void *dst,
-			 size_t dst_bytes, size_t *out_bytes) ZSD_MUST_CHECK;
+int zcomp_compress(struct zcomp_ctx *ctx, const struct zcomp_dict *dict,
+		   const void *src, size_t src_bytes, void *dst,
+		   size_t dst_bytes, size_t *out_bytes) ZSD_MUST_CHECK;
 
 /**
- * zcomp_decompress_using() - restore exactly @dst_bytes from @src
+ * zcomp_decompress() - restore exactly @dst_bytes from @src
  * @dict: what it was compressed with, or one of the same bytes; NULL for none
  *
  * Allocates nothing. Damaged or hostile @src, or another @dict, never makes it
@@ -165,15 +165,8 @@ int zcomp_compress_using(struct zcomp_ctx *ctx, const struct zcomp_dict *dict,
  * Return: 0, or -EIO where @src is no compressed form of @dst_bytes bytes;
  * @dst then holds garbage. Another @dict may give garbage and 0.
  */
-int zcomp_decompress_using(struct zcomp_ctx *ctx, const struct zcomp_dict *dict,
-			   const void *src, size_t src_bytes, void *dst,
-			   size_t dst_bytes) ZSD_MUST_CHECK;
-
-/* The same without a dictionary. */
-int zcomp_compress(struct zcomp_ctx *ctx, const void *src, size_t src_bytes,
-		   void *dst, size_t dst_bytes,
-		   size_t *out_bytes) ZSD_MUST_CHECK;
-int zcomp_decompress(struct zcomp_ctx *ctx, const void *src, size_t src_bytes,
-		     void *dst, size_t dst_bytes) ZSD_MUST_CHECK;
+int zcomp_decompress(struct zcomp_ctx *ctx, const struct zcomp_dict *dict,
+		     const void *src, size_t src_bytes, void *dst,
+		     size_t dst_bytes) ZSD_MUST_CHECK;
 
 #endif

@@ -24,7 +24,7 @@ struct zcomp_ops {
 	int (*create)(int level, size_t src_bytes_max, void **scratch);
 	void (*destroy)(void *scratch);
 
-	/* As zcomp_compress_using() and zcomp_decompress_using(); @digest is
+	/* As zcomp_compress() and zcomp_decompress(); @digest is
 	 * what dict_create() made, or NULL for none. */
 	int (*compress)(void *scratch, const void *digest, const void *src,
 			size_t src_bytes, void *dst, size_t dst_bytes,

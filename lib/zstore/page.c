@@ -50,9 +50,8 @@ static int unpack(struct zstore_ctx *ctx, uint64_t slot, const void *src,
 		memcpy(dst, src, ZSD_PAGE_BYTES);
 		return 0;
 	}
-	return zcomp_decompress_using(ctx->zcomp, dict, src,
-				      slot_len_bytes(slot), dst,
-				      ZSD_PAGE_BYTES);
+	return zcomp_decompress(ctx->zcomp, dict, src, slot_len_bytes(slot),
+				dst, ZSD_PAGE_BYTES);
 }
 
 /*
@@ -223,10 +222,9 @@ static void pack(struct zstore_ctx *ctx, const void *src, struct packed *out)
 		out->flags = SLOT_WORD;
 	} else {
 		number = zstore_ctx_dict(ctx);
-		if (zcomp_compress_using(ctx->zcomp, zstore_dict(store, number),
-					 src, ZSD_PAGE_BYTES, ctx->compressed,
-					 store->huge_class_bytes - 1,
-					 &len) == 0) {
+		if (zcomp_compress(ctx->zcomp, zstore_dict(store, number), src,
+				   ZSD_PAGE_BYTES, ctx->compressed,
+				   store->huge_class_bytes - 1, &len) == 0) {
 			out->bytes = ctx->compressed;
 			out->len_bytes = (uint32_t)len;
 			out->flags = (uint64_t)number << SLOT_DICT_SHIFT;

@@ -119,9 +119,9 @@ static int time_round(struct training *t, const struct zcomp_dict *dict,
 	for (uint32_t i = 0; i < t->nr_tests; i++) {
 		const size_t at = (size_t)i * ZSD_PAGE_BYTES;
 
-		if (zcomp_compress_using(t->ctx, dict, t->tests + at,
-					 ZSD_PAGE_BYTES, t->packed + at,
-					 t->raw_bytes - 1, &t->lengths[i]))
+		if (zcomp_compress(t->ctx, dict, t->tests + at, ZSD_PAGE_BYTES,
+				   t->packed + at, t->raw_bytes - 1,
+				   &t->lengths[i]))
 			t->lengths[i] = 0;
 		cost->compressed_bytes +=
 			t->lengths[i] ? t->lengths[i] : ZSD_PAGE_BYTES;
@@ -132,8 +132,8 @@ static int time_round(struct training *t, const struct zcomp_dict *dict,
 		const size_t at = (size_t)i * ZSD_PAGE_BYTES;
 
 		if (t->lengths[i] &&
-		    zcomp_decompress_using(t->ctx, dict, t->packed + at,
-					   t->lengths[i], page, sizeof(page)))
+		    zcomp_decompress(t->ctx, dict, t->packed + at,
+				     t->lengths[i], page, sizeof(page)))
 			return -EIO;
 	}
 	cost->decompress_ns =

@@ -157,8 +157,8 @@ static void store_page(struct work *work, uint64_t index)
 		work->nr_same_filled++;
 		return;
 	}
-	if (zcomp_compress_using(work->zcomp, work->dict, page, ZSD_PAGE_BYTES,
-				 to, work->room, &bytes)) {
+	if (zcomp_compress(work->zcomp, work->dict, page, ZSD_PAGE_BYTES, to,
+			   work->room, &bytes)) {
 		object->bytes = ZSD_PAGE_BYTES;
 		memcpy(to, page, ZSD_PAGE_BYTES);
 		work->nr_raw++;
@@ -185,7 +185,8 @@ static void open_work(struct work *work)
 	must(work->object ? 0 : -ENOMEM, "the disk");
 	must(mapping_create("codec", options.disk_bytes, &work->store),
 	     "the store");
-	must(mapping_commit(&work->store, 0, work->store.bytes, NULL), "the store");
+	must(mapping_commit(&work->store, 0, work->store.bytes, NULL),
+	     "the store");
 	must(zcomp_ctx_create(&options.zcomp, ZSD_PAGE_BYTES, &work->zcomp),
 	     "the codec");
 	for (uint64_t i = 0; i < work->nr_objects; i++)
@@ -203,8 +204,8 @@ static void compress(struct work *work, uint64_t index, unsigned char *wire)
 
 	if (!object->bytes)
 		return;
-	err = zcomp_compress_using(work->zcomp, work->dict, wire,
-				   ZSD_PAGE_BYTES, result, work->room, &bytes);
+	err = zcomp_compress(work->zcomp, work->dict, wire, ZSD_PAGE_BYTES,
+			     result, work->room, &bytes);
 	CHECK(!err == (object->bytes < ZSD_PAGE_BYTES));
 }
 
@@ -215,9 +216,9 @@ static void decompress(struct work *work, uint64_t index, unsigned char *wire)
 
 	if (!object->bytes || object->bytes == ZSD_PAGE_BYTES)
 		return;
-	err = zcomp_decompress_using(work->zcomp, work->dict,
-				     work->store.base + object->offset,
-				     object->bytes, wire, ZSD_PAGE_BYTES);
+	err = zcomp_decompress(work->zcomp, work->dict,
+			       work->store.base + object->offset, object->bytes,
+			       wire, ZSD_PAGE_BYTES);
 	CHECK(!err);
 }
 

@@ -603,8 +603,8 @@ static void tally_page(struct model *m, const void *page, struct tally *tally)
 		tally->nr_same++;
 		return;
 	}
-	if (zcomp_compress(m->zcomp, page, ZSD_PAGE_BYTES, packed, huge - 1,
-			   &bytes)) {
+	if (zcomp_compress(m->zcomp, NULL, page, ZSD_PAGE_BYTES, packed,
+			   huge - 1, &bytes)) {
 		tally->nr_huge++;
 		bytes = ZSD_PAGE_BYTES;
 	}

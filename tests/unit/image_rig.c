@@ -46,7 +46,7 @@ static void pack(struct store_rig *rig, uint64_t index,
 	ck_assert_int_eq(zcomp_ctx_create(&rig->params.zcomp, ZSD_PAGE_BYTES,
 					  &zcomp),
 			 0);
-	if (zcomp_compress(zcomp, page, ZSD_PAGE_BYTES, object->content,
+	if (zcomp_compress(zcomp, NULL, page, ZSD_PAGE_BYTES, object->content,
 			   huge - 1, &object->bytes)) {
 		memcpy(object->content, page, ZSD_PAGE_BYTES);
 		object->bytes = ZSD_PAGE_BYTES;

@@ -184,7 +184,7 @@ static size_t object_bytes(struct store_rig *rig, struct zcomp_ctx *zcomp,
 	unsigned char packed[2 * ZSD_PAGE_BYTES];
 	size_t huge = zs_huge_class_size(zstore_pool(rig->store)), bytes;
 
-	if (zcomp_compress(zcomp, page, ZSD_PAGE_BYTES, packed, huge - 1,
+	if (zcomp_compress(zcomp, NULL, page, ZSD_PAGE_BYTES, packed, huge - 1,
 			   &bytes))
 		return ZSD_PAGE_BYTES;
 	return bytes;

@@ -64,10 +64,10 @@ static size_t round_trip(struct zcomp_ctx *ctx, const struct zcomp_dict *dict,
 	unsigned char packed[ROOM_BYTES], back[ZSD_PAGE_BYTES];
 	size_t bytes = 0;
 
-	quiet_assert(zcomp_compress_using(ctx, dict, page, ZSD_PAGE_BYTES,
-					  packed, sizeof(packed), &bytes) == 0);
-	quiet_assert(zcomp_decompress_using(ctx, dict, packed, bytes, back,
-					    sizeof(back)) == 0);
+	quiet_assert(zcomp_compress(ctx, dict, page, ZSD_PAGE_BYTES, packed,
+				    sizeof(packed), &bytes) == 0);
+	quiet_assert(zcomp_decompress(ctx, dict, packed, bytes, back,
+				      sizeof(back)) == 0);
 	quiet_assert(memcmp(back, page, sizeof(back)) == 0);
 	return bytes;
 }
@@ -118,8 +118,8 @@ START_TEST(one_context_uses_several)
 		size_t n;
 
 		model_page_fill(&rng, model_page_kind(&rng), page);
-		if (zcomp_compress_using(ctx, dict, page, sizeof(page), packed,
-					 100, &n))
+		if (zcomp_compress(ctx, dict, page, sizeof(page), packed, 100,
+				   &n))
 			nr_failed++;
 		if (model_rng_one_in(&rng, 2))
 			round_trip(ctx, dict, page);
@@ -306,18 +306,18 @@ START_TEST(damaged_pages_stay_inside)
 		unsigned char *back = malloc(ZSD_PAGE_BYTES);
 		size_t n;
 
-		quiet_assert(zcomp_compress_using(
-				     ctx, dicts[0],
-				     pages + i % 16 * (size_t)ZSD_PAGE_BYTES,
-				     ZSD_PAGE_BYTES, packed, ZSD_PAGE_BYTES,
-				     &n) == 0);
+		quiet_assert(
+			zcomp_compress(ctx, dicts[0],
+				       pages + i % 16 * (size_t)ZSD_PAGE_BYTES,
+				       ZSD_PAGE_BYTES, packed, ZSD_PAGE_BYTES,
+				       &n) == 0);
 		exact = malloc(n); /* for a sanitizer to see its end */
 		memcpy(exact, packed, n);
 		exact[model_rng_below(&rng, n)] ^=
 			(unsigned char)model_rng_range(&rng, 0, 255);
-		nr_eio += zcomp_decompress_using(
-				  ctx, dicts[model_rng_below(&rng, 3)], exact,
-				  n, back, ZSD_PAGE_BYTES) == -EIO;
+		nr_eio += zcomp_decompress(ctx, dicts[model_rng_below(&rng, 3)],
+					   exact, n, back,
+					   ZSD_PAGE_BYTES) == -EIO;
 		free(exact);
 		free(packed);
 		free(back);

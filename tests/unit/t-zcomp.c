@@ -193,14 +193,15 @@ static void assert_round_trip(struct zcomp_ctx *ctx, const unsigned char *src,
 	unsigned char packed[ROOM_BYTES], back[ZSD_PAGE_BYTES + 1];
 	size_t packed_bytes = 0;
 
-	ck_assert_int_eq(zcomp_compress(ctx, src, bytes, packed, sizeof(packed),
-					&packed_bytes),
+	ck_assert_int_eq(zcomp_compress(ctx, NULL, src, bytes, packed,
+					sizeof(packed), &packed_bytes),
 			 0);
 	ck_assert_uint_ge(packed_bytes, 1);
 	ck_assert_uint_le(packed_bytes, sizeof(packed));
 	memset(back, CANARY, sizeof(back));
-	ck_assert_int_eq(
-		zcomp_decompress(ctx, packed, packed_bytes, back, bytes), 0);
+	ck_assert_int_eq(zcomp_decompress(ctx, NULL, packed, packed_bytes, back,
+					  bytes),
+			 0);
 	ck_assert_mem_eq(back, src, bytes);
 	ck_assert_uint_eq(back[bytes], CANARY);
 }
@@ -250,13 +251,13 @@ START_TEST(the_same_page_compresses_to_the_same_bytes)
 
 	model_rng_init(&rng, 5);
 	model_page_fill(&rng, MODEL_PAGE_TEXT, page);
-	ck_assert_int_eq(zcomp_compress(ctx, page, sizeof(page), a, sizeof(a),
-					&a_bytes),
+	ck_assert_int_eq(zcomp_compress(ctx, NULL, page, sizeof(page), a,
+					sizeof(a), &a_bytes),
 			 0);
 	model_page_fill(&rng, MODEL_PAGE_RANDOM, b);
 	assert_round_trip(ctx, b, sizeof(page));
-	ck_assert_int_eq(zcomp_compress(ctx, page, sizeof(page), b, sizeof(b),
-					&b_bytes),
+	ck_assert_int_eq(zcomp_compress(ctx, NULL, page, sizeof(page), b,
+					sizeof(b), &b_bytes),
 			 0);
 	ck_assert_uint_eq(a_bytes, b_bytes);
 	ck_assert_mem_eq(a, b, a_bytes);
@@ -273,7 +274,7 @@ START_TEST(text_becomes_shorter)
 
 	model_rng_init(&rng, 7);
 	model_page_fill(&rng, MODEL_PAGE_TEXT, page);
-	ck_assert_int_eq(zcomp_compress(ctx, page, sizeof(page), packed,
+	ck_assert_int_eq(zcomp_compress(ctx, NULL, page, sizeof(page), packed,
 					sizeof(packed), &bytes),
 			 0);
 	ck_assert_uint_lt(bytes, sizeof(page) / 2);
@@ -297,13 +298,15 @@ static int compress_within(struct zcomp_ctx *ctx, const unsigned char *page,
 	int err;
 
 	memset(packed, CANARY, sizeof(packed));
-	err = zcomp_compress(ctx, page, ZSD_PAGE_BYTES, packed, room, bytes);
+	err = zcomp_compress(ctx, NULL, page, ZSD_PAGE_BYTES, packed, room,
+			     bytes);
 	quiet_assert(is_all_canary(packed + room, packed + sizeof(packed)));
 	if (err)
 		return err;
 	ck_assert_uint_le(*bytes, room);
-	ck_assert_int_eq(
-		zcomp_decompress(ctx, packed, *bytes, back, sizeof(back)), 0);
+	ck_assert_int_eq(zcomp_decompress(ctx, NULL, packed, *bytes, back,
+					  sizeof(back)),
+			 0);
 	ck_assert_mem_eq(back, page, sizeof(back));
 	return 0;
 }
@@ -413,7 +416,7 @@ static void damage_open(struct damage *d, const char *name,
 	d->src = fence_open();
 	d->dst = fence_open();
 	model_page_fill(&d->rng, kind, d->page);
-	ck_assert_int_eq(zcomp_compress(d->ctx, d->page, ZSD_PAGE_BYTES,
+	ck_assert_int_eq(zcomp_compress(d->ctx, NULL, d->page, ZSD_PAGE_BYTES,
 					d->packed, sizeof(d->packed),
 					&d->packed_bytes),
 			 0);
@@ -437,7 +440,7 @@ static int decompress_fenced(struct damage *d, const void *src,
 	if (src_bytes)
 		memcpy(in, src, src_bytes);
 	memset(d->dst.map, CANARY, (size_t)(out - d->dst.map));
-	err = zcomp_decompress(d->ctx, in, src_bytes, out, dst_bytes);
+	err = zcomp_decompress(d->ctx, NULL, in, src_bytes, out, dst_bytes);
 	quiet_assert(is_all_canary(d->dst.map, out));
 	quiet_assert(err == 0 || err == -EIO);
 	return err;
