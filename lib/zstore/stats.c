@@ -50,3 +50,14 @@ void zstore_stats(struct zstore *store, struct zstore_stats *out)
 		.direct_grows = pool.direct_grows,
 	};
 }
+
+bool zstore_class_stats(struct zstore *store, unsigned class_idx,
+			struct zs_class_stats *out)
+{
+	return zs_class_stats(store->pool, class_idx, out);
+}
+
+void zstore_reset_peak(struct zstore *store)
+{
+	zs_pool_reset_peak(store->pool);
+}

@@ -211,9 +211,9 @@ const struct zstore_params *zstore_params(const struct zstore *store)
 	return &store->params;
 }
 
-struct zs_pool *zstore_pool(struct zstore *store)
+size_t zstore_huge_class_size(const struct zstore *store)
 {
-	return store->pool;
+	return store->huge_class_bytes;
 }
 
 bool zstore_range_is_valid(const struct zstore *store, uint64_t offset,

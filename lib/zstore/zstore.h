@@ -247,8 +247,21 @@ struct zstore_stats {
 /* zstore_stats() - sum the counters. Not one instant's: threads go on. */
 void zstore_stats(struct zstore *store, struct zstore_stats *out);
 
-/* The pool, for zs_class_stats(). Valid as long as the store. */
-struct zs_pool *zstore_pool(struct zstore *store);
+/**
+ * zstore_class_stats() - read the numbers of one size class
+ * @class_idx: 0 .. ZS_NR_CLASSES - 1
+ *
+ * They agree with each other. Return: true, or false where the class is merged
+ * into another.
+ */
+bool zstore_class_stats(struct zstore *store, unsigned class_idx,
+			struct zs_class_stats *out);
+
+/* zstore_reset_peak() - restart mem_used_max from what is used now */
+void zstore_reset_peak(struct zstore *store);
+
+/* From how many bytes on a page is stored raw. */
+size_t zstore_huge_class_size(const struct zstore *store);
 
 /**
  * zstore_compact() - compact the pool

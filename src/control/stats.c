@@ -294,7 +294,6 @@ static json_t *class_document(const struct zs_class_stats *class)
 
 static json_t *classes_document(const struct export *export)
 {
-	struct zs_pool *pool = zstore_pool(export->store);
 	struct ctl_class_total total = {0};
 	json_t *rows = json_array();
 	struct zs_class_stats class;
@@ -302,7 +301,8 @@ static json_t *classes_document(const struct export *export)
 
 #define ADD_FIGURE(name, ...) total.name += class.name;
 	for (unsigned i = 0; i < ZS_NR_CLASSES; i++) {
-		if (!zs_class_stats(pool, i, &class) || !class.obj_allocated)
+		if (!zstore_class_stats(export->store, i, &class) ||
+		    !class.obj_allocated)
 			continue;
 		CTL_CLASS_TOTAL(ADD_FIGURE)
 		rows = with_row(rows, class_document(&class));

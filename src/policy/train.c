@@ -275,7 +275,7 @@ int train_run(struct zstore *store, struct zstore_ctx *ctx, bool is_swapped,
 	struct training t = {
 		.store = store,
 		.zcomp = params->zcomp,
-		.raw_bytes = zs_huge_class_size(zstore_pool(store)),
+		.raw_bytes = zstore_huge_class_size(store),
 	};
 	char name[ZCOMP_NAME_BYTES];
 	int err;

@@ -117,7 +117,7 @@ static void compact(struct bench *b)
 	uint64_t start_ns = bench_now_ns(CLOCK_THREAD_CPUTIME_ID);
 	struct zs_compacted done;
 
-	zs_compact(zstore_pool(b->store), &done);
+	zstore_compact(b->store, &done);
 	b->cpu_ns += bench_now_ns(CLOCK_THREAD_CPUTIME_ID) - start_ns;
 	b->moved_objs += done.moved_objs;
 	b->freed_pages += done.freed_pages;

@@ -25,6 +25,7 @@
 #include "rng.h"
 #include "zsmalloc/zs_internal.h"
 #include "zstore/zstore.h"
+#include "zstore/zstore_internal.h"
 
 #define MAX_THREADS 256u
 
@@ -326,7 +327,7 @@ int main(int argc, char **argv)
 	if (!writers)
 		error(1, ENOMEM, "threads");
 	if (scale.options.locks)
-		lock_watch_set(name_lock, zstore_pool(scale.store));
+		lock_watch_set(name_lock, scale.store->pool);
 	elapsed_ns = run_writers(&scale, writers);
 	lock_watch_set(NULL, NULL);
 	report(&scale, writers, elapsed_ns);

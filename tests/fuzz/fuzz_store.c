@@ -15,6 +15,7 @@
 #include "model/model.h"
 #include "small_store.h"
 #include "zstore/zstore_dict.h"
+#include "zstore/zstore_internal.h"
 
 /* More than one group of slots; the last one is not whole. */
 #define DISK_PAGES 600u
@@ -143,7 +144,7 @@ static void op_compact_slice(struct fuzz *f)
 {
 	uint64_t freed;
 
-	if (!zs_compact_slice(zstore_pool(f->s.store), &f->cursor,
+	if (!zs_compact_slice(f->s.store->pool, &f->cursor,
 			      1u + fuzz_byte(&f->in), &freed))
 		f->cursor = (struct zs_compact_cursor){0};
 }

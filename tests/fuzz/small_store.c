@@ -42,12 +42,12 @@ void small_store_open(struct small_store *s, struct fuzz_input *in,
 
 static void check_empty(struct small_store *s)
 {
-	struct zs_pool_stats stats;
+	struct zstore_stats stats;
 
 	zstore_trim(s->ctx, 0, s->params.disk_bytes);
 	flat_trim(0, s->params.disk_bytes);
-	zs_pool_stats(zstore_pool(s->store), &stats);
-	FUZZ_CHECK(!stats.pages_used, "empty, but pages are in use");
+	zstore_stats(s->store, &stats);
+	FUZZ_CHECK(!stats.mem_used_total, "empty, but pages are in use");
 }
 
 void small_store_close(struct small_store *s)

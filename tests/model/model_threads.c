@@ -34,6 +34,7 @@
 #include "model/refuse.h"
 #include "zstore/zstore.h"
 #include "zstore/zstore_dict.h"
+#include "zstore/zstore_internal.h"
 
 #define NR_WORKERS 4u
 
@@ -497,7 +498,7 @@ static void add_dict(struct model *m, struct model_rng *rng)
 static void *run_keeper(void *arg)
 {
 	struct model *m = arg;
-	struct zs_pool *pool = zstore_pool(m->store);
+	struct zs_pool *pool = m->store->pool;
 	struct zs_compact_cursor cursor = {0};
 	struct zs_compacted done;
 	struct model_rng rng;
@@ -672,7 +673,7 @@ static void close_store(struct model *m, struct worker *workers)
 	verify(m, workers[0].ctx);
 	zstore_trim(workers[0].ctx, 0, DISK_BYTES);
 	verify(m, workers[0].ctx);
-	zs_pool_stats(zstore_pool(m->store), &stats);
+	zs_pool_stats(m->store->pool, &stats);
 	CHECK_MODEL(m, !stats.pages_used, "empty, but %" PRIu64 " pages used",
 		    stats.pages_used);
 	m->nr_moved += stats.objs_moved;

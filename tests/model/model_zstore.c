@@ -18,6 +18,7 @@
 #include "model/refuse.h"
 #include "zstore/zstore.h"
 #include "zstore/zstore_dict.h"
+#include "zstore/zstore_internal.h"
 
 #define DISK_PAGES   1500u
 #define DISK_BYTES   (DISK_PAGES * (uint64_t)ZSD_PAGE_BYTES)
@@ -465,7 +466,7 @@ static void op_compact_slice(void *arg)
 	struct model *m = arg;
 	uint64_t freed;
 
-	if (!zs_compact_slice(zstore_pool(m->store), &m->cursor,
+	if (!zs_compact_slice(m->store->pool, &m->cursor,
 			      (unsigned)model_rng_range(&m->rng, 1, 100),
 			      &freed))
 		m->cursor = (struct zs_compact_cursor){0};
@@ -597,7 +598,7 @@ struct tally {
 static void tally_page(struct model *m, const void *page, struct tally *tally)
 {
 	unsigned char packed[ZSD_PAGE_BYTES];
-	size_t huge = zs_huge_class_size(zstore_pool(m->store)), bytes;
+	size_t huge = zstore_huge_class_size(m->store), bytes;
 
 	if (model_page_is_same(page)) {
 		tally->nr_same++;
@@ -728,7 +729,7 @@ static void close_store(struct model *m)
 	op_compare_all(m);
 	op_count(m);
 	op_verify(m);
-	zs_pool_stats(zstore_pool(m->store), &stats);
+	zs_pool_stats(m->store->pool, &stats);
 	CHECK_MODEL(m, !stats.pages_used, "empty, but %" PRIu64 " pages used",
 		    stats.pages_used);
 	m->nr_moved += stats.objs_moved;

@@ -151,17 +151,11 @@ void zstore_ctx_destroy(struct zstore_ctx *ctx)
 	(void)ctx;
 }
 
-struct zs_pool *zstore_pool(struct zstore *store)
+/* Class 3 is in use, 5 is not, 254 is the last; all others are merged. */
+bool zstore_class_stats(struct zstore *store, unsigned class_idx,
+			struct zs_class_stats *out)
 {
 	(void)store;
-	return NULL;
-}
-
-/* Class 3 is in use, 5 is not, 254 is the last; all others are merged. */
-bool zs_class_stats(struct zs_pool *pool, unsigned class_idx,
-		    struct zs_class_stats *out)
-{
-	(void)pool;
 	if (class_idx != 3 && class_idx != 5 && class_idx != 254)
 		return false;
 	memset(out, 0, sizeof(*out));

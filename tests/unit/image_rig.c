@@ -34,7 +34,7 @@ static void pack(struct store_rig *rig, uint64_t index,
 		 struct rig_object *object)
 {
 	const unsigned char *page = rig->flat + index * ZSD_PAGE_BYTES;
-	size_t huge = zs_huge_class_size(zstore_pool(rig->store));
+	size_t huge = zstore_huge_class_size(rig->store);
 	struct zcomp_ctx *zcomp;
 
 	object->index = index;

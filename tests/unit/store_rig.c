@@ -11,6 +11,7 @@
 
 #include "quiet.h"
 #include "store_rig.h"
+#include "zstore/zstore_internal.h"
 
 /* st_blocks counts in these, whatever the file system's blocks. */
 #define STAT_BLOCK_BYTES 512u
@@ -182,7 +183,7 @@ static size_t object_bytes(struct store_rig *rig, struct zcomp_ctx *zcomp,
 			   const void *page)
 {
 	unsigned char packed[2 * ZSD_PAGE_BYTES];
-	size_t huge = zs_huge_class_size(zstore_pool(rig->store)), bytes;
+	size_t huge = zstore_huge_class_size(rig->store), bytes;
 
 	if (zcomp_compress(zcomp, NULL, page, ZSD_PAGE_BYTES, packed, huge - 1,
 			   &bytes))
@@ -199,7 +200,7 @@ unsigned rig_class_of(struct store_rig *rig, uint64_t index)
 				      &zcomp) == 0);
 	bytes = object_bytes(rig, zcomp, rig->flat + index * ZSD_PAGE_BYTES);
 	zcomp_ctx_destroy(zcomp);
-	return zs_lookup_class_index(zstore_pool(rig->store), bytes);
+	return zs_lookup_class_index(rig->store->pool, bytes);
 }
 
 void rig_assert_stats(struct store_rig *rig)

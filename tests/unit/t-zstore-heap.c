@@ -16,6 +16,7 @@
 #include "quiet.h"
 #include "store_rig.h"
 #include "suite.h"
+#include "zstore/zstore_internal.h"
 
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t nmemb, size_t size);
@@ -87,7 +88,7 @@ static void do_one_of_each(void)
 	rig_write(&rig, at, n, bytes);
 	rig_trim(&rig, at, n / 2);
 	rig_write_zeroes(&rig, at + n, n / 2);
-	zs_compact_slice(zstore_pool(rig.store), &cursor, 4, &freed);
+	zs_compact_slice(rig.store->pool, &cursor, 4, &freed);
 	zstore_housekeep(rig.store, UINT64_MAX);
 	zstore_stats(rig.store, &stats);
 }

@@ -13,6 +13,7 @@
 #include "quiet.h"
 #include "store_rig.h"
 #include "suite.h"
+#include "zstore/zstore_internal.h"
 
 /* Less than the pages of the disk take, more than one reserve. */
 #define LIMIT_BYTES (2 * MIB)
@@ -157,7 +158,7 @@ static uint64_t classes_searched(void)
 {
 	struct zs_pool_stats stats;
 
-	zs_pool_stats(zstore_pool(rig.store), &stats);
+	zs_pool_stats(rig.store->pool, &stats);
 	return stats.classes_searched;
 }
 

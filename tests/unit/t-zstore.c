@@ -566,6 +566,22 @@ START_TEST(compaction_changes_nothing_but_memory)
 }
 END_TEST
 
+START_TEST(the_peak_starts_again)
+{
+	uint64_t now;
+
+	for (uint64_t i = 0; i < 100; i++)
+		rig_write_page(&rig, i, MODEL_PAGE_RANDOM);
+	rig_trim(&rig, 0, 90 * ZSD_PAGE_BYTES);
+	now = rig_stats(&rig).mem_used_total;
+	ck_assert_uint_ge(rig_stats(&rig).mem_used_max, now + 90 * KIB);
+	zstore_reset_peak(rig.store);
+	ck_assert_uint_eq(rig_stats(&rig).mem_used_max, now);
+	rig_write_page(&rig, 0, MODEL_PAGE_RANDOM);
+	ck_assert_uint_gt(rig_stats(&rig).mem_used_max, now);
+}
+END_TEST
+
 static TCase *create_case(void)
 {
 	TCase *tc = tcase_create("create");
@@ -607,6 +623,7 @@ static TCase *disk_case(void)
 	tcase_add_test(tc, reads_at_all_edges);
 	tcase_add_test(tc, patches_change_the_kind_of_a_page);
 	tcase_add_test(tc, compaction_changes_nothing_but_memory);
+	tcase_add_test(tc, the_peak_starts_again);
 	return tc;
 }
 
