@@ -79,7 +79,7 @@ static int load_slot(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
 		return 0;
 	}
 	err = zs_obj_read_begin(pool, slot_handle(slot), slot_len_bytes(slot),
-				ctx->object, &src);
+				ctx->scratch->object, &src);
 	if (err)
 		return slot_load(home) == slot ? err : -EAGAIN;
 	if (slot_load(home) == slot)
@@ -223,9 +223,9 @@ static void pack(struct zstore_ctx *ctx, const void *src, struct packed *out)
 	} else {
 		number = zstore_ctx_dict(ctx);
 		if (zcomp_compress(ctx->zcomp, zstore_dict(store, number), src,
-				   ZSD_PAGE_BYTES, ctx->compressed,
+				   ZSD_PAGE_BYTES, ctx->scratch->compressed,
 				   store->huge_class_bytes - 1, &len) == 0) {
-			out->bytes = ctx->compressed;
+			out->bytes = ctx->scratch->compressed;
 			out->len_bytes = (uint32_t)len;
 			out->flags = (uint64_t)number << SLOT_DICT_SHIFT;
 		}
@@ -413,13 +413,14 @@ static int patch_locked(struct zstore_ctx *ctx, const struct patch *patch,
 	struct zs_pool *pool = ctx->store->pool;
 	struct packed packed;
 
-	if (load_slot(ctx, patch->index, old, ctx->page))
+	if (load_slot(ctx, patch->index, old, ctx->scratch->page))
 		return note_damage(ctx, patch->index, -EIO);
 	if (patch->src)
-		memcpy(ctx->page + patch->at, patch->src, patch->bytes);
+		memcpy(ctx->scratch->page + patch->at, patch->src,
+		       patch->bytes);
 	else
-		memset(ctx->page + patch->at, 0, patch->bytes);
-	pack(ctx, ctx->page, &packed);
+		memset(ctx->scratch->page + patch->at, 0, patch->bytes);
+	pack(ctx, ctx->scratch->page, &packed);
 	need->frees_as_much = frees_as_much(pool, patch->index, old, &packed);
 	return store_packed(pool, patch->index, &packed, need->how, new);
 }

@@ -55,8 +55,8 @@ static int read_piece(struct zstore_ctx *ctx, const struct piece *piece,
 	if (is_whole(piece)) {
 		err = page_load(ctx, piece->index, dst);
 	} else {
-		err = page_load(ctx, piece->index, ctx->page);
-		memcpy(dst, ctx->page + piece->at, piece->bytes);
+		err = page_load(ctx, piece->index, ctx->scratch->page);
+		memcpy(dst, ctx->scratch->page + piece->at, piece->bytes);
 	}
 	if (err)
 		count(ctx, COUNT_failed_reads, 1);

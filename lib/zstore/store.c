@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The store and its contexts: their life.
+ * The store: its life, and its image.
  */
 #include "config.h"
 
@@ -164,46 +164,6 @@ void zstore_destroy(struct zstore *store)
 	pthread_mutex_destroy(&store->ctxs_lock);
 	free(store->groups);
 	free(store);
-}
-
-int zstore_ctx_create(struct zstore *store, struct zstore_ctx **out)
-{
-	struct zstore_ctx *ctx = aligned_alloc(64, align_up(sizeof(*ctx), 64));
-	int err;
-
-	if (!ctx)
-		return -ENOMEM;
-	memset(ctx, 0, sizeof(*ctx));
-	ctx->store = store;
-	err = zcomp_ctx_create(&store->params.zcomp, ZSD_PAGE_BYTES,
-			       &ctx->zcomp);
-	if (err) {
-		free(ctx);
-		return err;
-	}
-	pthread_mutex_lock(&store->ctxs_lock);
-	list_add_tail(&store->ctxs, &ctx->node);
-	pthread_mutex_unlock(&store->ctxs_lock);
-	*out = ctx;
-	return 0;
-}
-
-void zstore_ctx_destroy(struct zstore_ctx *ctx)
-{
-	struct zstore *store;
-
-	if (!ctx)
-		return;
-	store = ctx->store;
-	pthread_mutex_lock(&store->ctxs_lock);
-	list_del(&ctx->node);
-	for (unsigned i = 0; i < NR_COUNTERS; i++)
-		store->retired[i] += ctx->counters[i];
-	for (unsigned i = 1; i <= ZSTORE_MAX_DICTS; i++)
-		store->retired_dict_pages[i] += ctx->dict_pages[i];
-	pthread_mutex_unlock(&store->ctxs_lock);
-	zcomp_ctx_destroy(ctx->zcomp);
-	free(ctx);
 }
 
 const struct zstore_params *zstore_params(const struct zstore *store)

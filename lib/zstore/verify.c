@@ -97,7 +97,7 @@ static int verify_slots(struct zstore_ctx *ctx, struct tally *tally,
 		if (!slot)
 			continue;
 		tally_slot(tally, index, slot);
-		if (page_load(ctx, index, ctx->page) == 0)
+		if (page_load(ctx, index, ctx->scratch->page) == 0)
 			report->pages_checked++;
 		else if (report->pages_damaged++ == 0)
 			first_damaged = index;

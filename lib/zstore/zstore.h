@@ -22,8 +22,8 @@
  *      and the old object is freed only after that. At every instant a slot
  *      reads as its old or its new content.
  *
- * Ownership: the store owns the image and the pool. A thread owns the
- * zstore_ctx it works with (scratch memory and counters).
+ * Ownership: the store owns the image and the pool. A thread owns the scratch
+ * memory it works in, and for each store that it works with a zstore_ctx.
  *
  * Threads: all functions from any thread at any time, each with a ctx of its
  * own where one is asked for. Reads take no lock. Writes to one page exclude
@@ -61,6 +61,7 @@
 #define ZSTORE_VERIFY_TEXT_BYTES ZS_VERIFY_TEXT_BYTES
 
 struct zstore;
+struct zstore_scratch;
 struct zstore_ctx;
 
 struct zstore_params {
@@ -107,13 +108,26 @@ void zstore_destroy(struct zstore *store);
 int zstore_populate(struct zstore *store) ZSD_MUST_CHECK;
 
 /**
- * zstore_ctx_create() - what one thread needs to work with the store
+ * zstore_scratch_create() - what a thread needs once
+ *
+ * Pages to work in, and the codecs' memory, which contexts of stores with the
+ * same codec and level share. Used by one thread at a time, whichever of its
+ * contexts that works with.
+ * Return: 0 or -ENOMEM.
+ * Release: zstore_scratch_destroy(), after its contexts; takes NULL too.
+ */
+int zstore_scratch_create(struct zstore_scratch **out) ZSD_MUST_CHECK;
+void zstore_scratch_destroy(struct zstore_scratch *scratch);
+
+/**
+ * zstore_ctx_create() - what one thread needs to work with one store
+ * @scratch: the thread's
  *
  * Allocates; the I/O calls do not. Return: 0 or -ENOMEM.
  * Release: zstore_ctx_destroy(), which takes NULL too; its counters stay in
  * the store's sums. No I/O call with it may be under way.
  */
-int zstore_ctx_create(struct zstore *store,
+int zstore_ctx_create(struct zstore *store, struct zstore_scratch *scratch,
 		      struct zstore_ctx **out) ZSD_MUST_CHECK;
 void zstore_ctx_destroy(struct zstore_ctx *ctx);
 

@@ -106,18 +106,27 @@ struct zstore {
 	int64_t retired_dict_pages[ZSTORE_MAX_DICTS + 1]; /* the same */
 };
 
+/* What a thread has once, however many stores it works with. */
+struct zstore_scratch {
+	/* Pages, each for one step and never across a call that uses it. */
+	unsigned char page[ZSD_PAGE_BYTES]; /* being patched */
+	unsigned char compressed[ZSD_PAGE_BYTES]; /* made by pack() */
+	unsigned char object[ZSD_PAGE_BYTES]; /* zs_obj_read_begin()'s */
+	struct list_node codecs; /* struct codec, ctx.c */
+};
+
+struct codec;
+
 struct zstore_ctx {
 	struct zstore *store;
-	struct zcomp_ctx *zcomp;
-	struct list_node node;
+	struct zstore_scratch *scratch;
+	struct codec *codec; /* of the scratch, for this store */
+	struct zcomp_ctx *zcomp; /* the codec's */
+	struct list_node node; /* of store->ctxs */
 	_Atomic int64_t counters[NR_COUNTERS]; /* written by the owner alone */
 	/* Gauges: objects by their dictionary. Written by the owner alone. */
 	_Atomic int64_t dict_pages[ZSTORE_MAX_DICTS + 1];
 	_Atomic uint32_t dict; /* that it stores with, or did last */
-	/* Scratch, each for one step and never across a call that uses it. */
-	unsigned char page[ZSD_PAGE_BYTES]; /* being patched */
-	unsigned char compressed[ZSD_PAGE_BYTES]; /* made by page_pack() */
-	unsigned char object[ZSD_PAGE_BYTES]; /* zs_obj_read_begin()'s */
 };
 
 static inline struct zstore_header *

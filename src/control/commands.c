@@ -12,13 +12,14 @@
 int control_env_init(struct control_env *env,
 		     const struct control_params *params)
 {
-	int err = 0;
+	int err;
 
 	env->params = *params;
 	env->started_ns = uv_hrtime();
+	err = zstore_scratch_create(&env->scratch);
 	for (size_t i = 0; i < params->exports->nr && !err; i++)
 		err = zstore_ctx_create(params->exports->all[i]->store,
-					&env->ctxs[i]);
+					env->scratch, &env->ctxs[i]);
 	return err;
 }
 
@@ -26,6 +27,7 @@ void control_env_fini(struct control_env *env)
 {
 	for (size_t i = 0; i < EXPORT_MAX; i++)
 		zstore_ctx_destroy(env->ctxs[i]);
+	zstore_scratch_destroy(env->scratch);
 }
 
 int control_find_export(const struct control_env *env, const json_t *arguments,

@@ -28,6 +28,7 @@ struct control_env {
 	struct control_params params;
 	/* Of each export, for long commands: one runs at a time. */
 	struct zstore_ctx *ctxs[EXPORT_MAX];
+	struct zstore_scratch *scratch; /* of all of them */
 	uint64_t started_ns; /* uv_hrtime() */
 };
 

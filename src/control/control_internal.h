@@ -58,6 +58,7 @@ struct control_client {
 
 struct control {
 	struct control_env env;
+	struct zstore_scratch *scratch; /* of env.ctx */
 	uv_thread_t thread;
 	struct io_loop loop;
 	uv_async_t stop;

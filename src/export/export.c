@@ -78,7 +78,8 @@ void export_table_fini(struct export_table *table)
 
 /* --- views ---------------------------------------------------------------- */
 
-int export_view_create(struct export *export, struct export_view **out)
+int export_view_create(struct export *export, struct zstore_scratch *scratch,
+		       struct export_view **out)
 {
 	struct export_view *view = calloc(1, sizeof(*view));
 	int err;
@@ -86,7 +87,7 @@ int export_view_create(struct export *export, struct export_view **out)
 	if (!view)
 		return -ENOMEM;
 	view->export = export;
-	err = zstore_ctx_create(export->store, &view->store);
+	err = zstore_ctx_create(export->store, scratch, &view->store);
 	if (err) {
 		free(view);
 		return err;

@@ -117,12 +117,13 @@ struct export_view {
 
 /**
  * export_view_create() - let one thread work with an export
+ * @scratch: the thread's
  *
  * Allocates. Return: 0 or -ENOMEM.
  * Release: export_view_destroy(), which takes NULL too; what it counted stays
  * in the export's sums.
  */
-int export_view_create(struct export *export,
+int export_view_create(struct export *export, struct zstore_scratch *scratch,
 		       struct export_view **out) ZSD_MUST_CHECK;
 void export_view_destroy(struct export_view *view);
 

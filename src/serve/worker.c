@@ -207,15 +207,17 @@ static void destroy_views(struct worker *w)
 {
 	for (size_t i = 0; i < w->params->exports->nr; i++)
 		export_view_destroy(w->views[i]);
+	zstore_scratch_destroy(w->scratch);
 }
 
 static int create_views(struct worker *w)
 {
 	const struct export_table *exports = w->params->exports;
-	int err = 0;
+	int err = zstore_scratch_create(&w->scratch);
 
 	for (size_t i = 0; i < exports->nr && !err; i++)
-		err = export_view_create(exports->all[i], &w->views[i]);
+		err = export_view_create(exports->all[i], w->scratch,
+					 &w->views[i]);
 	if (err)
 		destroy_views(w);
 	return err;

@@ -37,6 +37,7 @@ struct worker {
 	unsigned index;
 	uv_thread_t thread; /* main thread's */
 	struct io_loop loop;
+	struct zstore_scratch *scratch; /* of all views */
 	struct export_view *views[EXPORT_MAX]; /* by the export's index */
 	struct list_node conns; /* attached, not freed yet */
 	bool is_draining;

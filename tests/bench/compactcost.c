@@ -16,6 +16,7 @@
 #include "base/bits.h"
 #include "base/units.h"
 #include "bench_frame.h"
+#include "model/own_ctx.h"
 #include "zstore/zstore.h"
 
 static struct {
@@ -77,7 +78,7 @@ static void open_bench(struct bench *b)
 	b->trimmed = calloc(b->nr_pages, sizeof(*b->trimmed));
 	err = b->trimmed ? zstore_create(&params, &b->store) : -ENOMEM;
 	if (!err)
-		err = zstore_ctx_create(b->store, &b->ctx);
+		err = own_ctx_create(b->store, &b->ctx);
 	if (err)
 		error(1, -err, "the store");
 }

@@ -22,6 +22,7 @@
 #include "base/units.h"
 #include "bench_frame.h"
 #include "lock_watch.h"
+#include "model/own_ctx.h"
 #include "rng.h"
 #include "zsmalloc/zs_internal.h"
 #include "zstore/zstore.h"
@@ -98,7 +99,7 @@ static const unsigned char *page_at(const struct scale *scale, uint64_t index)
 static struct zstore_ctx *open_ctx(const struct scale *scale)
 {
 	struct zstore_ctx *ctx;
-	int err = zstore_ctx_create(scale->store, &ctx);
+	int err = own_ctx_create(scale->store, &ctx);
 
 	if (err)
 		error(1, -err, "a context");
@@ -130,7 +131,7 @@ static void fill_disk(struct scale *scale)
 	ctx = open_ctx(scale);
 	for (uint64_t i = 0; i < params.disk_bytes / ZSD_PAGE_BYTES; i++)
 		write_page(ctx, i, page_at(scale, i % scale->pages.nr_pages));
-	zstore_ctx_destroy(ctx);
+	own_ctx_destroy(ctx);
 }
 
 /* --- the threads ------------------------------------------------------------ */
@@ -196,7 +197,7 @@ static void *run_writer(void *arg)
 	writer->nr_switches = (uint64_t)(after.ru_nvcsw - before.ru_nvcsw);
 	writer->nr_preempted = (uint64_t)(after.ru_nivcsw - before.ru_nivcsw);
 	lock_watch_collect(writer->locks);
-	zstore_ctx_destroy(ctx);
+	own_ctx_destroy(ctx);
 	return NULL;
 }
 

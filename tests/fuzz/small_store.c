@@ -6,6 +6,7 @@
 #include "base/bits.h"
 #include "flat_disk.h"
 #include "model/model.h"
+#include "model/own_ctx.h"
 #include "small_store.h"
 
 static const char *const algorithms[] = {"lz4", "zstd", "lz4:20", "zstd:-5"};
@@ -36,7 +37,7 @@ void small_store_open(struct small_store *s, struct fuzz_input *in,
 				&s->params.zcomp),
 		   "zcomp_parse");
 	FUZZ_CHECK(!zstore_create(&s->params, &s->store), "zstore_create");
-	FUZZ_CHECK(!zstore_ctx_create(s->store, &s->ctx), "zstore_ctx_create");
+	FUZZ_CHECK(!own_ctx_create(s->store, &s->ctx), "own_ctx_create");
 	flat_open(nr_pages);
 }
 
@@ -54,7 +55,7 @@ void small_store_close(struct small_store *s)
 {
 	flat_check_all(s->store, s->ctx);
 	check_empty(s);
-	zstore_ctx_destroy(s->ctx);
+	own_ctx_destroy(s->ctx);
 	zstore_destroy(s->store);
 }
 

@@ -16,6 +16,7 @@
  *           the others' parts must be whole, too
  *
  * Beside the workers one thread compacts and keeps house, another verifies.
+ * Each worker has a page on another disk, too, and one scratch for both.
  *
  * What it does depends on the seed and on how the threads are scheduled.
  */
@@ -31,6 +32,7 @@
 
 #include "base/bits.h"
 #include "model/model.h"
+#include "model/own_ctx.h"
 #include "model/refuse.h"
 #include "zstore/zstore.h"
 #include "zstore/zstore_dict.h"
@@ -74,6 +76,7 @@ struct model {
 	struct model_run run;
 	struct zstore_params params;
 	struct zstore *store;
+	struct zstore *beside; /* another disk, of a page for each worker */
 	bool is_scarce; /* memory, in this round */
 	_Atomic unsigned nr_running; /* workers that are not done */
 	unsigned char dicts[NR_DICTS][DICT_BYTES];
@@ -88,7 +91,10 @@ struct model {
 struct worker {
 	struct model *m;
 	struct model_rng rng;
+	struct zstore_scratch *scratch;
 	struct zstore_ctx *ctx;
+	struct zstore_ctx *beside_ctx;
+	uint32_t beside; /* version of the page there; 0: zeros */
 	uint64_t nr_ops;
 	uint64_t *counts; /* by operation */
 	unsigned id;
@@ -439,6 +445,35 @@ static void op_read_own_part(void *arg)
 	check_part(w, i, w->id, found);
 }
 
+/* --- another disk --------------------------------------------------------- */
+
+static void check_beside(struct worker *w)
+{
+	unsigned char found[ZSD_PAGE_BYTES], expected[ZSD_PAGE_BYTES] = {0};
+	int err = zstore_read(w->beside_ctx, w->id * ZSD_PAGE_BYTES,
+			      sizeof(found), found);
+
+	if (w->beside)
+		make_page(stamp_word(w->id, w->id, w->beside), expected);
+	CHECK_MODEL(w->m, !err && memcmp(found, expected, sizeof(found)) == 0,
+		    "the page beside of worker %u is not version %u: %d", w->id,
+		    w->beside, err);
+}
+
+static void op_beside(void *arg)
+{
+	unsigned char page[ZSD_PAGE_BYTES];
+	struct worker *w = arg;
+	uint32_t version = ++w->version;
+
+	check_beside(w);
+	make_page(stamp_word(w->id, w->id, version), page);
+	if (zstore_write(w->beside_ctx, w->id * ZSD_PAGE_BYTES, sizeof(page),
+			 page) == 0)
+		w->beside = version;
+	check_beside(w);
+}
+
 /* --- workers ------------------------------------------------------------- */
 
 static const struct model_op ops[] = {
@@ -452,6 +487,7 @@ static const struct model_op ops[] = {
 	{"zero a part", {10, 50, 30}, op_zero_part},
 	{"read all parts", {60, 60, 100}, op_read_parts},
 	{"read an own part", {60, 60, 100}, op_read_own_part},
+	{"use another disk", {20, 20, 20}, op_beside},
 };
 
 static void *run_worker(void *arg)
@@ -561,16 +597,16 @@ static void *run_verifier(void *arg)
 {
 	struct model *m = arg;
 	struct zstore_ctx *ctx;
-	int err = zstore_ctx_create(m->store, &ctx);
+	int err = own_ctx_create(m->store, &ctx);
 
-	CHECK_MODEL(m, !err, "zstore_ctx_create: %d", err);
+	CHECK_MODEL(m, !err, "own_ctx_create: %d", err);
 	do {
 		verify(m, ctx);
 		check_stats(m);
 		m->nr_verified++;
 		sched_yield();
 	} while (atomic_load(&m->nr_running));
-	zstore_ctx_destroy(ctx);
+	own_ctx_destroy(ctx);
 	return NULL;
 }
 
@@ -596,6 +632,20 @@ static void train_dicts(struct model *m)
 	}
 }
 
+/* Another disk, with the same codec or another one. */
+static void open_beside(struct model *m)
+{
+	struct zstore_params params = {
+		.disk_bytes = NR_WORKERS * (uint64_t)ZSD_PAGE_BYTES,
+		.chain_size = ZS_CHAIN_SIZE_DEFAULT,
+	};
+	int err = zcomp_parse("zstd", &params.zcomp);
+
+	if (!err)
+		err = zstore_create(&params, &m->beside);
+	CHECK_MODEL(m, !err, "another disk: %d", err);
+}
+
 static void open_store(struct model *m, size_t round)
 {
 	int err;
@@ -614,6 +664,7 @@ static void open_store(struct model *m, size_t round)
 	refuse_one_in(0);
 	err = zstore_create(&m->params, &m->store);
 	CHECK_MODEL(m, !err, "zstore_create: %d", err);
+	open_beside(m);
 	memset(m->written, 0, sizeof(m->written));
 	refuse_one_in(rounds[round].refuse_one_in);
 	m->is_scarce = rounds[round].refuse_one_in;
@@ -631,8 +682,20 @@ static void open_worker(struct worker *w, struct model *m, unsigned id,
 	};
 	w->counts = counts;
 	model_rng_init(&w->rng, seed);
-	err = zstore_ctx_create(m->store, &w->ctx);
-	CHECK_MODEL(m, !err, "zstore_ctx_create: %d", err);
+	err = zstore_scratch_create(&w->scratch);
+	if (!err)
+		err = zstore_ctx_create(m->store, w->scratch, &w->ctx);
+	if (!err)
+		err = zstore_ctx_create(m->beside, w->scratch, &w->beside_ctx);
+	CHECK_MODEL(m, !err, "contexts of a worker: %d", err);
+}
+
+static void close_worker(struct worker *w)
+{
+	check_beside(w);
+	zstore_ctx_destroy(w->beside_ctx);
+	zstore_ctx_destroy(w->ctx);
+	zstore_scratch_destroy(w->scratch);
 }
 
 static pthread_t start(struct model *m, void *(*fn)(void *), void *arg)
@@ -679,8 +742,9 @@ static void close_store(struct model *m, struct worker *workers)
 	m->nr_moved += stats.objs_moved;
 	m->nr_compacted += stats.pages_compacted;
 	for (unsigned id = 0; id < NR_WORKERS; id++)
-		zstore_ctx_destroy(workers[id].ctx);
+		close_worker(&workers[id]);
 	zstore_destroy(m->store);
+	zstore_destroy(m->beside);
 }
 
 int main(void)

@@ -4,7 +4,8 @@
  *
  * One thread, so that content and counters can be told to the byte. Each
  * round has a disk of its own: with either codec, with and without a limit
- * that is too small for all of it, with and without dictionaries.
+ * that is too small for all of it, with and without dictionaries. All of them,
+ * and a small one that lives beside them all along, share one scratch.
  */
 #include "config.h"
 
@@ -23,6 +24,7 @@
 #define DISK_PAGES   1500u
 #define DISK_BYTES   (DISK_PAGES * (uint64_t)ZSD_PAGE_BYTES)
 #define MAX_IO_PAGES 12u
+#define BESIDE_PAGES 16u
 #define MAX_IO_BYTES (MAX_IO_PAGES * (size_t)ZSD_PAGE_BYTES)
 
 /* Dictionaries to choose from: more than a store has numbers for. */
@@ -54,6 +56,7 @@ struct model {
 	enum model_page kind; /* of what is written; the last + 1: all */
 	struct zstore_params params;
 	struct zstore *store;
+	struct zstore_scratch *scratch;
 	struct zstore_ctx *ctx;
 	struct zcomp_ctx *zcomp; /* to tell what a page compresses to */
 	struct zs_compact_cursor cursor;
@@ -67,6 +70,10 @@ struct model {
 	bool has_dicts; /* the store may be given some */
 	struct dict dicts[NR_DICTS];
 	uint64_t nr_dicts_used, nr_dicts_busy, nr_sampled;
+
+	struct zstore *beside; /* another disk */
+	struct zstore_ctx *beside_ctx;
+	unsigned char beside_flat[BESIDE_PAGES][ZSD_PAGE_BYTES];
 
 	uint64_t nr_without_memory;
 	uint64_t nr_enospc, nr_split, nr_moved, nr_compacted, nr_verified;
@@ -502,6 +509,29 @@ static void op_run_dry(void *arg)
 	refuse_one_in(0);
 }
 
+/* A page of the other disk is written, if there is memory, and all are read. */
+static void op_beside(void *arg)
+{
+	unsigned char page[ZSD_PAGE_BYTES];
+	struct model *m = arg;
+	uint64_t index = model_rng_below(&m->rng, BESIDE_PAGES);
+
+	model_page_fill(&m->rng, model_page_kind(&m->rng), page);
+	if (zstore_write(m->beside_ctx, index * ZSD_PAGE_BYTES, sizeof(page),
+			 page) == 0)
+		memcpy(m->beside_flat[index], page, sizeof(page));
+	for (index = 0; index < BESIDE_PAGES; index++) {
+		CHECK_MODEL(m,
+			    !zstore_read(m->beside_ctx, index * ZSD_PAGE_BYTES,
+					 sizeof(page), page),
+			    "read of page %" PRIu64 " beside", index);
+		CHECK_MODEL(m,
+			    memcmp(page, m->beside_flat[index], sizeof(page)) ==
+				    0,
+			    "page %" PRIu64 " beside reads wrong", index);
+	}
+}
+
 static void op_verify(void *arg)
 {
 	struct model *m = arg;
@@ -665,6 +695,7 @@ static const struct model_op ops[] = {
 	{"make memory scarce", {4, 4, 4}, op_refuse},
 	{"write until memory ends", {1, 0, 1}, op_run_dry},
 	{"verify", {2, 2, 2}, op_verify},
+	{"use another disk", {20, 20, 20}, op_beside},
 	{"add a dictionary", {25, 25, 25}, op_add_dict},
 	{"sample", {3, 3, 3}, op_sample},
 };
@@ -708,7 +739,7 @@ static void open_store(struct model *m, size_t round)
 	refuse_one_in(0);
 	err = zstore_create(&m->params, &m->store);
 	CHECK_MODEL(m, !err, "zstore_create: %d", err);
-	err = zstore_ctx_create(m->store, &m->ctx);
+	err = zstore_ctx_create(m->store, m->scratch, &m->ctx);
 	CHECK_MODEL(m, !err, "zstore_ctx_create: %d", err);
 	memset(m->flat, 0, sizeof(m->flat));
 	memset(m->is_stored, 0, sizeof(m->is_stored));
@@ -766,6 +797,33 @@ static void run_round(struct model *m, size_t round, uint64_t nr_ops,
 	close_store(m);
 }
 
+static void open_beside(struct model *m)
+{
+	struct zstore_params params = {
+		.disk_bytes = BESIDE_PAGES * (uint64_t)ZSD_PAGE_BYTES,
+		.chain_size = ZS_CHAIN_SIZE_DEFAULT,
+	};
+
+	CHECK_MODEL(m,
+		    !zcomp_parse("zstd", &params.zcomp) &&
+			    !zstore_scratch_create(&m->scratch) &&
+			    !zstore_create(&params, &m->beside) &&
+			    !zstore_ctx_create(m->beside, m->scratch,
+					       &m->beside_ctx),
+		    "another disk cannot be had");
+}
+
+static void close_beside(struct model *m)
+{
+	struct zstore_verify_report report;
+
+	CHECK_MODEL(m, !zstore_verify(m->beside_ctx, &report),
+		    "verifier, beside: %s", report.text);
+	zstore_ctx_destroy(m->beside_ctx);
+	zstore_destroy(m->beside);
+	zstore_scratch_destroy(m->scratch);
+}
+
 int main(void)
 {
 	static struct model m;
@@ -773,8 +831,10 @@ int main(void)
 
 	model_run_begin(&m.run, "model_zstore");
 	model_rng_init(&m.rng, m.run.seed);
+	open_beside(&m);
 	for (size_t i = 0; i < ARRAY_SIZE(rounds); i++)
 		run_round(&m, i, m.run.nr_ops / ARRAY_SIZE(rounds), counts);
+	close_beside(&m);
 	model_report_ops(&m.run, ops, counts, ARRAY_SIZE(ops));
 	model_report_fact(&m.run, "writes without room", m.nr_enospc);
 	model_report_fact(&m.run, "writes without memory", m.nr_without_memory);

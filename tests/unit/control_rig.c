@@ -139,9 +139,22 @@ char *zcomp_format(const struct zcomp_params *params,
 	return text;
 }
 
-int zstore_ctx_create(struct zstore *store, struct zstore_ctx **out)
+int zstore_scratch_create(struct zstore_scratch **out)
+{
+	*out = NULL;
+	return 0;
+}
+
+void zstore_scratch_destroy(struct zstore_scratch *scratch)
+{
+	(void)scratch;
+}
+
+int zstore_ctx_create(struct zstore *store, struct zstore_scratch *scratch,
+		      struct zstore_ctx **out)
 {
 	(void)store;
+	(void)scratch;
 	*out = NULL;
 	return 0;
 }

@@ -110,8 +110,21 @@ void zstore_destroy(struct zstore *store)
 
 /* --- what the server calls ---------------------------------------------- */
 
-int zstore_ctx_create(struct zstore *store, struct zstore_ctx **out)
+int zstore_scratch_create(struct zstore_scratch **out)
 {
+	*out = NULL;
+	return 0;
+}
+
+void zstore_scratch_destroy(struct zstore_scratch *scratch)
+{
+	ck_assert_ptr_null(scratch);
+}
+
+int zstore_ctx_create(struct zstore *store, struct zstore_scratch *scratch,
+		      struct zstore_ctx **out)
+{
+	ck_assert_ptr_null(scratch);
 	ck_assert_ptr_eq(store, &the_store);
 	*out = &the_ctx;
 	return 0;

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "model/own_ctx.h"
 #include "quiet.h"
 #include "store_rig.h"
 #include "zstore/zstore_internal.h"
@@ -43,12 +44,12 @@ void rig_open(struct store_rig *rig, const struct zstore_params *params)
 	rig->store = NULL;
 	rig->ctx = NULL;
 	ck_assert_int_eq(zstore_create(params, &rig->store), 0);
-	ck_assert_int_eq(zstore_ctx_create(rig->store, &rig->ctx), 0);
+	ck_assert_int_eq(own_ctx_create(rig->store, &rig->ctx), 0);
 }
 
 void rig_close(struct store_rig *rig)
 {
-	zstore_ctx_destroy(rig->ctx);
+	own_ctx_destroy(rig->ctx);
 	zstore_destroy(rig->store);
 	free(rig->flat);
 	free(rig->is_stored);

@@ -15,6 +15,7 @@
 #include "base/units.h"
 #include "dict_rig.h"
 #include "image_rig.h"
+#include "model/own_ctx.h"
 #include "quiet.h"
 #include "store_rig.h"
 #include "suite.h"
@@ -224,8 +225,8 @@ START_TEST(pages_of_past_contexts_count)
 	open_rig(false);
 	add(1);
 	write_texts(0, 5);
-	zstore_ctx_destroy(rig.ctx);
-	ck_assert_int_eq(zstore_ctx_create(rig.store, &rig.ctx), 0);
+	own_ctx_destroy(rig.ctx);
+	ck_assert_int_eq(own_ctx_create(rig.store, &rig.ctx), 0);
 	add(2);
 	ck_assert_uint_eq(add(3), 3);
 	ck_assert_uint_eq(info_of(1).pages, 5);
@@ -442,7 +443,7 @@ static void *write_and_read(void *arg)
 	struct model_rng rng;
 
 	model_rng_init(&rng, first);
-	quiet_assert(zstore_ctx_create(rig.store, &ctx) == 0);
+	quiet_assert(own_ctx_create(rig.store, &ctx) == 0);
 	while (!atomic_load(&is_over)) {
 		uint64_t index = model_rng_range(&rng, first, end - 1);
 		uint64_t offset = index * ZSD_PAGE_BYTES;
@@ -460,7 +461,7 @@ static void *write_and_read(void *arg)
 		quiet_assert(zstore_write(ctx, offset, ZSD_PAGE_BYTES, page) ==
 			     0);
 	}
-	zstore_ctx_destroy(ctx);
+	own_ctx_destroy(ctx);
 	return NULL;
 }
 

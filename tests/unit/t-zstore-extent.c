@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "model/own_ctx.h"
 #include "store_rig.h"
 #include "suite.h"
 
@@ -80,12 +81,12 @@ START_TEST(a_large_empty_disk_is_told_at_once)
 
 	params.disk_bytes = 64 * GIB;
 	ck_assert_int_eq(zstore_create(&params, &store), 0);
-	ck_assert_int_eq(zstore_ctx_create(store, &ctx), 0);
+	ck_assert_int_eq(own_ctx_create(store, &ctx), 0);
 	ck_assert_uint_eq(zstore_extent(ctx, 0, 64 * GIB, &steps, &state),
 			  64 * GIB);
 	ck_assert_uint_eq(state, HOLE);
 	ck_assert_uint_eq(steps, 0);
-	zstore_ctx_destroy(ctx);
+	own_ctx_destroy(ctx);
 	zstore_destroy(store);
 }
 END_TEST
@@ -228,12 +229,12 @@ START_TEST(zeros_beyond_the_limit_are_refused)
 	params.disk_bytes = 16 * GIB;
 	params.mem_limit_bytes = 4 * MIB;
 	ck_assert_int_eq(zstore_create(&params, &other.store), 0);
-	ck_assert_int_eq(zstore_ctx_create(other.store, &other.ctx), 0);
+	ck_assert_int_eq(own_ctx_create(other.store, &other.ctx), 0);
 	/* Each first page of 2 MiB takes a page of slots. */
 	for (uint64_t at = 0; at < params.disk_bytes && !err; at += 2 * MIB)
 		err = zstore_store_zeroes(other.ctx, at, 1);
 	ck_assert_int_eq(err, -ENOSPC);
-	zstore_ctx_destroy(other.ctx);
+	own_ctx_destroy(other.ctx);
 	zstore_destroy(other.store);
 }
 END_TEST

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/own_ctx.h"
 #include "quiet.h"
 #include "store_rig.h"
 #include "suite.h"
@@ -499,14 +500,14 @@ static void *fill_own_part(void *arg)
 	struct model_rng rng;
 
 	model_rng_init(&rng, *first);
-	if (zstore_ctx_create(rig.store, &ctx))
+	if (own_ctx_create(rig.store, &ctx))
 		return NULL;
 	for (uint64_t i = *first; i < *first + 512; i++) {
 		model_page_fill(&rng, MODEL_PAGE_RANDOM, page);
 		if (zstore_write(ctx, i * ZSD_PAGE_BYTES, sizeof(page), page))
 			break;
 	}
-	zstore_ctx_destroy(ctx);
+	own_ctx_destroy(ctx);
 	return NULL;
 }
 

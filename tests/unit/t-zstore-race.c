@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "model/own_ctx.h"
 #include "quiet.h"
 #include "store_rig.h"
 #include "suite.h"
@@ -51,7 +52,7 @@ static void setup(void)
 	struct zstore_params params = rig_params("lz4");
 
 	rig_open(&rig, &params);
-	ck_assert_int_eq(zstore_ctx_create(rig.store, &other), 0);
+	ck_assert_int_eq(own_ctx_create(rig.store, &other), 0);
 	script.before = NULL;
 	script.after = NULL;
 	script.result = 1;
@@ -59,7 +60,7 @@ static void setup(void)
 
 static void teardown(void)
 {
-	zstore_ctx_destroy(other);
+	own_ctx_destroy(other);
 	rig_close(&rig);
 }
 

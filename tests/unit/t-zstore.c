@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/own_ctx.h"
 #include "quiet.h"
 #include "store_rig.h"
 #include "suite.h"
@@ -79,7 +80,7 @@ END_TEST
 
 START_TEST(destroying_nothing_is_allowed)
 {
-	zstore_ctx_destroy(NULL);
+	own_ctx_destroy(NULL);
 	zstore_destroy(NULL);
 }
 END_TEST
@@ -113,7 +114,7 @@ START_TEST(a_large_disk_costs_what_is_written)
 
 	params.disk_bytes = 32 * GIB;
 	quiet_assert(zstore_create(&params, &store) == 0);
-	quiet_assert(zstore_ctx_create(store, &ctx) == 0);
+	quiet_assert(own_ctx_create(store, &ctx) == 0);
 	model_rng_init(&rng, 1);
 	for (uint64_t at = 0; at < params.disk_bytes; at += 2 * GIB) {
 		model_page_fill(&rng, MODEL_PAGE_TEXT, page);
@@ -122,7 +123,7 @@ START_TEST(a_large_disk_costs_what_is_written)
 		quiet_assert(memcmp(page, found, sizeof(page)) == 0);
 	}
 	ck_assert_uint_lt(rig_resident_bytes(), 4 * MIB);
-	zstore_ctx_destroy(ctx);
+	own_ctx_destroy(ctx);
 	zstore_destroy(store);
 }
 END_TEST
@@ -381,10 +382,10 @@ START_TEST(counters_outlive_their_context)
 
 	for (uint64_t i = 0; i < 100; i++)
 		rig_write_page(&rig, i, model_page_kind(&rig.rng));
-	ck_assert_int_eq(zstore_ctx_create(rig.store, &other), 0);
+	ck_assert_int_eq(own_ctx_create(rig.store, &other), 0);
 	zstore_trim(other, 0, at_page(50));
 	before = rig_stats(&rig);
-	zstore_ctx_destroy(other);
+	own_ctx_destroy(other);
 	after = rig_stats(&rig);
 	ck_assert_mem_eq(&before, &after, sizeof(before));
 	ck_assert_uint_eq(after.orig_data_size, at_page(50));
