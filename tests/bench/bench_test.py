@@ -114,6 +114,13 @@ def test_programs_count_right():
     taken = sum(k.taken for k in scale.locks if k.lock == "class")
     assert 1.5 < taken / scale.writes < 2.5, scale
     assert not any(k.busy for k in scale.locks), scale
+    # Reads, told of in each way, take no lock of a class.
+    for ahead in 0, 1, 3:
+        scale = printed("storescale", "--size=4M", "--seconds=0.1", "--locks",
+                        "--reads", f"--ahead={ahead}")
+        assert scale.reads > 0, scale
+        assert not any(k.lock == "class" for k in scale.locks), scale
+    says(2, "storescale", "storescale", "--ahead=4")
     for program in "codeccost", "compactcost", "storescale", "pagegen":
         says(2, program, program, "--size=5000")
 

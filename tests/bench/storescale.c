@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * storescale - how a store's writes scale with threads: no server, no client
+ * storescale - how a store scales with threads: no server, no client
  *
  * Each thread writes pages of the files, chosen at random, to random pages of
  * one disk that is full from the start, as fast as it can. With --locks it also
  * says how often each lock was taken, found busy, and for how long it was held;
  * looking costs time of its own, so rates are to be taken without.
+ *
+ * With --reads it reads random pages instead, and knows the next ones in
+ * advance as a server does that has received several requests: --ahead says how
+ * it uses that. With --no-codec nothing is decompressed, so that what is left
+ * is the store's own time: the object's bytes are only looked at.
  */
 #include "config.h"
 
@@ -16,6 +21,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -24,14 +30,18 @@
 #include "lock_watch.h"
 #include "model/own_ctx.h"
 #include "rng.h"
+#include "zcomp/zcomp_internal.h"
 #include "zsmalloc/zs_internal.h"
 #include "zstore/zstore.h"
 #include "zstore/zstore_internal.h"
 
 #define MAX_THREADS 256u
 
-/* Writes between two looks at whether time is up. */
-#define BATCH_WRITES 64u
+/* Pages between two looks at whether time is up. */
+#define BATCH_PAGES 64u
+
+/* Requests that are known in advance, at most. */
+#define MAX_AHEAD 3u
 
 /* Locks that are watched: one for each class, and these. */
 enum scale_lock {
@@ -49,7 +59,10 @@ struct scale_options {
 	uint64_t disk_bytes;
 	uint64_t run_ns;
 	uint64_t nr_threads;
+	uint64_t ahead;
 	bool locks;
+	bool reads;
+	bool no_codec;
 };
 
 struct scale {
@@ -61,11 +74,11 @@ struct scale {
 };
 
 /* One thread's part of it. */
-struct writer {
+struct worker {
 	struct scale *scale;
 	pthread_t thread;
 	unsigned index;
-	uint64_t nr_writes;
+	uint64_t nr_done; /* pages */
 	uint64_t cpu_ns;
 	uint64_t nr_switches; /* it had to wait */
 	uint64_t nr_preempted;
@@ -73,7 +86,11 @@ struct writer {
 };
 
 static struct scale_options options = {
-	.disk_bytes = 256 * MIB, .run_ns = NS_PER_S, .nr_threads = 1};
+	.disk_bytes = 256 * MIB,
+	.run_ns = NS_PER_S,
+	.nr_threads = 1,
+	.ahead = MAX_AHEAD,
+};
 
 static const struct bench_option table[] = {
 	BENCH_PAGES(&options.page_files),
@@ -81,13 +98,50 @@ static const struct bench_option table[] = {
 	BENCH_OPTION("size", 's', "SIZE", disk_size, &options.disk_bytes,
 		     "of the disk (default 256M)"),
 	BENCH_NUMBER("threads", 't', &options.nr_threads, 1, MAX_THREADS,
-		     "that write (default 1)"),
+		     "that write or read (default 1)"),
 	BENCH_OPTION("seconds", 0, "N", seconds, &options.run_ns,
 		     "how long (default 1)"),
 	BENCH_OPTION("locks", 0, NULL, switch, &options.locks,
 		     "watch the locks, too"),
+	BENCH_OPTION("reads", 0, NULL, switch, &options.reads,
+		     "read instead of writing"),
+	BENCH_NUMBER("ahead", 0, &options.ahead, 0, MAX_AHEAD,
+		     "0: each read comes unexpected; 1: the store is told of "
+		     "the next one; 3 (default): of the next three, in stages"),
+	BENCH_OPTION("no-codec", 0, NULL, switch, &options.no_codec,
+		     "do not decompress what is read"),
 	{0},
 };
+
+/* --- a codec that does nothing ---------------------------------------------- */
+
+/* Look at each byte of the source, as a codec would, and do nothing else. */
+static int look_at(void *scratch, const void *digest, const void *src,
+		   size_t src_bytes, void *dst, size_t dst_bytes)
+{
+	const unsigned char *from = src;
+	uint64_t sum = 0, word;
+
+	(void)scratch;
+	(void)digest;
+	for (size_t at = 0; at + sizeof(word) <= src_bytes;
+	     at += sizeof(word)) {
+		memcpy(&word, from + at, sizeof(word));
+		sum += word;
+	}
+	memcpy(dst, &sum, dst_bytes < sizeof(sum) ? dst_bytes : sizeof(sum));
+	return 0;
+}
+
+/* Packs as @codec does, so that objects are as long. */
+static const struct zcomp_ops *without_work(const struct zcomp_ops *codec)
+{
+	static struct zcomp_ops ops;
+
+	ops = *codec;
+	ops.decompress = look_at;
+	return &ops;
+}
 
 /* --- the disk -------------------------------------------------------------- */
 
@@ -117,15 +171,18 @@ static void write_page(struct zstore_ctx *ctx, uint64_t at,
 
 static void fill_disk(struct scale *scale)
 {
-	const struct zstore_params params = {
+	struct zstore_params params = {
 		.disk_bytes = scale->options.disk_bytes,
 		.reserve_bytes = 4 * MIB,
 		.chain_size = ZS_CHAIN_SIZE_DEFAULT,
 		.zcomp = scale->options.zcomp,
 	};
 	struct zstore_ctx *ctx;
-	int err = zstore_create(&params, &scale->store);
+	int err;
 
+	if (scale->options.no_codec)
+		params.zcomp.ops = without_work(params.zcomp.ops);
+	err = zstore_create(&params, &scale->store);
 	if (err)
 		error(1, -err, "the store");
 	ctx = open_ctx(scale);
@@ -164,39 +221,83 @@ static void pin(unsigned index)
 	}
 }
 
-static void write_until_stopped(struct writer *writer, struct zstore_ctx *ctx)
+static uint64_t nr_slots(const struct scale *scale)
 {
-	struct scale *scale = writer->scale;
-	uint64_t nr_slots = scale->options.disk_bytes / ZSD_PAGE_BYTES;
-	struct rng rng = {writer->index};
+	return scale->options.disk_bytes / ZSD_PAGE_BYTES;
+}
 
-	while (!atomic_load_explicit(&scale->stop, memory_order_relaxed)) {
-		for (unsigned i = 0; i < BATCH_WRITES; i++)
-			write_page(ctx, rng_below(&rng, nr_slots),
-				   page_at(scale,
-					   rng_below(&rng,
-						     scale->pages.nr_pages)));
-		writer->nr_writes += BATCH_WRITES;
+static void write_batch(struct worker *worker, struct zstore_ctx *ctx,
+			struct rng *rng)
+{
+	struct scale *scale = worker->scale;
+
+	for (unsigned i = 0; i < BATCH_PAGES; i++)
+		write_page(ctx, rng_below(rng, nr_slots(scale)),
+			   page_at(scale,
+				   rng_below(rng, scale->pages.nr_pages)));
+}
+
+/* Tell the store of requests that are to come; next[0] is due after this one. */
+static void look_ahead(struct zstore_ctx *ctx, unsigned ahead,
+		       const uint64_t next[MAX_AHEAD])
+{
+	if (ahead)
+		zstore_prefetch(ctx, next[0]);
+}
+
+/* The offsets of the requests that are known are in @next. */
+static void read_batch(struct worker *worker, struct zstore_ctx *ctx,
+		       struct rng *rng, uint64_t next[MAX_AHEAD])
+{
+	struct scale *scale = worker->scale;
+	unsigned char page[ZSD_PAGE_BYTES];
+
+	for (unsigned i = 0; i < BATCH_PAGES; i++) {
+		uint64_t offset = next[0];
+		int err;
+
+		next[0] = next[1];
+		next[1] = next[2];
+		next[2] = rng_below(rng, nr_slots(scale)) * ZSD_PAGE_BYTES;
+		look_ahead(ctx, (unsigned)scale->options.ahead, next);
+		err = zstore_read(ctx, offset, sizeof(page), page);
+		if (err)
+			error(1, -err, "offset %ju", (uintmax_t)offset);
 	}
 }
 
-static void *run_writer(void *arg)
+static void work_until_stopped(struct worker *worker, struct zstore_ctx *ctx)
 {
-	struct writer *writer = arg;
-	struct zstore_ctx *ctx = open_ctx(writer->scale);
+	struct scale *scale = worker->scale;
+	struct rng rng = {worker->index};
+	uint64_t next[MAX_AHEAD] = {0};
+
+	while (!atomic_load_explicit(&scale->stop, memory_order_relaxed)) {
+		if (scale->options.reads)
+			read_batch(worker, ctx, &rng, next);
+		else
+			write_batch(worker, ctx, &rng);
+		worker->nr_done += BATCH_PAGES;
+	}
+}
+
+static void *run_worker(void *arg)
+{
+	struct worker *worker = arg;
+	struct zstore_ctx *ctx = open_ctx(worker->scale);
 	struct rusage before, after;
 	uint64_t start_ns;
 
-	pin(writer->index);
-	pthread_barrier_wait(&writer->scale->start);
+	pin(worker->index);
+	pthread_barrier_wait(&worker->scale->start);
 	(void)getrusage(RUSAGE_THREAD, &before);
 	start_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-	write_until_stopped(writer, ctx);
-	writer->cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - start_ns;
+	work_until_stopped(worker, ctx);
+	worker->cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - start_ns;
 	(void)getrusage(RUSAGE_THREAD, &after);
-	writer->nr_switches = (uint64_t)(after.ru_nvcsw - before.ru_nvcsw);
-	writer->nr_preempted = (uint64_t)(after.ru_nivcsw - before.ru_nivcsw);
-	lock_watch_collect(writer->locks);
+	worker->nr_switches = (uint64_t)(after.ru_nvcsw - before.ru_nvcsw);
+	worker->nr_preempted = (uint64_t)(after.ru_nivcsw - before.ru_nivcsw);
+	lock_watch_collect(worker->locks);
 	own_ctx_destroy(ctx);
 	return NULL;
 }
@@ -216,7 +317,7 @@ static unsigned name_lock(void *arg, const pthread_mutex_t *mutex)
 }
 
 /* Return: how long it took, nanoseconds. */
-static uint64_t run_writers(struct scale *scale, struct writer *writers)
+static uint64_t run_workers(struct scale *scale, struct worker *workers)
 {
 	unsigned nr = (unsigned)scale->options.nr_threads;
 	const struct timespec time = {
@@ -229,10 +330,10 @@ static uint64_t run_writers(struct scale *scale, struct writer *writers)
 	for (unsigned i = 0; i < nr; i++) {
 		int err;
 
-		writers[i].scale = scale;
-		writers[i].index = i;
-		err = pthread_create(&writers[i].thread, NULL, run_writer,
-				     &writers[i]);
+		workers[i].scale = scale;
+		workers[i].index = i;
+		err = pthread_create(&workers[i].thread, NULL, run_worker,
+				     &workers[i]);
 		if (err)
 			error(1, err, "thread %u", i);
 	}
@@ -241,7 +342,7 @@ static uint64_t run_writers(struct scale *scale, struct writer *writers)
 	nanosleep(&time, NULL);
 	atomic_store(&scale->stop, true);
 	for (unsigned i = 0; i < nr; i++)
-		pthread_join(writers[i].thread, NULL);
+		pthread_join(workers[i].thread, NULL);
 	pthread_barrier_destroy(&scale->start);
 	return clock_ns(CLOCK_MONOTONIC) - start_ns;
 }
@@ -249,18 +350,18 @@ static uint64_t run_writers(struct scale *scale, struct writer *writers)
 /* --- the report --------------------------------------------------------------
  */
 
-static struct writer sum_writers(const struct writer *writers, unsigned nr)
+static struct worker sum_workers(const struct worker *workers, unsigned nr)
 {
-	struct writer sum = {0};
+	struct worker sum = {0};
 
 	for (unsigned i = 0; i < nr; i++) {
-		sum.nr_writes += writers[i].nr_writes;
-		sum.cpu_ns += writers[i].cpu_ns;
-		sum.nr_switches += writers[i].nr_switches;
-		sum.nr_preempted += writers[i].nr_preempted;
+		sum.nr_done += workers[i].nr_done;
+		sum.cpu_ns += workers[i].cpu_ns;
+		sum.nr_switches += workers[i].nr_switches;
+		sum.nr_preempted += workers[i].nr_preempted;
 		for (unsigned k = 0; k < NR_LOCKS; k++) {
 			struct lock_tally *into = &sum.locks[k];
-			const struct lock_tally *from = &writers[i].locks[k];
+			const struct lock_tally *from = &workers[i].locks[k];
 
 			into->nr_taken += from->nr_taken;
 			into->nr_busy += from->nr_busy;
@@ -272,7 +373,7 @@ static struct writer sum_writers(const struct writer *writers, unsigned nr)
 }
 
 /* All locks that were taken, each class by itself. */
-static void report_locks(const struct writer *sum)
+static void report_locks(const struct worker *sum)
 {
 	static const char *const name[] = {"arena", "handles", "other"};
 	const char *separator = "";
@@ -294,19 +395,20 @@ static void report_locks(const struct writer *sum)
 	printf("]");
 }
 
-static void report(const struct scale *scale, const struct writer *writers,
+static void report(const struct scale *scale, const struct worker *workers,
 		   uint64_t elapsed_ns)
 {
-	struct writer sum =
-		sum_writers(writers, (unsigned)scale->options.nr_threads);
+	struct worker sum =
+		sum_workers(workers, (unsigned)scale->options.nr_threads);
 
-	printf("{\"threads\":%ju,\"seconds\":%.6f,\"writes\":%ju"
+	printf("{\"threads\":%ju,\"seconds\":%.6f,\"%s\":%ju"
 	       ",\"per_second\":%.1f,\"cpu_us\":%.4f"
 	       ",\"voluntary_switches\":%ju,\"involuntary_switches\":%ju",
 	       (uintmax_t)scale->options.nr_threads, (double)elapsed_ns / 1e9,
-	       (uintmax_t)sum.nr_writes,
-	       (double)sum.nr_writes * 1e9 / (double)elapsed_ns,
-	       (double)sum.cpu_ns / 1e3 / (double)sum.nr_writes,
+	       scale->options.reads ? "reads" : "writes",
+	       (uintmax_t)sum.nr_done,
+	       (double)sum.nr_done * 1e9 / (double)elapsed_ns,
+	       (double)sum.cpu_ns / 1e3 / (double)sum.nr_done,
 	       (uintmax_t)sum.nr_switches, (uintmax_t)sum.nr_preempted);
 	if (scale->options.locks)
 		report_locks(&sum);
@@ -316,23 +418,25 @@ static void report(const struct scale *scale, const struct writer *writers,
 int main(int argc, char **argv)
 {
 	struct scale scale = {0};
-	struct writer *writers;
+	struct worker *workers;
 	uint64_t elapsed_ns;
 
-	bench_parse(argc, argv, table,
-		    "Measure how writes to a store scale with threads.", NULL);
+	bench_parse(
+		argc, argv, table,
+		"Measure how writes to a store, or reads, scale with threads.",
+		NULL);
 	scale.options = options;
 	bench_open_pages(&scale.options.page_files, 1, &scale.pages);
 	fill_disk(&scale);
-	writers = calloc(scale.options.nr_threads, sizeof(*writers));
-	if (!writers)
+	workers = calloc(scale.options.nr_threads, sizeof(*workers));
+	if (!workers)
 		error(1, ENOMEM, "threads");
 	if (scale.options.locks)
 		lock_watch_set(name_lock, scale.store->pool);
-	elapsed_ns = run_writers(&scale, writers);
+	elapsed_ns = run_workers(&scale, workers);
 	lock_watch_set(NULL, NULL);
-	report(&scale, writers, elapsed_ns);
-	free(writers);
+	report(&scale, workers, elapsed_ns);
+	free(workers);
 	zstore_destroy(scale.store);
 	load_pages_fini(&scale.pages);
 	return fflush(stdout) ? 1 : 0;
