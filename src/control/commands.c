@@ -127,6 +127,24 @@ static int run_verify(const struct control_env *env, const json_t *arguments,
 	return control_hand_over(ctl_verify_document(&verify), result);
 }
 
+static int run_reset_peak(const struct control_env *env,
+			  const json_t *arguments, json_t **result,
+			  struct ctl_error *error)
+{
+	struct ctl_reset_peak peak;
+	struct zstore_stats stats;
+	struct export *export;
+	int err;
+
+	err = control_find_export(env, arguments, &export, error);
+	if (err)
+		return err;
+	zstore_reset_peak(export->store);
+	zstore_stats(export->store, &stats);
+	peak.mem_used_max = stats.mem_used_max;
+	return control_hand_over(ctl_reset_peak_document(&peak), result);
+}
+
 /* --- which there are ------------------------------------------------------ */
 
 static const struct control_command commands[] = {
@@ -135,6 +153,7 @@ static const struct control_command commands[] = {
 	{"compact", export_arguments, true, run_compact},
 	{"verify", export_arguments, true, run_verify},
 	{"train", control_train_arguments, true, control_train},
+	{"reset_peak", export_arguments, false, run_reset_peak},
 };
 
 const struct control_command *control_command_find(const char *name)

@@ -190,6 +190,9 @@
 	X(compress_us, REAL, GAUGE, "processor time to compress it, us") \
 	X(decompress_us, REAL, GAUGE, "processor time to decompress it, us")
 
+#define CTL_RESET_PEAK(X) \
+	X(mem_used_max, BYTES, GAUGE, "what it is now: mem_used_total")
+
 /* --- all groups ----------------------------------------------------------- */
 
 /*
@@ -216,7 +219,8 @@
 	X(compact, CTL_COMPACT, "compact")                          \
 	X(verify, CTL_VERIFY, "verify")                             \
 	X(train, CTL_TRAIN, "train")                                \
-	X(train_cost, CTL_TRAIN_COST, "train.trained")
+	X(train_cost, CTL_TRAIN_COST, "train.trained")              \
+	X(reset_peak, CTL_RESET_PEAK, "reset_peak")
 
 /* The C type of a figure, by its unit. */
 #define CTL_TYPE_COUNT	      uint64_t

@@ -76,6 +76,17 @@ expect_status 0 ctl --json verify
 expect_equal ok "$(jq .result.ok "$dir/output")" true
 expect_at_least pages_checked "$(jq .result.pages_checked "$dir/output")" 16
 
+echo "the peak can be had anew"
+expect_equal mem_used_max "$(get_stat mm_stat.mem_used_max)" \
+    "$(get_stat mm_stat.mem_used_total)"
+expect_status 0 qemu-io -f raw -c 'discard 0 96k' "$uri"
+expect_status 0 ctl compact
+expect_at_least mem_used_max "$(get_stat mm_stat.mem_used_max)" \
+    $(($(get_stat mm_stat.mem_used_total) + 1))
+expect_status 0 ctl reset-peak
+expect_equal mem_used_max "$(get_stat mm_stat.mem_used_max)" \
+    "$(get_stat mm_stat.mem_used_total)"
+
 echo "one export by its name"
 expect_status 0 ctl stats --export ''
 expect_status 1 ctl stats --export other

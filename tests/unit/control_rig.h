@@ -23,6 +23,7 @@ struct rig_store {
 	atomic_bool broken; /* verify finds RIG_PROBLEM */
 	atomic_uint nr_compacts; /* compactions ended so far */
 	atomic_uint nr_shrinks; /* times that free pages were handed back */
+	atomic_uint nr_resets; /* times that the peak was restarted */
 	atomic_bool untrainable; /* train ends with RIG_UNTRAINABLE */
 	atomic_bool useless; /* what train made is not used */
 	atomic_size_t trained_bytes; /* that train was asked for last */

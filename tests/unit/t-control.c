@@ -227,6 +227,19 @@ START_TEST(compact_tells_what_it_did)
 }
 END_TEST
 
+START_TEST(the_peak_is_restarted)
+{
+	int fd = rig_connect();
+	json_t *reply = rig_ask(fd, "{\"id\":1,\"command\":\"reset_peak\"}");
+
+	ck_assert_int_eq(integer(rig_result(reply, 1), "mem_used_max"),
+			 rig_counter("mem_used_max"));
+	ck_assert_uint_eq(rig_store()->nr_resets, 1);
+	json_decref(reply);
+	close(fd);
+}
+END_TEST
+
 /* Loop: a whole store, and a broken one. */
 START_TEST(verify_tells_what_it_found)
 {
@@ -267,7 +280,8 @@ START_TEST(each_export_is_told_of)
 END_TEST
 
 /* Loop: what is done to one disk. */
-static const char *const of_one_export[] = {"compact", "verify", "train"};
+static const char *const of_one_export[] = {"compact", "verify", "train",
+					    "reset_peak"};
 
 START_TEST(one_export_must_be_named)
 {
@@ -740,6 +754,7 @@ static Suite *control_suite(void)
 	tcase_add_test(tcase, empty_store_has_no_ratio);
 	tcase_add_test(tcase, classes_in_use_are_listed);
 	tcase_add_test(tcase, compact_tells_what_it_did);
+	tcase_add_test(tcase, the_peak_is_restarted);
 	tcase_add_loop_test(tcase, verify_tells_what_it_found, 0, 2);
 	suite_add_tcase(suite, tcase);
 
