@@ -12,6 +12,7 @@
 #include <error.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "base/bits.h"
 #include "base/compiler.h"
@@ -168,6 +169,18 @@ static void start(struct steady *s, const char *address)
 		error(1, 0, "the disk is too small");
 }
 
+/* When we are gone, the server has seen it of all connections. */
+static void end(struct steady *s)
+{
+	for (unsigned i = 0; i < s->nr_connections; i++) {
+		struct nbdc_conn *conn = &s->conns[i];
+
+		shutdown(conn->fd, SHUT_WR);
+		nbdc_must(conn, nbdc_drain(conn));
+		nbdc_close(conn);
+	}
+}
+
 void raw_steady(const char *address, char **args)
 {
 	static struct steady s;
@@ -179,5 +192,6 @@ void raw_steady(const char *address, char **args)
 	raw_say_and_wait("warm");
 	run(&s, raw_number(args[3]));
 	raw_say_and_wait("done");
+	end(&s);
 	free(s.pages);
 }
