@@ -92,7 +92,7 @@ static int add_unix(struct io_listeners *l, struct io_log *log,
 static int add_tcp(struct io_listeners *l, struct io_log *log, const char *text)
 {
 	struct tcp_address address;
-	const char *reason;
+	char reason[TCP_REASON_BYTES];
 	size_t nr;
 	int err;
 
@@ -105,7 +105,7 @@ static int add_tcp(struct io_listeners *l, struct io_log *log, const char *text)
 		return err;
 	}
 	err = tcp_listen(&address, l->nbd + l->nr_nbd,
-			 IO_LISTEN_MAX - l->nr_nbd, &nr, &reason);
+			 IO_LISTEN_MAX - l->nr_nbd, &nr, reason);
 	if (err) {
 		io_log(log, IO_LOG_ERROR, "cannot listen on %s: %s", text,
 		       reason);

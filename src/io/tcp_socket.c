@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -133,8 +134,29 @@ err_close:
 	return err;
 }
 
+static void set_reason(char reason[TCP_REASON_BYTES], const char *why)
+{
+	(void)snprintf(reason, TCP_REASON_BYTES, "%s", why);
+}
+
+/* The name may stand for several: on which of them? */
+static void set_reason_at(char reason[TCP_REASON_BYTES], int err,
+			  const struct addrinfo *at)
+{
+	char host[TCP_REASON_BYTES / 2], port[TCP_PORT_BYTES];
+
+	if (getnameinfo(at->ai_addr, at->ai_addrlen, host, sizeof(host), port,
+			sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV)) {
+		set_reason(reason, strerror(-err));
+		return;
+	}
+	(void)snprintf(reason, TCP_REASON_BYTES,
+		       strchr(host, ':') ? "%s ([%s]:%s)" : "%s (%s:%s)",
+		       strerror(-err), host, port);
+}
+
 static int resolve(const struct tcp_address *address, struct addrinfo **list,
-		   const char **reason)
+		   char reason[TCP_REASON_BYTES])
 {
 	const struct addrinfo hints = {.ai_flags = AI_PASSIVE,
 				       .ai_family = AF_UNSPEC,
@@ -145,7 +167,8 @@ static int resolve(const struct tcp_address *address, struct addrinfo **list,
 			   &hints, list);
 	if (code == 0)
 		return 0;
-	*reason = code == EAI_SYSTEM ? strerror(errno) : gai_strerror(code);
+	set_reason(reason,
+		   code == EAI_SYSTEM ? strerror(errno) : gai_strerror(code));
 	return -EADDRNOTAVAIL;
 }
 
@@ -155,37 +178,54 @@ static bool is_absent(int err)
 	return err == -EAFNOSUPPORT || err == -EADDRNOTAVAIL;
 }
 
+/* Whether it stands in the list before: /etc/hosts may name one twice. */
+static bool is_repeated(const struct addrinfo *list, const struct addrinfo *at)
+{
+	for (const struct addrinfo *i = list; i != at; i = i->ai_next) {
+		if (i->ai_addrlen == at->ai_addrlen &&
+		    memcmp(i->ai_addr, at->ai_addr, at->ai_addrlen) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Return: 0 or -errno, where one that is absent counts only if all are. */
+static int listen_all(const struct addrinfo *list, int *fds, size_t max,
+		      size_t *nr, char reason[TCP_REASON_BYTES])
+{
+	int err = 0, absent = -EADDRNOTAVAIL;
+
+	*nr = 0;
+	set_reason(reason, strerror(-absent));
+	for (const struct addrinfo *i = list; i && *nr < max; i = i->ai_next) {
+		if (is_repeated(list, i))
+			continue;
+		err = listen_one(i, &fds[*nr]);
+		*nr += !err;
+		if (!err)
+			continue;
+		set_reason_at(reason, err, i);
+		if (!is_absent(err))
+			return err;
+		absent = err;
+	}
+	return *nr ? 0 : absent;
+}
+
 int tcp_listen(const struct tcp_address *address, int *fds, size_t max,
-	       size_t *nr, const char **reason)
+	       size_t *nr, char reason[TCP_REASON_BYTES])
 {
 	struct addrinfo *list;
-	size_t used = 0;
-	int err, last;
+	int err;
 
 	err = resolve(address, &list, reason);
 	if (err)
 		return err;
-	last = -EADDRNOTAVAIL;
-	for (struct addrinfo *i = list; i && used < max && !err;
-	     i = i->ai_next) {
-		err = listen_one(i, &fds[used]);
-		used += !err;
-		if (is_absent(err)) {
-			last = err;
-			err = 0;
-		}
-	}
+	err = listen_all(list, fds, max, nr, reason);
 	freeaddrinfo(list);
-	if (!err && !used)
-		err = last;
-	if (err) {
-		*reason = strerror(-err);
-		while (used)
-			close(fds[--used]);
-		return err;
-	}
-	*nr = used;
-	return 0;
+	while (err && *nr)
+		close(fds[--*nr]);
+	return err;
 }
 
 void tcp_tune(int fd)

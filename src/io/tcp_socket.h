@@ -16,6 +16,9 @@
  * NI_MAXSERV. */
 #define TCP_PORT_BYTES 32
 
+/* Longest text of why it cannot be listened, with an address. */
+#define TCP_REASON_BYTES 256
+
 struct tcp_address {
 	char host[TCP_HOST_BYTES]; /* "" is any address of the machine */
 	char port[TCP_PORT_BYTES];
@@ -38,15 +41,15 @@ int tcp_address_parse(const char *text, const char *default_port,
  * @fds, @max: receives at most that many sockets, non-blocking and
  *             close-on-exec
  * @nr:        receives how many, at least 1
- * @reason:    receives a text in case of an error
+ * @reason:    receives a text in case of an error: why, and on which address
  *
- * One that this machine does not have, or a family that it does not know, is
- * passed over if there is another. One that is taken is an error: clients would
- * find another server there.
- * Context: may ask a name server: only at start. Return: 0 or -errno.
+ * One that this machine does not have, a family that it does not know, and one
+ * that the name stands for twice are passed over if there is another. One that
+ * is taken is an error: clients would find another server there. Context: may
+ * ask a name server: only at start. Return: 0 or -errno.
  */
 int tcp_listen(const struct tcp_address *address, int *fds, size_t max,
-	       size_t *nr, const char **reason) ZSD_MUST_CHECK;
+	       size_t *nr, char reason[TCP_REASON_BYTES]) ZSD_MUST_CHECK;
 
 /* tcp_tune() - make a TCP connection send small replies at once, and notice a
  * peer that is gone for good. */

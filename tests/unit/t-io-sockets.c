@@ -3,6 +3,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,22 +88,72 @@ START_TEST(long_hosts_are_refused)
 }
 END_TEST
 
+/* What the next names stand for, in place of what they do; NULL: as ever. */
+static struct addrinfo *stands_for;
+
+int __real_getaddrinfo(const char *host, const char *port,
+		       const struct addrinfo *hints, struct addrinfo **list);
+int __wrap_getaddrinfo(const char *host, const char *port,
+		       const struct addrinfo *hints, struct addrinfo **list);
+void __real_freeaddrinfo(struct addrinfo *list);
+void __wrap_freeaddrinfo(struct addrinfo *list);
+
+int __wrap_getaddrinfo(const char *host, const char *port,
+		       const struct addrinfo *hints, struct addrinfo **list)
+{
+	*list = stands_for;
+	return stands_for ? 0 : __real_getaddrinfo(host, port, hints, list);
+}
+
+void __wrap_freeaddrinfo(struct addrinfo *list)
+{
+	if (list != stands_for)
+		__real_freeaddrinfo(list);
+}
+
+static const struct tcp_address any_name = {.host = "name", .port = "1"};
+static char reason[TCP_REASON_BYTES];
+
+static struct sockaddr_in ipv4(uint32_t address, uint16_t port)
+{
+	return (struct sockaddr_in){.sin_family = AF_INET,
+				    .sin_port = htons(port),
+				    .sin_addr.s_addr = htonl(address)};
+}
+
+static struct addrinfo entry(void *address, struct addrinfo *next)
+{
+	return (struct addrinfo){.ai_family = AF_INET,
+				 .ai_socktype = SOCK_STREAM,
+				 .ai_addr = address,
+				 .ai_addrlen = sizeof(struct sockaddr_in),
+				 .ai_next = next};
+}
+
+/* The port that a socket listens on. */
+static uint16_t port_of(int fd)
+{
+	struct sockaddr_in name;
+	socklen_t len = sizeof(name);
+
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&name, &len), 0);
+	return ntohs(name.sin_port);
+}
+
 START_TEST(tcp_listens)
 {
 	const struct tcp_address address = {.host = "127.0.0.1", .port = "0"};
 	struct sockaddr_in name;
-	socklen_t len = sizeof(name);
-	const char *reason;
 	int fds[4], fd;
 	size_t nr;
 
 	ck_assert_int_eq(
-		tcp_listen(&address, fds, ARRAY_SIZE(fds), &nr, &reason), 0);
+		tcp_listen(&address, fds, ARRAY_SIZE(fds), &nr, reason), 0);
 	ck_assert_uint_eq(nr, 1);
-	ck_assert_int_eq(getsockname(fds[0], (struct sockaddr *)&name, &len),
-			 0);
+	name = ipv4(INADDR_LOOPBACK, port_of(fds[0]));
 	fd = socket(AF_INET, SOCK_STREAM, 0);
-	ck_assert_int_eq(connect(fd, (struct sockaddr *)&name, len), 0);
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&name, sizeof(name)),
+			 0);
 	close(fd);
 	close(fds[0]);
 }
@@ -111,14 +162,73 @@ END_TEST
 START_TEST(tcp_says_why_it_does_not_listen)
 {
 	/* A documentation address, which no machine has (RFC 5737). */
-	const struct tcp_address address = {.host = "192.0.2.1", .port = "0"};
-	const char *reason = NULL;
+	const struct tcp_address address = {.host = "192.0.2.1", .port = "77"};
 	size_t nr;
 	int fd;
 
-	ck_assert_int_eq(tcp_listen(&address, &fd, 1, &nr, &reason),
+	ck_assert_int_eq(tcp_listen(&address, &fd, 1, &nr, reason),
 			 -EADDRNOTAVAIL);
-	ck_assert_ptr_nonnull(reason);
+	ck_assert_str_eq(reason,
+			 "Cannot assign requested address (192.0.2.1:77)");
+}
+END_TEST
+
+/* As /etc/hosts can make it out of "localhost". */
+START_TEST(an_address_that_is_named_twice_is_one)
+{
+	struct sockaddr_in here = ipv4(INADDR_LOOPBACK, 0), other;
+	struct addrinfo third, second, first;
+	int fds[4], fd;
+	size_t nr;
+
+	/* A port that is free now, and hardly taken meanwhile. */
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&here, sizeof(here)), 0);
+	here = ipv4(INADDR_LOOPBACK, port_of(fd));
+	other = ipv4(INADDR_LOOPBACK + 1, port_of(fd));
+	close(fd);
+	third = entry(&here, NULL);
+	second = entry(&other, &third);
+	first = entry(&here, &second);
+	stands_for = &first;
+	ck_assert_int_eq(
+		tcp_listen(&any_name, fds, ARRAY_SIZE(fds), &nr, reason), 0);
+	ck_assert_uint_eq(nr, 2);
+	close(fds[0]);
+	close(fds[1]);
+}
+END_TEST
+
+/* Clients of the one that is taken would find another server. */
+START_TEST(all_addresses_or_none)
+{
+	struct sockaddr_in taken = ipv4(INADDR_LOOPBACK, 0);
+	struct sockaddr_in free = ipv4(INADDR_LOOPBACK + 1, 0);
+	struct sockaddr_in absent = ipv4(0xc0000201, 0); /* 192.0.2.1 */
+	struct addrinfo third, second, first;
+	char expected[TCP_REASON_BYTES];
+	int fds[4], fd = socket(AF_INET, SOCK_STREAM, 0);
+	size_t nr;
+
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&taken, sizeof(taken)), 0);
+	ck_assert_int_eq(listen(fd, 1), 0);
+	taken.sin_port = htons(port_of(fd));
+	third = entry(&taken, NULL);
+	second = entry(&free, &third);
+	first = entry(&absent, &second);
+	stands_for = &first;
+	ck_assert_int_eq(tcp_listen(&any_name, fds, ARRAY_SIZE(fds), &nr,
+				    reason),
+			 -EADDRINUSE);
+	snprintf(expected, sizeof(expected),
+		 "Address already in use (127.0.0.1:%u)", port_of(fd));
+	ck_assert_str_eq(reason, expected);
+	close(fd);
+	second.ai_next = NULL; /* without it, what is absent is no matter */
+	ck_assert_int_eq(
+		tcp_listen(&any_name, fds, ARRAY_SIZE(fds), &nr, reason), 0);
+	ck_assert_uint_eq(nr, 1);
+	close(fds[0]);
 }
 END_TEST
 
@@ -347,6 +457,8 @@ int main(void)
 			    ARRAY_SIZE(bad_addresses));
 	tcase_add_test(tcp, long_hosts_are_refused);
 	tcase_add_test(tcp, tcp_listens);
+	tcase_add_test(tcp, an_address_that_is_named_twice_is_one);
+	tcase_add_test(tcp, all_addresses_or_none);
 	tcase_add_test(tcp, tcp_says_why_it_does_not_listen);
 	suite_add_tcase(suite, tcp);
 
