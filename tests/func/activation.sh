@@ -38,3 +38,65 @@ stop_zsd
 if [ ! -S "$socket" ] || [ ! -S "$control" ]; then
     fail "zsd removed sockets that are not its own"
 fi
+
+echo "whatever is named \"control\" is for zsctl alone, however many there are"
+# with_controls NUMBER NAME=PATH... -- OPTION...
+with_controls() {
+    local sockets=() i
+
+    for ((i = 0; i < $1; i++)); do
+        sockets+=("control=$dir/control$i")
+    done
+    shift
+    while [ "$1" != -- ]; do
+        sockets+=("$1")
+        shift
+    done
+    shift
+    rm -f "$socket" "$control" "$dir"/control[0-9]*
+    exec "$top_builddir/tests/func/activate" "${sockets[@]}" -- \
+        "$zsd" --size 16M "$@"
+}
+
+expect_controls() { # NUMBER
+    local i
+
+    for ((i = 0; i < $1; i++)); do
+        expect_status 0 "$zsctl" --control "$dir/control$i" stats
+        "$top_builddir/tests/func/rawclient" "$dir/control$i" cat \
+            </dev/null >"$dir/greeting"
+        [ ! -s "$dir/greeting" ] || fail "control socket $i greets for NBD"
+    done
+}
+
+for nr in 1 2 5 16; do
+    : >"$log"
+    (with_controls "$nr" "nbd=$socket" --) 2>"$log" &
+    zsd_pid=$!
+    eventually is_ready_or_gone
+    expect_controls "$nr"
+    expect_equal "the size" "$(nbdinfo --size "$uri")" $((16 << 20))
+    stop_zsd
+done
+
+echo "beside a socket of zsd's own"
+: >"$log"
+(with_controls 3 -- --socket "$socket") 2>"$log" &
+zsd_pid=$!
+eventually is_ready_or_gone
+expect_controls 3
+expect_equal "the size" "$(nbdinfo --size "$uri")" $((16 << 20))
+[ ! -e "$control" ] || fail "there is another control socket"
+stop_zsd
+
+echo "but not alone, nor too many"
+for nr in 1 2; do
+    status=0
+    (with_controls "$nr" --) >"$dir/output" 2>&1 || status=$?
+    expect_equal "the status" "$status" 1
+    grep -q 'nothing to listen on' "$dir/output" || fail "$(cat "$dir/output")"
+done
+status=0
+(with_controls 17 "nbd=$socket" --) >"$dir/output" 2>&1 || status=$?
+expect_equal "the status" "$status" 1
+grep -q 'LISTEN_FDS: at most 16' "$dir/output" || fail "$(cat "$dir/output")"
