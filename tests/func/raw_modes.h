@@ -20,7 +20,9 @@ raw_mode_fn raw_deaf;
 raw_mode_fn raw_delay;
 raw_mode_fn raw_garbage;
 raw_mode_fn raw_hot;
+raw_mode_fn raw_knock;
 raw_mode_fn raw_order;
+raw_mode_fn raw_patient;
 raw_mode_fn raw_steady;
 raw_mode_fn raw_stripes;
 

@@ -10,12 +10,15 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/bits.h"
 #include "model/order.h"
 #include "raw_modes.h"
 
 #define NR_PAGES 96u
+
+#define FOR_EVER UINT64_MAX
 
 /* How connections differ, by their numbers. */
 static const struct {
@@ -82,11 +85,17 @@ static void go_on(struct nbdc_conn *conn)
 		pull(conn);
 }
 
+/* Where the number of requests is no bound. */
+static bool is_told_to_end(uint64_t nr_requests)
+{
+	return nr_requests > FOR_EVER / 2 && raw_poll(STDIN_FILENO, POLLIN, 0);
+}
+
 static void run_session(struct nbdc_conn *conn, uint64_t nr_requests)
 {
 	uint64_t at = 0;
 
-	while (nr_requests) {
+	while (nr_requests && !is_told_to_end(nr_requests)) {
 		if (!client.nr_under_way ||
 		    (order_may_send(&client) &&
 		     !model_rng_one_in(&client.rng, 32))) {
@@ -123,6 +132,8 @@ static void run_connection(const char *address, char **args, unsigned number)
 	struct nbdc_conn conn;
 
 	run.nr_ops = raw_number(args[2]);
+	if (!run.nr_ops)
+		run.nr_ops = FOR_EVER;
 	nbdc_must(&conn, nbdc_open(&conn, address, &wish));
 	if (conn.size_bytes - session.start < NR_PAGES * ZSD_PAGE_BYTES)
 		error(2, 0, "the disk is too small for so many");
@@ -136,7 +147,8 @@ static void run_connection(const char *address, char **args, unsigned number)
 	order_fini(&client);
 }
 
-/* SEED CONNECTIONS REQUESTS, the last of each connection. */
+/* SEED CONNECTIONS REQUESTS, the last of each connection; 0: until standard
+ * input ends. */
 void raw_order(const char *address, char **args)
 {
 	unsigned nr = (unsigned)raw_number(args[1]);
