@@ -171,7 +171,7 @@ void raw_patient(const char *address, char **args)
 
 /*
  * Until standard input ends, one client after the other: each is served, or its
- * connection ends before it is; none waits for ever.
+ * connection is closed before it is; none waits for ever.
  */
 void raw_knock(const char *address, char **args)
 {
@@ -185,8 +185,8 @@ void raw_knock(const char *address, char **args)
 	while (!is_told_to_end()) {
 		int err = nbdc_open(&conn, address, NULL);
 
-		if (err == -ETIMEDOUT || err == -EPROTO)
-			nbdc_must(&conn, err);
+		if (err && err != -ECONNRESET && err != -EPIPE)
+			error(1, -err, "the server is not there");
 		if (err) {
 			nr_refused++;
 			continue;

@@ -21,7 +21,7 @@ any=255
 
 # How often each call fails at least, before it is the next one's turn; more by
 # hand, with ZSD_SHORTAGE_FAILURES.
-failures=${ZSD_SHORTAGE_FAILURES:-8}
+failures=${ZSD_SHORTAGE_FAILURES:-20}
 
 # --- what fails ---------------------------------------------------------------
 
@@ -74,7 +74,7 @@ clients=()
 
 start_client() { # MODE [ARGUMENT...]
     "$rawclient" "${address:-$socket}" "$@" <"$dir/end" \
-        >"$dir/client${#clients[@]}" 2>&1 &
+        >"$dir/client${#clients[@]}" 2>&1 {end}>&- &
     clients+=($!)
 }
 
@@ -83,7 +83,10 @@ ask_again_and_again() {
     local i commands=(stats compact stats verify)
 
     for ((i = 0; ; i++)); do
-        [ ! -e "$dir/enough" ] || break
+        # The folder goes away with the test.
+        if [ -e "$dir/enough" ] || [ ! -d "$dir" ]; then
+            break
+        fi
         "$zsctl" --control "$control" "${commands[i % 4]}" >"$dir/stats" \
             2>&1 || true
         ! grep -q 'zsd does not answer' "$dir/stats" || return 1
@@ -117,7 +120,7 @@ start_clients() { # order|patient
     start_client knock
     address=127.0.0.1:$port start_client knock
     address=127.0.0.1:$port start_client knock
-    ask_again_and_again &
+    ask_again_and_again {end}>&- &
     asking=$!
 }
 
@@ -195,7 +198,6 @@ for swap in '' --swap; do
             safe+=("${names[i]}")
         fi
     done
-    [ -z "$swap" ] || safe=(pread) # the others had their turn
     echo "${swap:-without --swap}: no request fails: ${safe[*]}"
     run_short order "${safe[@]}"
     echo "writes may: ${store[*]}, and all together"
