@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Usage: conform SOCKET|HOST:PORT options|requests|read-only
+ * Usage: conform SOCKET|HOST:PORT options|requests|many|read-only
  * Exit status: 0 all answers are as they must be, 1 one is not, 2 usage.
  */
 #include "config.h"
@@ -56,6 +56,7 @@ static const struct {
 } modes[] = {
 	{"options", conform_options},
 	{"requests", conform_requests},
+	{"many", conform_many},
 	{"read-only", conform_read_only},
 };
 
@@ -69,5 +70,5 @@ int main(int argc, char **argv)
 		       conform_nr_cases());
 		return EXIT_SUCCESS;
 	}
-	error(2, 0, "usage: conform ADDRESS options|requests|read-only");
+	error(2, 0, "usage: conform ADDRESS options|requests|many|read-only");
 }

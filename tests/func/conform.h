@@ -28,6 +28,9 @@ void conform_must(const struct nbdc_conn *conn, int err);
 /* conform_options.c */
 void conform_options(const char *address);
 
+/* conform_many.c: several requests, and connections, at once. */
+void conform_many(const char *address);
+
 /* conform_requests.c: on a server that may be written to, or may not. */
 void conform_requests(const char *address);
 void conform_read_only(const char *address);

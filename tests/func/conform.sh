@@ -22,6 +22,7 @@ run_table() {
 start_zsd --size 256M --export-name swap
 run_table options 112
 run_table requests 89
+run_table many 10
 expect_at_least requests.errors "$(get_stat requests.errors)" 40
 # No error of theirs is one of ours.
 expect_equal io_stat.failed_reads "$(get_stat io_stat.failed_reads)" 0
