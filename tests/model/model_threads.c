@@ -34,6 +34,7 @@
 #include "model/model.h"
 #include "model/own_ctx.h"
 #include "model/refuse.h"
+#include "model/train.h"
 #include "zstore/zstore.h"
 #include "zstore/zstore_dict.h"
 #include "zstore/zstore_internal.h"
@@ -614,22 +615,15 @@ static void *run_verifier(void *arg)
 
 static void train_dicts(struct model *m)
 {
-	static unsigned char pages[64][ZSD_PAGE_BYTES];
 	struct model_rng rng;
-	int err;
 
 	memset(m->dict_bytes, 0, sizeof(m->dict_bytes));
 	if (!zcomp_has_dicts(&m->params.zcomp))
 		return;
 	model_rng_init(&rng, m->run.seed + 2000);
-	for (unsigned i = 0; i < NR_DICTS; i++) {
-		for (size_t j = 0; j < ARRAY_SIZE(pages); j++)
-			model_page_fill(&rng, MODEL_PAGE_TEXT, pages[j]);
-		err = zcomp_train(&m->params.zcomp, pages, ARRAY_SIZE(pages),
-				  ZSD_PAGE_BYTES, m->dicts[i], DICT_BYTES,
-				  &m->dict_bytes[i]);
-		CHECK_MODEL(m, !err, "zcomp_train: %d", err);
-	}
+	for (unsigned i = 0; i < NR_DICTS; i++)
+		m->dict_bytes[i] = model_train(&m->run, &m->params.zcomp, &rng,
+					       m->dicts[i], DICT_BYTES);
 }
 
 /* Another disk, with the same codec or another one. */

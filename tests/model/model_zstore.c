@@ -15,8 +15,10 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "model/beside.h"
 #include "model/model.h"
 #include "model/refuse.h"
+#include "model/train.h"
 #include "zstore/zstore.h"
 #include "zstore/zstore_dict.h"
 #include "zstore/zstore_internal.h"
@@ -24,7 +26,6 @@
 #define DISK_PAGES   1500u
 #define DISK_BYTES   (DISK_PAGES * (uint64_t)ZSD_PAGE_BYTES)
 #define MAX_IO_PAGES 12u
-#define BESIDE_PAGES 16u
 #define MAX_IO_BYTES (MAX_IO_PAGES * (size_t)ZSD_PAGE_BYTES)
 
 /* Dictionaries to choose from: more than a store has numbers for. */
@@ -56,7 +57,6 @@ struct model {
 	enum model_page kind; /* of what is written; the last + 1: all */
 	struct zstore_params params;
 	struct zstore *store;
-	struct zstore_scratch *scratch;
 	struct zstore_ctx *ctx;
 	struct zcomp_ctx *zcomp; /* to tell what a page compresses to */
 	struct zs_compact_cursor cursor;
@@ -71,9 +71,7 @@ struct model {
 	struct dict dicts[NR_DICTS];
 	uint64_t nr_dicts_used, nr_dicts_busy, nr_sampled;
 
-	struct zstore *beside; /* another disk */
-	struct zstore_ctx *beside_ctx;
-	unsigned char beside_flat[BESIDE_PAGES][ZSD_PAGE_BYTES];
+	struct beside beside; /* another disk */
 
 	uint64_t nr_without_memory;
 	uint64_t nr_enospc, nr_split, nr_moved, nr_compacted, nr_verified;
@@ -163,14 +161,6 @@ static size_t first_part(uint64_t offset, size_t bytes)
 	return min_u64(bytes, ZSD_PAGE_BYTES - offset % ZSD_PAGE_BYTES);
 }
 
-static uint64_t failed_writes(struct model *m)
-{
-	struct zstore_stats stats;
-
-	zstore_stats(m->store, &stats);
-	return stats.failed_writes;
-}
-
 /* How many pages a range touches; it is not empty. */
 static uint64_t pages_of(uint64_t offset, size_t bytes)
 {
@@ -215,8 +205,11 @@ static void take_over_failed(struct model *m, uint64_t offset, size_t bytes,
  */
 static uint64_t check_failure(struct model *m, uint64_t nr_refused, int err)
 {
-	uint64_t nr_failed = failed_writes(m) - m->nr_failed_writes;
+	struct zstore_stats stats;
+	uint64_t nr_failed;
 
+	zstore_stats(m->store, &stats);
+	nr_failed = stats.failed_writes - m->nr_failed_writes;
 	if (refuse_count() != nr_refused) {
 		CHECK_MODEL(m, err == -ENOSPC || err == -ENOMEM,
 			    "write without memory: %d", err);
@@ -509,27 +502,11 @@ static void op_run_dry(void *arg)
 	refuse_one_in(0);
 }
 
-/* A page of the other disk is written, if there is memory, and all are read. */
 static void op_beside(void *arg)
 {
-	unsigned char page[ZSD_PAGE_BYTES];
 	struct model *m = arg;
-	uint64_t index = model_rng_below(&m->rng, BESIDE_PAGES);
 
-	model_page_fill(&m->rng, model_page_kind(&m->rng), page);
-	if (zstore_write(m->beside_ctx, index * ZSD_PAGE_BYTES, sizeof(page),
-			 page) == 0)
-		memcpy(m->beside_flat[index], page, sizeof(page));
-	for (index = 0; index < BESIDE_PAGES; index++) {
-		CHECK_MODEL(m,
-			    !zstore_read(m->beside_ctx, index * ZSD_PAGE_BYTES,
-					 sizeof(page), page),
-			    "read of page %" PRIu64 " beside", index);
-		CHECK_MODEL(m,
-			    memcmp(page, m->beside_flat[index], sizeof(page)) ==
-				    0,
-			    "page %" PRIu64 " beside reads wrong", index);
-	}
+	beside_use(&m->beside, &m->rng);
 }
 
 static void op_verify(void *arg)
@@ -550,20 +527,9 @@ static void op_verify(void *arg)
 /* For this round's codec, on pages that are like those to come. */
 static void train_dicts(struct model *m)
 {
-	static unsigned char pages[64][ZSD_PAGE_BYTES];
-	int err;
-
-	for (unsigned i = 0; i < NR_DICTS; i++) {
-		for (size_t j = 0; j < ARRAY_SIZE(pages); j++)
-			model_page_fill(&m->rng,
-					j % 2 ? MODEL_PAGE_TEXT
-					      : MODEL_PAGE_POINTERS,
-					pages[j]);
-		err = zcomp_train(&m->params.zcomp, pages, ARRAY_SIZE(pages),
-				  ZSD_PAGE_BYTES, m->dicts[i].bytes, DICT_BYTES,
-				  &m->dicts[i].nr_bytes);
-		CHECK_MODEL(m, !err, "zcomp_train: %d", err);
-	}
+	for (struct dict *dict = m->dicts; dict < m->dicts + NR_DICTS; dict++)
+		dict->nr_bytes = model_train(&m->run, &m->params.zcomp, &m->rng,
+					     dict->bytes, DICT_BYTES);
 }
 
 static void check_no_dict(struct model *m, uint64_t nr_refused, int err)
@@ -739,7 +705,7 @@ static void open_store(struct model *m, size_t round)
 	refuse_one_in(0);
 	err = zstore_create(&m->params, &m->store);
 	CHECK_MODEL(m, !err, "zstore_create: %d", err);
-	err = zstore_ctx_create(m->store, m->scratch, &m->ctx);
+	err = zstore_ctx_create(m->store, m->beside.scratch, &m->ctx);
 	CHECK_MODEL(m, !err, "zstore_ctx_create: %d", err);
 	memset(m->flat, 0, sizeof(m->flat));
 	memset(m->is_stored, 0, sizeof(m->is_stored));
@@ -797,33 +763,6 @@ static void run_round(struct model *m, size_t round, uint64_t nr_ops,
 	close_store(m);
 }
 
-static void open_beside(struct model *m)
-{
-	struct zstore_params params = {
-		.disk_bytes = BESIDE_PAGES * (uint64_t)ZSD_PAGE_BYTES,
-		.chain_size = ZS_CHAIN_SIZE_DEFAULT,
-	};
-
-	CHECK_MODEL(m,
-		    !zcomp_parse("zstd", &params.zcomp) &&
-			    !zstore_scratch_create(&m->scratch) &&
-			    !zstore_create(&params, &m->beside) &&
-			    !zstore_ctx_create(m->beside, m->scratch,
-					       &m->beside_ctx),
-		    "another disk cannot be had");
-}
-
-static void close_beside(struct model *m)
-{
-	struct zstore_verify_report report;
-
-	CHECK_MODEL(m, !zstore_verify(m->beside_ctx, &report),
-		    "verifier, beside: %s", report.text);
-	zstore_ctx_destroy(m->beside_ctx);
-	zstore_destroy(m->beside);
-	zstore_scratch_destroy(m->scratch);
-}
-
 int main(void)
 {
 	static struct model m;
@@ -831,10 +770,10 @@ int main(void)
 
 	model_run_begin(&m.run, "model_zstore");
 	model_rng_init(&m.rng, m.run.seed);
-	open_beside(&m);
+	beside_open(&m.beside, &m.run);
 	for (size_t i = 0; i < ARRAY_SIZE(rounds); i++)
 		run_round(&m, i, m.run.nr_ops / ARRAY_SIZE(rounds), counts);
-	close_beside(&m);
+	beside_close(&m.beside);
 	model_report_ops(&m.run, ops, counts, ARRAY_SIZE(ops));
 	model_report_fact(&m.run, "writes without room", m.nr_enospc);
 	model_report_fact(&m.run, "writes without memory", m.nr_without_memory);
