@@ -6,6 +6,7 @@
 #define ZSD_BASE_COMPILER_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #define ZSD_MUST_CHECK	  __attribute__((warn_unused_result))
 #define ZSD_PRINTF(f, a)  __attribute__((format(printf, f, a)))
@@ -21,6 +22,12 @@
 /* From a pointer to @member to the @type it stands in. */
 #define container_of(ptr, type, member) \
 	((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+
+/* Bring the cache line at @p near. It may be any address. */
+static inline void prefetch(const volatile void *p)
+{
+	__builtin_prefetch((const void *)(uintptr_t)p);
+}
 
 /* Tells the core that this is a spin: saves power, frees its twin. */
 static inline void cpu_relax(void)

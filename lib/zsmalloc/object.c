@@ -94,6 +94,17 @@ bool zs_obj_fill(struct zs_pool *pool, uint64_t entry, const void *src,
 #define PREFETCH_BYTES 256u
 #define CACHE_LINE     64u
 
+void zs_handle_prefetch(const struct zs_pool *pool, zs_handle handle)
+{
+	const struct zs_handles *handles = &pool->handles;
+
+	if (unlikely(handle >= zs_nr_entries(handles)))
+		return;
+	prefetch(&handles->entries[handle]);
+	if (handles->tags)
+		prefetch(&handles->tags[handle]);
+}
+
 void zs_obj_prefetch(const struct zs_pool *pool, zs_handle handle, size_t bytes)
 {
 	const struct zs_class *class;
@@ -112,7 +123,7 @@ void zs_obj_prefetch(const struct zs_pool *pool, zs_handle handle, size_t bytes)
 		bytes = PREFETCH_BYTES;
 	/* Beyond the end of its page there may be nothing: no matter. */
 	for (size_t at = 0; at < bytes; at += CACHE_LINE)
-		__builtin_prefetch(payload + at);
+		prefetch(payload + at);
 }
 
 int zs_obj_read_begin(struct zs_pool *pool, zs_handle handle, size_t bytes,

@@ -278,11 +278,20 @@ int zs_make_ready(struct zs_pool *pool, enum zs_alloc how) ZSD_MUST_CHECK;
 void zs_free(struct zs_pool *pool, zs_handle handle);
 
 /**
- * zs_obj_prefetch() - bring an object near that will be read or freed soon
- * @handle: a handle that is or was live; another thread may free it meanwhile
- * @bytes:  how many of its bytes will be read
+ * zs_handle_prefetch() - bring near what says where an object is
+ * @handle: any number
  *
  * A hint: changes nothing, waits for nothing, cannot fail.
+ */
+void zs_handle_prefetch(const struct zs_pool *pool, zs_handle handle);
+
+/**
+ * zs_obj_prefetch() - bring an object near that will be read or freed soon
+ * @handle: any number; another thread may free it meanwhile
+ * @bytes:  how many of its bytes will be read
+ *
+ * Looks at what zs_handle_prefetch() brings near. A hint: changes nothing,
+ * cannot fail.
  */
 void zs_obj_prefetch(const struct zs_pool *pool, zs_handle handle,
 		     size_t bytes);

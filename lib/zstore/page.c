@@ -138,14 +138,23 @@ int page_load(struct zstore_ctx *ctx, uint64_t index, void *dst)
 	return note_damage(ctx, index, err);
 }
 
-void page_prefetch(const struct zstore *store, uint64_t index)
+void page_prefetch(const struct zstore *store, uint64_t index,
+		   enum zstore_stage stage)
 {
 	uint64_t slot;
 
 	if (!slot_exists(store, index))
 		return;
+	if (stage == ZSTORE_NEAR_SLOT) {
+		prefetch(&store->slots[index]);
+		return;
+	}
 	slot = slot_load(&store->slots[index]);
-	if (slot_kind(slot) == SLOT_OBJECT)
+	if (slot_kind(slot) != SLOT_OBJECT)
+		return;
+	if (stage == ZSTORE_NEAR_ENTRY)
+		zs_handle_prefetch(store->pool, slot_handle(slot));
+	else
 		zs_obj_prefetch(store->pool, slot_handle(slot),
 				slot_len_bytes(slot));
 }

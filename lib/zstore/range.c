@@ -63,16 +63,43 @@ static int read_piece(struct zstore_ctx *ctx, const struct piece *piece,
 	return err;
 }
 
+void zstore_prefetch(const struct zstore_ctx *ctx, uint64_t offset,
+		     enum zstore_stage stage)
+{
+	BUG_ON(!zstore_range_is_valid(ctx->store, offset, 1));
+	page_prefetch(ctx->store, offset / ZSD_PAGE_BYTES, stage);
+}
+
+/* Page @index is about to be served; those up to @end come behind it. */
+static void look_ahead(const struct zstore *store, uint64_t index, uint64_t end)
+{
+	if (index + 3 < end)
+		page_prefetch(store, index + 3, ZSTORE_NEAR_SLOT);
+	if (index + 2 < end)
+		page_prefetch(store, index + 2, ZSTORE_NEAR_ENTRY);
+	if (index + 1 < end)
+		page_prefetch(store, index + 1, ZSTORE_NEAR_OBJECT);
+}
+
+/* The page behind the last one of a range. */
+static uint64_t end_page(uint64_t offset, uint64_t bytes)
+{
+	return div_round_up(offset + bytes, ZSD_PAGE_BYTES);
+}
+
 int zstore_read(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,
 		void *dst)
 {
+	uint64_t end = end_page(offset, bytes);
 	unsigned char *to = dst;
 
 	BUG_ON(!zstore_range_is_valid(ctx->store, offset, bytes));
 	while (bytes) {
 		struct piece piece = first_piece(offset, bytes);
-		int err = read_piece(ctx, &piece, to);
+		int err;
 
+		look_ahead(ctx->store, piece.index, end);
+		err = read_piece(ctx, &piece, to);
 		if (err)
 			return err;
 		offset += piece.bytes;
@@ -80,12 +107,6 @@ int zstore_read(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,
 		bytes -= piece.bytes;
 	}
 	return 0;
-}
-
-void zstore_prefetch(const struct zstore_ctx *ctx, uint64_t offset)
-{
-	BUG_ON(!zstore_range_is_valid(ctx->store, offset, 1));
-	page_prefetch(ctx->store, offset / ZSD_PAGE_BYTES);
 }
 
 static int write_piece(struct zstore_ctx *ctx, const struct piece *piece,
@@ -99,13 +120,16 @@ static int write_piece(struct zstore_ctx *ctx, const struct piece *piece,
 int zstore_write(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,
 		 const void *src)
 {
+	uint64_t end = end_page(offset, bytes);
 	const unsigned char *from = src;
 
 	BUG_ON(!zstore_range_is_valid(ctx->store, offset, bytes));
 	while (bytes) {
 		struct piece piece = first_piece(offset, bytes);
-		int err = write_piece(ctx, &piece, from);
+		int err;
 
+		look_ahead(ctx->store, piece.index, end);
+		err = write_piece(ctx, &piece, from);
 		if (err)
 			return fail_write(ctx, offset, bytes, err);
 		offset += piece.bytes;

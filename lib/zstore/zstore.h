@@ -150,13 +150,28 @@ bool zstore_range_is_valid(const struct zstore *store, uint64_t offset,
 int zstore_read(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,
 		void *dst) ZSD_MUST_CHECK;
 
+/* What a hint brings near, in the order in which a request needs it. */
+enum zstore_stage {
+	ZSTORE_NEAR_SLOT,
+	ZSTORE_NEAR_ENTRY, /* of the handle that the slot names */
+	ZSTORE_NEAR_OBJECT, /* where that entry says */
+};
+
 /**
- * zstore_prefetch() - bring near what the next call for a page will touch
+ * zstore_prefetch() - bring near what a call for a page will touch
  * @offset: any, inside the disk
+ * @stage:  what; it needs what the stage before it brought near, and waits for
+ *          that where it is not there yet
  *
- * A hint: changes nothing, waits for nothing, cannot fail.
+ * Each stage is a miss of the processor's caches. Whoever knows the next
+ * requests hides all three behind its work: the slot of the request after the
+ * next two, the entry of the one after the next, the object of the next. A call
+ * for several pages does so by itself.
+ *
+ * A hint: changes nothing, cannot fail.
  */
-void zstore_prefetch(const struct zstore_ctx *ctx, uint64_t offset);
+void zstore_prefetch(const struct zstore_ctx *ctx, uint64_t offset,
+		     enum zstore_stage stage);
 
 /**
  * zstore_write() - replace a range of the disk

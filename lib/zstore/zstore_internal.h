@@ -213,7 +213,8 @@ bool zstore_header_is_damaged(struct zstore *store);
 int page_load(struct zstore_ctx *ctx, uint64_t index, void *dst) ZSD_MUST_CHECK;
 
 /* Bring near what reading or replacing it will touch. */
-void page_prefetch(const struct zstore *store, uint64_t index);
+void page_prefetch(const struct zstore *store, uint64_t index,
+		   enum zstore_stage stage);
 
 /* Replace all of it. 0, -ENOSPC, -ENOMEM; the page is then as it was. */
 int page_store(struct zstore_ctx *ctx, uint64_t index,

@@ -275,14 +275,22 @@ void transmission_squeeze(struct transmission *t)
 
 /* --- running ---------------------------------------------------------------- */
 
-/* Bring near what the requests that come next will touch: the further a thing
- * is from being needed, the earlier it is on the way to it. */
+/* Bring near what the requests that come next will touch: the further a request
+ * is from being run, the earlier is the stage of what is fetched for it. */
 static void look_ahead(const struct transmission *t, const struct req *req)
 {
-	const struct req *next = reqs_behind(&t->reqs, req, 1);
+	static const enum zstore_stage stages[] = {
+		ZSTORE_NEAR_OBJECT, ZSTORE_NEAR_ENTRY, ZSTORE_NEAR_SLOT};
+	const struct req *next;
 
-	if (next && !next->error && next->nbd.length)
-		zstore_prefetch(t->view->store, next->nbd.offset);
+	for (unsigned i = 0; i < ARRAY_SIZE(stages); i++) {
+		next = reqs_behind(&t->reqs, req, i + 1);
+		if (!next)
+			break;
+		if (!next->error && next->nbd.length)
+			zstore_prefetch(t->view->store, next->nbd.offset,
+					stages[i]);
+	}
 }
 
 static enum progress run_request(struct transmission *t, struct req *req)

@@ -241,8 +241,16 @@ static void write_batch(struct worker *worker, struct zstore_ctx *ctx,
 static void look_ahead(struct zstore_ctx *ctx, unsigned ahead,
 		       const uint64_t next[MAX_AHEAD])
 {
-	if (ahead)
-		zstore_prefetch(ctx, next[0]);
+	if (ahead == 0)
+		return;
+	if (ahead > 1) {
+		zstore_prefetch(ctx, next[2], ZSTORE_NEAR_SLOT);
+		zstore_prefetch(ctx, next[1], ZSTORE_NEAR_ENTRY);
+	} else {
+		zstore_prefetch(ctx, next[0], ZSTORE_NEAR_SLOT);
+		zstore_prefetch(ctx, next[0], ZSTORE_NEAR_ENTRY);
+	}
+	zstore_prefetch(ctx, next[0], ZSTORE_NEAR_OBJECT);
 }
 
 /* The offsets of the requests that are known are in @next. */

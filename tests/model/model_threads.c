@@ -182,7 +182,9 @@ static void read_disk(struct worker *w, uint64_t offset, size_t bytes,
 {
 	int err;
 
-	zstore_prefetch(w->ctx, offset);
+	for (enum zstore_stage stage = ZSTORE_NEAR_SLOT;
+	     stage <= ZSTORE_NEAR_OBJECT; stage++)
+		zstore_prefetch(w->ctx, offset, stage);
 	err = zstore_read(w->ctx, offset, bytes, dst);
 	CHECK_MODEL(w->m, !err, "worker %u: read at %" PRIu64 ": %d", w->id,
 		    offset, err);

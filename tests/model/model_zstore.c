@@ -346,7 +346,9 @@ static void compare(struct model *m, uint64_t offset, size_t bytes)
 	const unsigned char *p = found;
 	int err;
 
-	zstore_prefetch(m->ctx, offset);
+	for (enum zstore_stage stage = ZSTORE_NEAR_SLOT;
+	     stage <= ZSTORE_NEAR_OBJECT; stage++)
+		zstore_prefetch(m->ctx, offset, stage);
 	err = zstore_read(m->ctx, offset, bytes, found);
 	CHECK_MODEL(m, !err, "read of %zu bytes at %" PRIu64 ": %d", bytes,
 		    offset, err);

@@ -176,10 +176,12 @@ int zstore_read(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,
 	return 0;
 }
 
-void zstore_prefetch(const struct zstore_ctx *ctx, uint64_t offset)
+/* Counted is what needs all that comes before. */
+void zstore_prefetch(const struct zstore_ctx *ctx, uint64_t offset,
+		     enum zstore_stage stage)
 {
 	(void)ctx;
-	flat.nr_prefetches++;
+	flat.nr_prefetches += stage == ZSTORE_NEAR_OBJECT;
 	flat.last_prefetch = offset;
 }
 

@@ -82,11 +82,15 @@ static void own_image(void)
 
 static bool reads_right(uint64_t index)
 {
-	const unsigned char *home = rig.flat + index * ZSD_PAGE_BYTES;
+	const uint64_t at = index * ZSD_PAGE_BYTES;
+	const unsigned char *home = rig.flat + at;
 	unsigned char found[ZSD_PAGE_BYTES];
-	int err = zstore_read(rig.ctx, index * ZSD_PAGE_BYTES, sizeof(found),
-			      found);
+	int err;
 
+	zstore_prefetch(rig.ctx, at, ZSTORE_NEAR_SLOT);
+	zstore_prefetch(rig.ctx, at, ZSTORE_NEAR_ENTRY);
+	zstore_prefetch(rig.ctx, at, ZSTORE_NEAR_OBJECT);
+	err = zstore_read(rig.ctx, at, sizeof(found), found);
 	return err ? err == -EIO : memcmp(found, home, sizeof(found)) == 0;
 }
 
