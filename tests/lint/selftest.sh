@@ -88,6 +88,13 @@ lib/later.c:1:
 docs/a.md:1:
 END
 
+expect names "$bad/names" <<'END'
+lib/base/stale.c:3: there is no gone()
+lib/base/stale.c:4: there is no left()
+lib/base/stale.c:10: there is no there_either()
+docs/stale.md:1: there is no missing()
+END
+
 expect shellcheck "$bad/shellcheck" <<'END'
 scripts/unquoted: see above
 tests/goes_on.sh: goes on after errors
@@ -144,7 +151,7 @@ END
 
 # A lint that finds no files at all has looked in the wrong place.
 mkdir "$temp/empty"
-for lint in layers sources words shellcheck headers units; do
+for lint in layers sources words names shellcheck headers units; do
     expect "$lint" "$temp/empty" <<<"$lint.sh: nothing to look at"
 done
 
