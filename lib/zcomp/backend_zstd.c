@@ -51,7 +51,7 @@ struct zstd_scratch {
 	bool has_dict; /* cctx: attached by the last compression */
 };
 
-/* --- contexts ------------------------------------------------------------- */
+/* --- contexts ------------------------------------------------------------ */
 
 static void zstd_destroy(void *arg)
 {
@@ -165,7 +165,7 @@ static int zstd_create(int level, size_t src_bytes_max, void **out)
 	return 0;
 }
 
-/* --- dictionaries --------------------------------------------------------- */
+/* --- dictionaries -------------------------------------------------------- */
 
 static void zstd_dict_destroy(void *arg)
 {
@@ -290,7 +290,7 @@ static int zstd_train(int level, const void *samples, unsigned nr_samples,
 								    : -EINVAL;
 }
 
-/* --- pages ---------------------------------------------------------------- */
+/* --- pages --------------------------------------------------------------- */
 
 static void attach(struct zstd_scratch *scratch,
 		   const struct zstd_digest *digest)

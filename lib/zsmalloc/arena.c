@@ -120,8 +120,8 @@ static void mend_chains(struct zs_arena *arena)
 }
 
 /*
- * Take a page off a chain. Until it is in a zspage it is a TAIL of itself,
- * which no chain has. Return: ZS_PAGE_NONE where there is none.
+ * Take a page off a chain. Until it is in a zspage it is a TAIL of itself: no
+ * chain takes that for one of its own. Return: the page, or ZS_PAGE_NONE.
  */
 static uint32_t pop(struct zs_arena *arena, struct zs_page_chain *chain)
 {
@@ -213,7 +213,7 @@ static void wake_if_needed(struct zs_arena *arena)
 	arena->wake(arena->wake_arg);
 }
 
-/* --- Batches: committing and releasing, under the lock -------------------- */
+/* --- Batches: committing and releasing, under the lock ------------------- */
 
 static void batch_sort(struct batch *batch)
 {
@@ -247,8 +247,8 @@ static int release_run(const struct mapping *map, uint64_t offset,
 }
 
 /*
- * Calls @fn once for each run of neighbours until it fails, with the lock
- * dropped. Return: how many pages were done; *err is why no more.
+ * Call @fn for each run of neighbours until it fails, with the lock dropped.
+ * Return: how many pages were done; *err is why no more.
  */
 static uint32_t batch_apply(struct zs_arena *arena, struct batch *batch,
 			    int (*fn)(const struct mapping *, uint64_t,
@@ -308,24 +308,24 @@ static uint32_t release(struct zs_arena *arena, uint64_t want)
 	return done;
 }
 
-/* --- Tables: claiming and committing, under the lock ---------------------- */
+/* --- Tables: claiming and committing, under the lock --------------------- */
 
-/* Let other threads bring or take what they are about to, if they are. Drops
- * the lock meanwhile. */
+/* Wait for other threads that are committing or releasing pages. Drops the lock
+ * meanwhile. Return: whether there are any. */
 static bool wait_for_others(struct zs_arena *arena, unsigned *spins)
 {
 	if (!arena->nr_moving)
 		return false;
 	pthread_mutex_unlock(&arena->lock);
-	spin_wait(spins);
+	(void)spin_wait(spins);
 	pthread_mutex_lock(&arena->lock);
 	return true;
 }
 
 /*
  * Count @bytes of metadata in @counter before they have memory, so that nobody
- * else finds room for something there. The reserve makes way for them; the lock
- * is dropped for that.
+ * else takes the room. The reserve makes way for them; the lock is dropped
+ * meanwhile.
  */
 static int claim(struct zs_arena *arena, uint64_t bytes, enum zs_alloc how,
 		 uint64_t *counter)
@@ -373,7 +373,7 @@ static int extend(struct zs_arena *arena, struct zs_table *table,
 	return done ? 0 : err;
 }
 
-/* --- Growing, under the lock ---------------------------------------------- */
+/* --- Growing, under the lock --------------------------------------------- */
 
 /* Whether there is a page without memory that has a descriptor. */
 static bool can_gather(const struct zs_arena *arena)
@@ -423,8 +423,8 @@ static int starve(struct zs_arena *arena)
 }
 
 /*
- * Grow; or, where the limit leaves room for no more but other threads are about
- * to bring or take some, let them.
+ * Grow. Where the limit leaves no room for that, other threads may be about to
+ * bring pages, or to give some back: wait for them.
  */
 static int grow_or_wait(struct zs_arena *arena, unsigned *spins)
 {

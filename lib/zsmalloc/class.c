@@ -20,7 +20,7 @@ unsigned zs_fullness_group(const struct zs_class *class, unsigned inuse)
 	return (ZS_NR_PARTIAL_GROUPS * inuse + n - 1) / n - 1;
 }
 
-/* --- Lists ------------------------------------------------------------------ */
+/* --- Lists --------------------------------------------------------------- */
 
 static void list_insert(struct zs_pool *pool, struct zs_class *class,
 			uint32_t head, unsigned group)
@@ -36,7 +36,7 @@ static void list_insert(struct zs_pool *pool, struct zs_class *class,
 	class->nr_zspages[group]++;
 }
 
-/* Return: false where its neighbours do not know it; nothing is changed then. */
+/* Return: false where its neighbours do not know it, and it stays. */
 static bool list_remove(struct zs_pool *pool, struct zs_class *class,
 			uint32_t head, unsigned group)
 {
@@ -108,7 +108,7 @@ uint32_t zs_class_find_room(struct zs_pool *pool, struct zs_class *class)
 	return ZS_PAGE_NONE;
 }
 
-/* --- Damage ----------------------------------------------------------------- */
+/* --- Damage -------------------------------------------------------------- */
 
 static void forget_all(struct zs_class *class)
 {
@@ -172,7 +172,7 @@ bool zs_zspage_is_retired(const struct zs_pool *pool, uint32_t head)
 	return zs_freeobj(pool, head) == ZS_OBJ_RETIRED;
 }
 
-/* --- Account ---------------------------------------------------------------- */
+/* --- Account ------------------------------------------------------------- */
 
 uint64_t zs_class_freeable(const struct zs_class *class)
 {

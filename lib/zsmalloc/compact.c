@@ -5,13 +5,16 @@
  * free a page.
  *
  * As in the kernel since 6.4, the destination stays the same until it is full,
- * so that no object is moved twice, but for some of those that are packed;
- * unlike there, an object whose handle is pinned is passed over instead of
+ * so that no object is moved twice, but for some of those that are packed.
+ * Unlike there, an object whose handle is pinned is passed over instead of
  * waited for.
  *
- * Packing is what zspages that grow make possible: one that lost its last
- * pages has not all of them yet, and so grows again when it must. A class may
- * have one such zspage, so that the last one with free objects is it.
+ * Packing is possible since zspages grow: one that has lost its last pages is
+ * one that has not got them yet. A class may have one such zspage, and another
+ * that grows is never in the way. Where one grows, another is emptied only if
+ * the class has as many free objects as a whole zspage. When no other has any
+ * left, all of these are in the one that is emptied. So that one is empty: it
+ * is given back, not packed.
  */
 #include "config.h"
 
@@ -26,19 +29,19 @@
 #include "zsmalloc/zs_zspage.h"
 
 /*
- * Work under one hold of a class's lock, bytes copied or looked through, if
- * nobody waits for it: about 10 us. If somebody does, it ends with the object
- * that is being moved.
+ * Work under one hold of a class's lock, in bytes copied or looked through, if
+ * nobody waits for it: about 10 us. If somebody does, the hold ends with the
+ * object that is being moved.
  */
 #define HOLD_BYTES 32768u
 
 /*
- * Objects between two times that zs_compact() offers its core to others: it
- * has no lock then, so that nobody waits for one while it does not run.
+ * Objects between two times that zs_compact() offers its core to others. It
+ * holds no lock then, so that nobody waits for a thread that does not run.
  */
 #define YIELD_OBJECTS 32u
 
-/* What it costs to look at an object: its header's cache line. */
+/* Cost of a look at an object, bytes: the cache line of its header. */
 #define LOOK_BYTES 64u
 
 /* What one hold of the lock does to a class. */
@@ -58,7 +61,7 @@ static bool is_spent(const struct migration *m)
 	       (m->has_moved && zs_class_is_wanted(m->class));
 }
 
-/* --- Which zspages -------------------------------------------------------- */
+/* --- Which zspages ------------------------------------------------------- */
 
 /* The first zspage of a group that is none of two, or NONE. */
 static uint32_t first_but(const struct migration *m, unsigned group,
@@ -112,7 +115,7 @@ static uint32_t pick_dst(const struct migration *m, uint32_t src)
 	return ZS_PAGE_NONE;
 }
 
-/* --- One object ----------------------------------------------------------- */
+/* --- One object ---------------------------------------------------------- */
 
 /* What became of an object that was to be moved. */
 enum outcome {
@@ -203,7 +206,7 @@ static enum outcome move_obj(struct migration *m, const struct zs_chain *src,
 	return MOVED;
 }
 
-/* --- From zspage to zspage ------------------------------------------------ */
+/* --- From zspage to zspage ----------------------------------------------- */
 
 /* The header of an object that says it is in use, or 0. */
 static uint32_t header_in_use(const struct migration *m,
@@ -328,7 +331,7 @@ static enum outcome pack(struct migration *m, struct zs_chain *src)
 	return outcome;
 }
 
-/* --- A class -------------------------------------------------------------- */
+/* --- A class ------------------------------------------------------------- */
 
 static bool open_chain(const struct migration *m, uint32_t head,
 		       struct zs_chain *chain)
@@ -440,8 +443,8 @@ static bool compact_class(struct migration *m)
 
 /*
  * Let those in who wait for a class: woken up, they would find it locked again.
- * They may need our core; but they may not get one soon, so that there is an
- * end to it.
+ * They may need our core. They may also not get one soon, so that this ends
+ * after a while in any case.
  */
 static void give_way(const struct zs_class *class)
 {
@@ -472,8 +475,8 @@ bool zs_compact_slice(struct zs_pool *pool, struct zs_compact_cursor *cursor,
 			.pool = pool,
 			.class = &pool->classes[i],
 			.budget = budget,
-			/* Kept from hold to hold, or objects would be moved
-			 * out of it and back for as long as the pin lasts. */
+			/* Remembered from hold to hold: else objects would be
+			 * moved out of it and back while the pin lasts. */
 			.stuck = cursor->stuck ? (uint32_t)(cursor->stuck - 1)
 					       : ZS_PAGE_NONE,
 		};

@@ -75,7 +75,7 @@ void zs_handles_fini(struct zs_handles *handles)
 	pthread_mutex_destroy(&handles->lock);
 }
 
-/* --- Chains of free handles ----------------------------------------------- */
+/* --- Chains of free handles ---------------------------------------------- */
 
 static uint64_t entry_load(const struct zs_handles *handles, zs_handle handle)
 {
@@ -120,8 +120,8 @@ bool zs_handle_chain_is_sound(const struct zs_handles *handles,
 }
 
 /*
- * Chain the free handles of an owner anew: a link was damaged. They are those
- * that say they are its; the damaged one is lost. Cost: a look at each handle.
+ * A link was damaged: chain the free handles of an owner anew. Each says whose
+ * it is; the damaged one is lost. Cost: a look at each handle.
  */
 static void chain_mend(struct zs_pool *pool, struct zs_handle_chain *chain,
 		       unsigned owner)
@@ -155,7 +155,7 @@ static zs_handle chain_pop(struct zs_pool *pool, struct zs_handle_chain *chain,
 	return handle;
 }
 
-/* --- The table ------------------------------------------------------------ */
+/* --- The table ----------------------------------------------------------- */
 
 /* Handles whose entry, and tag if there are tags, has memory. */
 static uint64_t nr_committed(const struct zs_handles *handles)
@@ -166,8 +166,7 @@ static uint64_t nr_committed(const struct zs_handles *handles)
 	return handles->tags ? min_u64(entries, tags) : entries;
 }
 
-/* Put memory behind the next entries, or behind their tags. */
-static int commit_more(struct zs_pool *pool, enum zs_alloc how)
+int zs_handles_refill(struct zs_pool *pool, enum zs_alloc how)
 {
 	struct zs_handles *handles = &pool->handles;
 	uint64_t entries = zs_nr_entries(handles);
@@ -186,7 +185,7 @@ int zs_pool_populate_handles(struct zs_pool *pool)
 	int err = 0;
 
 	while (nr_committed(handles) < handles->nr_max && !err)
-		err = commit_more(pool, ZS_NORMAL);
+		err = zs_handles_refill(pool, ZS_NORMAL);
 	return err;
 }
 
@@ -205,11 +204,6 @@ bool zs_handles_are_short(struct zs_pool *pool)
 	is_short = !has_handle(handles);
 	pthread_mutex_unlock(&handles->lock);
 	return is_short;
-}
-
-int zs_handles_refill(struct zs_pool *pool, enum zs_alloc how)
-{
-	return commit_more(pool, how);
 }
 
 /* One that was never taken. Its entry is sound before anybody looks at it. */
@@ -289,7 +283,7 @@ void zs_handle_put(struct zs_pool *pool, struct zs_class *class,
 		stash_drain(pool, class);
 }
 
-/* --- Pins ----------------------------------------------------------------- */
+/* --- Pins ---------------------------------------------------------------- */
 
 static bool try_pin(_Atomic uint64_t *slot, uint64_t entry)
 {
@@ -308,7 +302,7 @@ int zs_handle_pin(struct zs_pool *pool, zs_handle handle, uint64_t *out)
 		     handle >= zs_nr_entries(&pool->handles)))
 		return -ESTALE;
 	do {
-		/* Acquire: whoever finds it dead sees what its death followed. */
+		/* Acquire: one who finds it dead sees what happened before. */
 		uint64_t entry =
 			atomic_load_explicit(slot, memory_order_acquire);
 
@@ -331,7 +325,7 @@ bool zs_handle_try_pin(struct zs_pool *pool, zs_handle handle, uint64_t live)
 	return try_pin(&pool->handles.entries[handle], live);
 }
 
-/* --- Tags ----------------------------------------------------------------- */
+/* --- Tags ---------------------------------------------------------------- */
 
 uint32_t zs_obj_tag(const struct zs_pool *pool, zs_handle handle)
 {

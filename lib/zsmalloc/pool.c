@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The pool: its life, and the life and bytes of its objects.
+ * The pool: its life, and the life of its objects.
  */
 #include "config.h"
 
@@ -15,7 +15,7 @@
 #include "zsmalloc/zs_object.h"
 #include "zsmalloc/zs_zspage.h"
 
-/* --- Create and destroy ----------------------------------------------------- */
+/* --- Create and destroy -------------------------------------------------- */
 
 uint64_t zs_pool_image_bytes(const struct zs_pool_params *params)
 {
@@ -48,11 +48,12 @@ static void init_class(struct zs_class *class, struct zs_geometry geometry,
 static void init_classes(struct zs_pool *pool,
 			 const struct zs_pool_params *params)
 {
+	struct zs_geometry table[ZS_NR_CLASSES];
 	unsigned largest = 0;
 
-	zs_geometry_table(params->chain_size, pool->table);
+	zs_geometry_table(params->chain_size, table);
 	for (unsigned i = 0; i < ZS_NR_CLASSES; i++) {
-		struct zs_geometry geometry = pool->table[i];
+		struct zs_geometry geometry = table[i];
 
 		pool->class_of[i] = (uint8_t)geometry.class_idx;
 		init_class(&pool->classes[i], geometry,
@@ -127,7 +128,7 @@ uint64_t zs_pool_shrink(struct zs_pool *pool)
 	return zs_arena_shrink(&pool->arena);
 }
 
-/* --- Allocate and free ------------------------------------------------------ */
+/* --- Allocate and free --------------------------------------------------- */
 
 /* A zspage with a free object: one that there is, or with a page from the
  * reserve. */

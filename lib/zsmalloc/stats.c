@@ -4,6 +4,9 @@
 #include "zsmalloc/zs_class.h"
 #include "zsmalloc/zs_zspage.h"
 
+/* Groups of up to a quarter of the objects in use; the others are almost full. */
+#define NR_ALMOST_EMPTY (ZS_NR_PARTIAL_GROUPS / 4)
+
 bool zs_class_stats(struct zs_pool *pool, unsigned class_idx,
 		    struct zs_class_stats *out)
 {
@@ -14,7 +17,7 @@ bool zs_class_stats(struct zs_pool *pool, unsigned class_idx,
 		return false;
 	zs_class_lock(class);
 	for (unsigned g = 0; g < ZS_NR_PARTIAL_GROUPS; g++) {
-		if (g < ZS_NR_ALMOST_EMPTY)
+		if (g < NR_ALMOST_EMPTY)
 			stats.almost_empty += class->nr_zspages[g];
 		else
 			stats.almost_full += class->nr_zspages[g];

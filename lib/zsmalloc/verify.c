@@ -44,7 +44,7 @@ static int ZSD_PRINTF(2, 3) broken(struct verifier *v, const char *format, ...)
 	return -EUCLEAN;
 }
 
-/* --- classes -------------------------------------------------------------- */
+/* --- classes ------------------------------------------------------------- */
 
 /* The zspage at hand, which is in the list of @group. */
 static int verify_zspage(struct verifier *v, unsigned group)
@@ -147,7 +147,7 @@ static int verify_class(struct verifier *v)
 	return err;
 }
 
-/* --- the arena ------------------------------------------------------------ */
+/* --- the arena ----------------------------------------------------------- */
 
 static int verify_page_chain(struct verifier *v,
 			     const struct zs_page_chain *chain)
@@ -187,7 +187,7 @@ static int verify_arena(struct verifier *v)
 	return err;
 }
 
-/* --- handles -------------------------------------------------------------- */
+/* --- handles ------------------------------------------------------------- */
 
 /* A live handle leads to an object, and that back to it. It is pinned. */
 static int verify_object(struct verifier *v, zs_handle handle, uint64_t entry)
@@ -241,7 +241,7 @@ static int verify_handles(struct verifier *v)
 	return err;
 }
 
-/* --- the pool ------------------------------------------------------------- */
+/* --- the pool ------------------------------------------------------------ */
 
 /* How often pages went between arena and classes. */
 static uint64_t count_transits(struct zs_arena *arena, uint64_t *nr_used)
@@ -280,7 +280,7 @@ static int verify_pages(struct verifier *v)
 		      (unsigned long long)nr_in_classes);
 }
 
-/* What was met in use and left alone: it is lost, though all else is in order. */
+/* What was left alone once is lost, though all else is in order. */
 static int verify_unharmed(struct verifier *v)
 {
 	unsigned long long nr_damages = v->pool->arena.nr_damages;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * zs_arena - 4 KiB pages, and the account of all memory the pool uses
+ * zs_arena - 4 KiB pages, and the account of all memory that the pool uses
  *
- * Threads: each function takes the arena's lock.
+ * Threads: each function that is not inline takes the arena's lock.
  */
 #ifndef ZSD_ZSMALLOC_ZS_ARENA_H
 #define ZSD_ZSMALLOC_ZS_ARENA_H
@@ -16,8 +16,8 @@
 struct zs_table {
 	uint64_t offset; /* in the mapping, bytes */
 	uint64_t max_bytes; /* of address space */
-	/* That have memory: under the arena's lock, but the verifier and
-	 * readers of handles look without. It never falls. */
+	/* That have memory. Changed under the arena's lock, read without. It
+	 * never falls. */
 	_Atomic uint64_t nr_bytes;
 };
 
@@ -39,7 +39,7 @@ struct zs_arena {
 	int (*starve)(void *arg); /* NULL: whoever finds none free grows */
 	void *wake_arg;
 
-	/* Apart from the above, which readers need all the time. */
+	/* On other cache lines than the above, which readers need. */
 	pthread_mutex_t lock ZSD_CACHE_ALIGNED;
 	uint64_t nr_top; /* pages ever taken: all below this index */
 	struct zs_page_chain free; /* the reserve: they have memory */
@@ -73,9 +73,9 @@ int zs_arena_take(struct zs_arena *arena, enum zs_alloc how,
 		  uint32_t *page) ZSD_MUST_CHECK;
 
 /*
- * Have a page in the reserve, by system calls or by another thread's. Waits for
- * memory: no lock may be held.
- * Return: 0 where it is worth to try again, -ENOSPC, -ENOMEM.
+ * Have a page in the reserve, by system calls of this thread or of another one.
+ * Waits for memory: no lock may be held.
+ * Return: 0 where another try is worth it, -ENOSPC, -ENOMEM.
  */
 int zs_arena_refill(struct zs_arena *arena, enum zs_alloc how) ZSD_MUST_CHECK;
 
@@ -111,7 +111,8 @@ static inline void zs_state_store(struct zs_arena *arena, uint32_t page,
 			      memory_order_relaxed);
 }
 
-/* Something of the image is not as it was written, and is left alone. */
+/* Count that something of the image is damaged, and was left alone or made
+ * anew. */
 static inline void zs_note_damage(struct zs_arena *arena)
 {
 	atomic_fetch_add_explicit(&arena->nr_damages, 1, memory_order_relaxed);

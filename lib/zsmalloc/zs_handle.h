@@ -23,12 +23,13 @@ void zs_handles_fini(struct zs_handles *handles);
 int zs_handle_get(struct zs_pool *pool, struct zs_class *class,
 		  zs_handle *out) ZSD_MUST_CHECK;
 
-/* Whether none is free that has memory. */
+/* Whether no free handle has memory. */
 bool zs_handles_are_short(struct zs_pool *pool);
 
 /*
- * Put memory behind some more, which waits for it: no lock may be held. Return:
- * 0 where it is worth to try again, -ENOSPC, -ENOMEM.
+ * Put memory behind some more entries, or behind their tags. Waits for memory:
+ * no lock may be held. Return: 0 where another try is worth it, -ENOSPC,
+ * -ENOMEM.
  */
 int zs_handles_refill(struct zs_pool *pool, enum zs_alloc how) ZSD_MUST_CHECK;
 
@@ -49,7 +50,7 @@ static inline uint64_t zs_nr_entries(const struct zs_handles *handles)
 	       sizeof(uint64_t);
 }
 
-/* Whether it is free, and in the chain of @owner as far as it knows. */
+/* Whether a handle is free, and says that it is in the chain of @owner. */
 bool zs_handle_is_chained(const struct zs_handles *handles, zs_handle handle,
 			  unsigned owner);
 
@@ -64,7 +65,7 @@ int zs_handle_pin(struct zs_pool *pool, zs_handle handle,
 /* Pin it if its entry is @live, without waiting. Return: whether it is now. */
 bool zs_handle_try_pin(struct zs_pool *pool, zs_handle handle, uint64_t live);
 
-/* Whether there can be an object as this entry, which is sound, says. */
+/* Whether there can be an object where an entry, which is sound, says. */
 static inline bool zs_entry_is_valid(const struct zs_pool *pool, uint64_t entry)
 {
 	unsigned class_idx = zs_entry_class(entry);

@@ -34,9 +34,9 @@
 #define ZS_PAGE_NONE UINT32_MAX
 
 /*
- * Most objects of a zspage, whatever its class and the chain size: as many of
- * 16 bytes as fit a page. Two numbers beyond are no object: the end of a free
- * list, and that of a zspage that is out of use, for it was found damaged.
+ * Most objects of a zspage, whatever its class and the chain size: as many as
+ * pieces of 16 bytes fit a page. Two numbers beyond are no object: the end of a
+ * free list, and the mark of a zspage that is out of use since it is damaged.
  */
 #define ZS_MAX_OBJS    256u
 #define ZS_OBJ_NONE    511u
@@ -45,8 +45,8 @@
 enum zs_page_kind {
 	ZS_PAGE_FREE, /* in the reserve */
 	ZS_PAGE_HEAD, /* first page of a zspage, and its descriptor */
-	ZS_PAGE_TAIL, /* any other page of a zspage; or taken from the arena,
-		       * and not in one yet */
+	ZS_PAGE_TAIL, /* any other page of a zspage; or a page that was taken
+		       * from the arena and is in no zspage yet */
 	ZS_PAGE_RELEASED, /* its memory was given back to the system */
 };
 

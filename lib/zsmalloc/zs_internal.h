@@ -2,10 +2,9 @@
 /*
  * zs_internal - the parts of a pool and how its files share them
  *
- * zs_image.h has what stands in the mapping. In the process there is struct
- * zs_pool with locks, lists and counters, all of which can be derived from it.
- * zs_arena.h, zs_class.h, zs_zspage.h and zs_handle.h have the functions of the
- * files of those names.
+ * zs_image.h has what stands in the mapping. Struct zs_pool, in the process,
+ * has locks, lists and counters, all of which can be derived from that. The
+ * other headers have the functions of the files of their names.
  *
  * Lock order (take only downwards):
  *   pin bit of a handle entry   zs_free() waits for it holding nothing;
@@ -47,7 +46,7 @@ struct zs_handles {
 	struct zs_table tags_table; /* empty where the pool has none */
 	uint64_t nr_max; /* entries there is room for */
 
-	/* Apart from the above, which readers need all the time. */
+	/* On other cache lines than the above, which readers need. */
 	pthread_mutex_t lock ZSD_CACHE_ALIGNED;
 	_Atomic uint64_t nr_fresh; /* entries ever taken: all below this */
 	struct zs_handle_chain free;
@@ -57,12 +56,10 @@ struct zs_handles {
 
 /*
  * Fullness groups: group g < ZS_GROUP_FULL holds the zspages with
- * g/8 < inuse/N <= (g+1)/8, but for the full ones. So ALMOST_EMPTY is groups
- * 0 and 1, ALMOST_FULL 2 to 7. Eight find the fullest and the emptiest well
- * enough; more would only be more lists to look through.
+ * g/8 < inuse/N <= (g+1)/8, but for the full ones. Eight find the fullest and
+ * the emptiest well enough; more would only be more lists to look through.
  */
 #define ZS_NR_PARTIAL_GROUPS 8u
-#define ZS_NR_ALMOST_EMPTY   2u
 #define ZS_GROUP_FULL	     ZS_NR_PARTIAL_GROUPS
 #define ZS_NR_GROUPS	     (ZS_NR_PARTIAL_GROUPS + 1)
 
@@ -100,7 +97,6 @@ struct zs_class {
 struct zs_pool {
 	struct zs_class classes[ZS_NR_CLASSES]; /* merged ones unused */
 	uint8_t class_of[ZS_NR_CLASSES]; /* by size: the class itself */
-	struct zs_geometry table[ZS_NR_CLASSES];
 	size_t huge_class_bytes; /* zs_huge_class_size() */
 	struct zs_arena arena;
 	struct zs_handles handles;

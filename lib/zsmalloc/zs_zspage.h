@@ -23,7 +23,7 @@ struct zs_chain {
 	uint32_t pages[ZS_CHAIN_SIZE_MAX];
 };
 
-/* Whether a zspage of the class has its first page there; any number will do. */
+/* Whether @head, which may be any number, is a zspage of the class. */
 bool zs_is_zspage(const struct zs_pool *pool, const struct zs_class *class,
 		  uint32_t head);
 

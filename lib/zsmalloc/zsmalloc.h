@@ -33,9 +33,15 @@
  *                 class could give back a page.
  *
  * Memory: handle table, page descriptors and arena are arrays in the mapping
- * that the pool is created in, linked by index, never by pointer. Which
- * handles are live, where their objects are, and the object bytes are the
- * truth; free lists, fullness lists and counters can be derived from it.
+ * that the pool is created in, linked by index, never by pointer. The handle
+ * entries, the bytes and tags of objects, and the chains of pages are the
+ * truth; headers, free lists, fullness lists and counters can be derived from
+ * it.
+ *
+ * Damage: what is found not to be as it was written is left alone. An object
+ * cannot be read; or a zspage is out of use for good, though its objects can
+ * still be read and freed; or a chain is made anew from what it follows from.
+ * Each is counted, none stops the process, and no other object is touched.
  *
  * Ownership: the pool owns the part of the mapping it was given. The caller
  * owns each handle until zs_free().
@@ -43,7 +49,7 @@
  * Threads: all functions but create and destroy may be called from any thread
  * at any time, unless they say otherwise. Between zs_obj_read_begin() and
  * zs_obj_read_end() an object is pinned: it neither moves nor dies, and
- * zs_free() of it waits. So: keep it short, never pin two at a time, and call
+ * zs_free() of it waits. So keep it short, never pin two at a time, and call
  * nothing else of the pool in between.
  *
  * Invariants (zs_pool_verify() checks them):
@@ -56,8 +62,8 @@
  * Source: after Linux mm/zsmalloc.c and Documentation/mm/zsmalloc.rst.
  * Differences: 4-byte headers and 32-bit handles; the arena with its reserve
  * instead of the page allocator; zspages that grow, and so can be packed; a pin
- * bit in the handle entry instead of a lock in each zspage, so that a read takes
- * no lock at all.
+ * bit in the handle entry instead of a lock in each zspage, so that a read
+ * takes no lock at all.
  */
 #ifndef ZSD_ZSMALLOC_ZSMALLOC_H
 #define ZSD_ZSMALLOC_ZSMALLOC_H
@@ -92,8 +98,8 @@
 #define ZS_NR_CLASSES 255u
 
 /*
- * Most handles a pool can have: 31 bits of the object header name one. Some more
- * there are for those that classes keep for themselves.
+ * Most handles a pool can have: 31 bits of the object header name one. Classes
+ * keep some more for themselves.
  */
 #define ZS_MAX_HANDLES (((uint64_t)1 << 31) - ((uint64_t)1 << 16))
 
@@ -139,15 +145,16 @@ struct zs_pool_params {
 				* lock_init() */
 	/*
 	 * Called when zs_pool_housekeep() has something to do, at most once
-	 * until it ran; from any thread that uses the pool, under its locks:
-	 * it must not call the pool nor block. NULL: nobody is told.
+	 * until it has run. It is called from any thread that uses the pool,
+	 * under its locks: it must not call the pool, nor block. NULL: nobody
+	 * is told.
 	 */
 	void (*wake)(void *arg);
 	/*
 	 * Called by zs_make_ready() where the reserve is empty, instead of
 	 * growing the arena on that thread: where the kernel swaps on what we
 	 * store, a thread that it waits for must not ask it for memory. It may
-	 * block until another thread housekept.
+	 * block until another thread has called zs_pool_housekeep().
 	 * Return: 0 to look again, or -errno to fail with.
 	 * NULL: the thread grows the arena itself.
 	 */
@@ -182,7 +189,8 @@ void zs_pool_destroy(struct zs_pool *pool);
 /**
  * zs_pool_populate_handles() - put memory behind the whole handle table now
  *
- * So that no allocation waits for memory of the table later: 8 B a handle.
+ * Then nobody waits for memory of the table later. It takes 8 B a handle, 12
+ * with tags. Waits for memory: hold no lock.
  * Return: 0, -ENOSPC where the limit has no room for it, -ENOMEM.
  */
 int zs_pool_populate_handles(struct zs_pool *pool) ZSD_MUST_CHECK;
@@ -209,7 +217,8 @@ enum zs_alloc {
  * @bytes: what the caller is about to commit for metadata of its own
  * @how:   see enum zs_alloc
  *
- * The reserve makes way for it, which takes system calls.
+ * The reserve makes way for it, which takes system calls. It may wait for other
+ * threads that are committing or releasing pages: hold no lock that they need.
  * Return: 0, or -ENOSPC where the limit has no room for it; nothing is
  * charged then.
  */
@@ -228,8 +237,8 @@ void zs_pool_uncharge(struct zs_pool *pool, uint64_t bytes);
  * @how:   see enum zs_alloc
  * @out:   receives the handle; untouched on error
  *
- * The handle is live only when bytes and tag are complete. Whoever learns of it
- * by an acquiring load that follows a releasing store reads both.
+ * The handle is live only when bytes and tag are complete. A thread that learns
+ * of it by an acquiring load that follows a releasing store sees both.
  *
  * It takes what is ready, and never waits for memory: the caller may hold locks
  * of its own. Where the class has no free object, a page is added from the
@@ -253,14 +262,17 @@ int zs_store(struct zs_pool *pool, const void *src, size_t bytes, uint32_t tag,
  * @how: as it was told
  *
  * Asks the system for some, or has another thread do so (see starve() in struct
- * zs_pool_params). Whoever holds a lock that this thread needs, or that the one
- * needs which has the memory, would wait for itself: hold none.
+ * zs_pool_params). Hold no lock: the thread that would bring the memory may
+ * need it.
  *
- * Cost:   system calls; the page faults of up to 256 KiB (counted as
- *         direct_grows, where it is not for handles).
- * Return: 0 where zs_store() may succeed now, which is not certain, since
- * others take what is ready; -ENOSPC where the arena, the handle table or the
- *         limit is used up; -ENOMEM; or what starve() returned.
+ * Cost:   system calls, and the page faults of up to 256 KiB. Counted as
+ *         direct_grows, unless it was for handles.
+ * Return: 0 where zs_store() is worth another try; other threads may take what
+ *         is ready before that. Or
+ *   -ENOSPC  the arena or the handle table is used up, or the limit has no room
+ *            for metadata
+ *   -ENOMEM  the system has no memory
+ *   or what starve() returned
  */
 int zs_make_ready(struct zs_pool *pool, enum zs_alloc how) ZSD_MUST_CHECK;
 
@@ -269,11 +281,10 @@ int zs_make_ready(struct zs_pool *pool, enum zs_alloc how) ZSD_MUST_CHECK;
  * @handle: live, and the caller's to free
  *
  * Waits while another thread has it pinned. A handle that is not live stops
- * the process: a double free would hand one page's bytes to another. An object
- * that is damaged, as far as its header and its descriptors tell, is left alone
- * for good, with its zspage, and counted.
- * Cost: O(1) under the class's lock; the last object of a zspage gives its
- * pages back to the arena.
+ * the process: a double free would hand one page's bytes to another. Where the
+ * entry, the header or a descriptor is damaged, the place of the object is
+ * never used again, nor is its zspage; that is counted. Cost: O(1) under the
+ * class's lock; the last object of a zspage gives its pages back to the arena.
  */
 void zs_free(struct zs_pool *pool, zs_handle handle);
 
@@ -305,11 +316,11 @@ void zs_obj_prefetch(const struct zs_pool *pool, zs_handle handle,
  * @out:        receives where the bytes are: in the arena or in @local_copy.
  *              Valid until zs_obj_read_end()
  *
- * The one call that may be given a handle that another thread frees at this
- * moment, so that a reader needs no lock around its own table of handles: it
- * loads the handle, begins, and then looks whether its table still names that
- * handle. If it does, the object is the right one and stays it until the end;
- * if not, the bytes may be anybody's: it ends and starts over.
+ * This call may be given a handle that another thread frees at this moment, so
+ * that a reader needs no lock around its own table of handles. The reader loads
+ * the handle, begins, and then looks whether its table still names that handle.
+ * If it does, the object is the right one and stays so until the end. If not,
+ * the bytes may be anybody's: the reader ends and starts over.
  *
  * Return: 0, or, nothing being pinned then,
  *   -ESTALE  the handle is not live, or is now that of an object too short for
@@ -343,9 +354,9 @@ struct zs_compacted {
  * zs_compact() - compact every class
  * @out: receives what was done
  *
- * Beside running reads, writes and frees: who needs a class waits until one
- * object is moved, about a microsecond; what is pinned is passed over. Where nothing is, each class
- * is left with no more pages than its objects need.
+ * Other threads go on: one that needs a class waits until an object has been
+ * moved, about a microsecond. Pinned objects are passed over. If none was
+ * pinned, each class is left with no more pages than its objects need.
  */
 void zs_compact(struct zs_pool *pool, struct zs_compacted *out);
 
@@ -363,9 +374,9 @@ struct zs_compact_cursor {
  * @max_objects: stop once this many objects were moved, at least 1
  * @freed_pages: receives the pages freed by this slice
  *
- * Cost: a class where nothing was found and nothing freed since is not looked
- * at again, so that asking in vain costs next to nothing.
- * Holds a class's lock no longer than zs_compact() does, however many objects.
+ * Cost: a class in which nothing was found, and nothing has been freed since,
+ * is not looked at again. So to ask in vain costs next to nothing. A class's
+ * lock is held no longer than by zs_compact(), whatever @max_objects is.
  * Return: true while there is more to do.
  */
 bool zs_compact_slice(struct zs_pool *pool, struct zs_compact_cursor *cursor,
@@ -378,8 +389,8 @@ bool zs_compact_slice(struct zs_pool *pool, struct zs_compact_cursor *cursor,
  * Below the reserve it commits pages; above twice the reserve it hands pages
  * back to the system. For a thread of its own: it makes system calls.
  * Return: true while there is more to do (with 0 also where it would have
- * refilled), false when done or when the system or the limit gives no more (the
- * next allocation wakes it again).
+ * refilled); false when it is done, or where the system or the limit gives no
+ * more: then the next allocation wakes it again.
  */
 bool zs_pool_housekeep(struct zs_pool *pool, uint64_t max_pages);
 
@@ -420,15 +431,15 @@ struct zs_pool_stats {
 	uint64_t pages_reserve; /* free and touched */
 	uint64_t pages_compacted; /* freed by compaction so far */
 	uint64_t objs_moved; /* by compaction so far */
-	uint64_t classes_searched; /* for what to free by it, so far */
+	uint64_t classes_searched; /* by compaction so far */
 	uint64_t metadata_bytes; /* committed for handles and descriptors */
 	uint64_t charged_bytes; /* see zs_pool_charge() */
 	uint64_t limit_bytes; /* 0: none */
 	uint64_t direct_grows; /* allocations that found no free page */
-	uint64_t damages; /* times that something of the image was found not to
-			   * be as it was written, and was left alone */
-	uint64_t pages_retired; /* of pages_used: of zspages that are out of use
-				 * for it, until the pool is destroyed */
+	uint64_t damages; /* times that something had to be left alone, or made
+			   * anew, since the image was damaged */
+	uint64_t pages_retired; /* of pages_used: in zspages that are out of
+				 * use since they are damaged */
 };
 
 /* Not one instant's numbers: threads go on while they are read. */
@@ -444,8 +455,14 @@ zs_handle zs_pool_handles_end(const struct zs_pool *pool);
  * zs_pool_verify() - check every invariant
  * @text: receives what is wrong, at most ZS_VERIFY_TEXT_BYTES; "" if nothing
  *
- * Beside running threads; holds each class's lock while it walks that class,
+ * Other threads go on. It holds each class's lock while it walks that class,
  * which may take milliseconds for a large one.
+ *
+ * Finds each word of the image that is not as it was written, but for bytes and
+ * tags of objects, and words that mean nothing where they stand. It cannot see
+ * that an entry was overwritten with one that is sound, if that says that its
+ * object is still being filled: no object is read by it. Once damage was met in
+ * use and left alone, it says so for good.
  * Return: 0, or -EUCLEAN where an invariant does not hold.
  */
 int zs_pool_verify(struct zs_pool *pool,

@@ -16,7 +16,7 @@
 #include "zsmalloc/zs_class.h"
 #include "zsmalloc/zs_zspage.h"
 
-/* --- Pages ----------------------------------------------------------------- */
+/* --- Pages --------------------------------------------------------------- */
 
 bool zs_is_zspage(const struct zs_pool *pool, const struct zs_class *class,
 		  uint32_t head)
@@ -98,7 +98,7 @@ static bool find_place(const struct zs_pool *pool, const struct zs_class *class,
 	return true;
 }
 
-/* --- Headers --------------------------------------------------------------- */
+/* --- Headers ------------------------------------------------------------- */
 
 uint32_t zs_obj_header_load(const struct zs_pool *pool,
 			    const struct zs_class *class, struct zs_place place)
@@ -125,7 +125,7 @@ static void head_store(struct zs_pool *pool, const struct zs_class *class,
 				     freeobj));
 }
 
-/* --- Life ------------------------------------------------------------------ */
+/* --- Life ---------------------------------------------------------------- */
 
 static void start_zspage(struct zs_pool *pool, const struct zs_class *class,
 			 struct zs_chain *chain, uint32_t page)
@@ -233,7 +233,7 @@ void zs_zspage_cut(struct zs_pool *pool, struct zs_class *class,
 	zs_arena_put(&pool->arena, chain->pages + nr_pages, nr_cut);
 }
 
-/* --- Objects --------------------------------------------------------------- */
+/* --- Objects ------------------------------------------------------------- */
 
 /* How many objects of a zspage say that they are in use. */
 static unsigned count_allocated(const struct zs_pool *pool,
@@ -314,7 +314,7 @@ bool zs_zspage_put_obj(struct zs_pool *pool, const struct zs_class *class,
 	return true;
 }
 
-/* --- Whether it is in order ------------------------------------------------ */
+/* --- Whether it is in order ---------------------------------------------- */
 
 /* Whether an object in use is what its handle leads to. */
 static bool is_led_to(const struct zs_pool *pool, const struct zs_class *class,

@@ -35,7 +35,7 @@ static void *alloc_lines(size_t bytes)
 	return p;
 }
 
-/* --- scratch -------------------------------------------------------------- */
+/* --- scratch ------------------------------------------------------------- */
 
 int zstore_scratch_create(struct zstore_scratch **out)
 {
@@ -107,7 +107,7 @@ static void put_codec(struct codec *codec)
 	free(codec);
 }
 
-/* --- contexts ------------------------------------------------------------- */
+/* --- contexts ------------------------------------------------------------ */
 
 int zstore_ctx_create(struct zstore *store, struct zstore_scratch *scratch,
 		      struct zstore_ctx **out)

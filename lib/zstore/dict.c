@@ -43,7 +43,7 @@ static uint64_t memory_bytes(const struct zstore *store, uint64_t nr_bytes)
 				 nr_bytes);
 }
 
-/* --- who needs which ------------------------------------------------------ */
+/* --- who needs which ----------------------------------------------------- */
 
 /* Say with which this context stores, then see whether that is still right. */
 unsigned zstore_ctx_switch_dict(struct zstore_ctx *ctx)
@@ -96,7 +96,7 @@ static bool is_needed(struct zstore *store, unsigned number)
 	return is_needed;
 }
 
-/* --- coming and going ----------------------------------------------------- */
+/* --- coming and going ---------------------------------------------------- */
 
 static void give_back(struct zstore *store, unsigned number, uint64_t nr_bytes)
 {
@@ -244,7 +244,7 @@ void zstore_dicts_fini(struct zstore *store)
 		zcomp_dict_destroy(atomic_load(&store->dicts[i]));
 }
 
-/* --- telling -------------------------------------------------------------- */
+/* --- telling ------------------------------------------------------------- */
 
 unsigned zstore_dict_current(const struct zstore *store)
 {
@@ -323,7 +323,7 @@ bool zstore_header_is_damaged(struct zstore *store)
 	       memcmp(rest, rest + 1, nr_rest - 1) != 0;
 }
 
-/* --- sampling ------------------------------------------------------------- */
+/* --- sampling ------------------------------------------------------------ */
 
 static bool is_compressed(uint64_t slot)
 {

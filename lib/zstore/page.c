@@ -19,7 +19,7 @@
 #define DIRECT_COMPACT_OBJECTS 64u
 #define DIRECT_COMPACT_SLICES  8u
 
-/* --- Reading ---------------------------------------------------------------- */
+/* --- Reading ------------------------------------------------------------- */
 
 /* Whether the object that @slot names, pinned, has bytes that were not put
  * there, as far as checksums can tell. */
@@ -91,9 +91,10 @@ static int load_slot(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
 }
 
 /*
- * The handle was dead, yet the slot has not changed. Either the page was written
- * twice meanwhile and got the same handle back, or it is lost. With the slot
- * locked nobody can write it: if the handle is still dead, the page is lost.
+ * The handle was dead, yet the slot has not changed. Either the page was
+ * written twice meanwhile and got the same handle back, or it is lost. With the
+ * slot locked nobody can write it: if the handle is still dead, the page is
+ * lost.
  */
 static int load_locked(struct zstore_ctx *ctx, uint64_t index, void *dst)
 {
@@ -159,7 +160,7 @@ void page_prefetch(const struct zstore *store, uint64_t index,
 				slot_len_bytes(slot));
 }
 
-/* --- Room ------------------------------------------------------------------- */
+/* --- Room ---------------------------------------------------------------- */
 
 /* What is to be stored, and what was done to find room for it. */
 struct need {
@@ -206,7 +207,7 @@ static int make_room(struct zs_pool *pool, struct need *need, int err)
 	return err;
 }
 
-/* --- Packing ---------------------------------------------------------------- */
+/* --- Packing ------------------------------------------------------------- */
 
 /* What a page is to be stored as. */
 struct packed {
@@ -282,7 +283,7 @@ static int store_packed(struct zs_pool *pool, uint64_t index,
 	return err;
 }
 
-/* --- Counting and releasing ------------------------------------------------- */
+/* --- Counting and releasing ---------------------------------------------- */
 
 /* @sign is 1 where @slot's content comes, -1 where it goes. */
 static void count_slot(struct zstore_ctx *ctx, uint64_t slot, int sign)
@@ -327,7 +328,7 @@ static void replace(struct zstore_ctx *ctx, uint64_t index, uint64_t old,
 	release(ctx, index, old);
 }
 
-/* --- Changing --------------------------------------------------------------- */
+/* --- Changing ------------------------------------------------------------ */
 
 /*
  * Put memory behind the group of slots that @index is in. Two threads may do so

@@ -136,8 +136,8 @@ zstore_image_header(const struct zstore *store)
 }
 
 /*
- * One writer: no locked instruction is needed. The release is for those who read
- * several counters: who sees this one sees what was counted and done before.
+ * One writer: no locked instruction is needed. The release is for those who
+ * read several counters: who sees this one sees what was counted before it.
  */
 static inline void add_to(_Atomic int64_t *counter, int64_t n)
 {
@@ -168,7 +168,7 @@ static inline bool slot_exists(const struct zstore *store, uint64_t index)
 				    memory_order_acquire);
 }
 
-/* --- dict.c --------------------------------------------------------------- */
+/* --- dict.c -------------------------------------------------------------- */
 
 /* Room for all of them in an image. */
 uint64_t zstore_dicts_bytes(void);
@@ -207,7 +207,7 @@ unsigned zstore_dict_damaged(struct zstore *store);
 /* Whether the page that describes the image, dictionaries and all, has. */
 bool zstore_header_is_damaged(struct zstore *store);
 
-/* --- page.c: one page, @index being inside the disk ----------------------- */
+/* --- page.c: one page, @index being inside the disk ---------------------- */
 
 /* Read it. 0, or -EIO and garbage in @dst. */
 int page_load(struct zstore_ctx *ctx, uint64_t index, void *dst) ZSD_MUST_CHECK;
