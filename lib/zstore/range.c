@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/bits.h"
@@ -139,30 +140,28 @@ int zstore_write(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,
 	return 0;
 }
 
-/* Discard pages [index, end), all that can be. Return: 0, or the last error. */
-static int discard_pages(struct zstore_ctx *ctx, uint64_t index, uint64_t end)
+/* Discard pages [index, end). Return: how many of them could not be. */
+static int64_t discard_pages(struct zstore_ctx *ctx, uint64_t index,
+			     uint64_t end)
 {
-	int err = 0;
+	int64_t nr_left = 0;
 
 	while (index < end) {
-		int ret;
-
 		if (!slot_exists(ctx->store, index)) {
 			index = align_down(index, SLOTS_PER_GROUP) +
 				SLOTS_PER_GROUP;
 			continue;
 		}
-		ret = page_discard(ctx, index++);
-		if (unlikely(ret))
-			err = ret;
+		if (unlikely(page_discard(ctx, index++)))
+			nr_left++;
 	}
-	return err;
+	return nr_left;
 }
 
 void zstore_trim(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)
 {
 	BUG_ON(!zstore_range_is_valid(ctx->store, offset, bytes));
-	/* What cannot be forgotten stays, and was told of. */
+	/* A page that cannot be discarded was reported as damaged. */
 	(void)discard_pages(ctx, div_round_up(offset, ZSD_PAGE_BYTES),
 			    (offset + bytes) / ZSD_PAGE_BYTES);
 }
@@ -173,11 +172,24 @@ static int zero_edge(struct zstore_ctx *ctx, const struct piece *piece)
 	return page_patch(ctx, piece->index, piece->at, piece->bytes, NULL);
 }
 
+/* A range that begins with a page. */
+static int zero_aligned(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)
+{
+	uint64_t last_bytes = bytes % ZSD_PAGE_BYTES;
+	uint64_t end = offset + bytes - last_bytes;
+	int64_t nr_left = discard_pages(ctx, offset / ZSD_PAGE_BYTES,
+					end / ZSD_PAGE_BYTES);
+	struct piece last = first_piece(end, last_bytes);
+	int err = last_bytes ? zero_edge(ctx, &last) : 0;
+
+	count(ctx, COUNT_failed_writes, nr_left + (err ? 1 : 0));
+	return nr_left ? -EIO : err;
+}
+
 int zstore_write_zeroes(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)
 {
-	struct piece first = first_piece(offset, bytes), last;
-	uint64_t last_bytes = (offset + bytes) % ZSD_PAGE_BYTES;
-	int err = 0;
+	struct piece first = first_piece(offset, bytes);
+	int err;
 
 	BUG_ON(!zstore_range_is_valid(ctx->store, offset, bytes));
 	if (bytes && !is_whole(&first)) {
@@ -187,17 +199,7 @@ int zstore_write_zeroes(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)
 		offset += first.bytes;
 		bytes -= first.bytes;
 	}
-	err = discard_pages(ctx, offset / ZSD_PAGE_BYTES,
-			    (offset + bytes) / ZSD_PAGE_BYTES);
-	if (unlikely(err))
-		return fail_write(ctx, offset, bytes, err);
-	if (!bytes || !last_bytes)
-		return 0;
-	last = first_piece(offset + bytes - last_bytes, last_bytes);
-	err = zero_edge(ctx, &last);
-	return err ? fail_write(ctx, offset + bytes - last_bytes, last_bytes,
-				err)
-		   : 0;
+	return zero_aligned(ctx, offset, bytes);
 }
 
 int zstore_store_zeroes(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)

@@ -177,15 +177,20 @@ void zstore_prefetch(const struct zstore_ctx *ctx, uint64_t offset,
  * zstore_write() - replace a range of the disk
  * @offset, @bytes: any, inside the disk
  *
- * Whole pages are compressed straight from @src; parts of a page are
- * read, patched and written. Each page changes at once or not at all. A write
- * of several pages that fails leaves each of them old or new: it stops at the
- * first page that cannot be written, those before it are written, and it and
- * those after it, which are counted in failed_writes, are as they were.
+ * Whole pages are compressed straight from @src. A page of which only a part is
+ * replaced is read, patched and stored again. Each page changes at once or not at
+ * all.
+ *
+ * A write of several pages stops at the first that it cannot write. The pages
+ * before that one are new. It and the pages after it are as they were, and are
+ * counted in failed_writes.
+ *
+ * Context: may wait for memory, but never while it holds a lock.
  * Return: 0, or
  *   -ENOSPC  mem_limit is reached
  *   -ENOMEM  the system has no memory
- *   -EIO     a part of a page was to be patched that is damaged
+ *   -EIO     only a part of a page was to be replaced, and the page is damaged;
+ *            or damage has set the lock of its slot (found out after 10 s)
  */
 int zstore_write(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,
 		 const void *src) ZSD_MUST_CHECK;
@@ -202,8 +207,11 @@ void zstore_trim(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes);
 /**
  * zstore_write_zeroes() - make a range read as zeros
  *
- * As zstore_trim(), but pages covered in part are patched.
- * Return: as zstore_write(), which only those two edges can fail with.
+ * As zstore_trim(), but pages covered in part are patched. If the page that the
+ * range begins in cannot be patched, nothing changes. Any other page that cannot
+ * be changed stays as it is, is counted in failed_writes, and the rest changes.
+ * Return: as zstore_write(). Without pages covered in part: 0, or -EIO where a
+ * page stays locked (see zstore_write()).
  */
 int zstore_write_zeroes(struct zstore_ctx *ctx, uint64_t offset,
 			uint64_t bytes) ZSD_MUST_CHECK;

@@ -598,6 +598,27 @@ START_TEST(dictionary)
 }
 END_TEST
 
+/* A page whose slot is locked for good is all that a range of zeros leaves. */
+START_TEST(zeros_leave_only_what_is_locked)
+{
+	const uint64_t at = 101 * (uint64_t)ZSD_PAGE_BYTES;
+	const uint32_t bytes = 8 * ZSD_PAGE_BYTES + 100;
+	const uint64_t stuck = 3 * ZSD_PAGE_BYTES;
+	const struct zstore_stats before = rig_stats(&rig);
+	unsigned char found[9 * ZSD_PAGE_BYTES];
+
+	atomic_fetch_or(&rig.store->slots[104], SLOT_LOCKED);
+	ck_assert_int_eq(zstore_write_zeroes(rig.ctx, at, bytes), -EIO);
+	ck_assert_uint_eq(rig_stats(&rig).failed_writes - before.failed_writes,
+			  1);
+	memset(rig.flat + at, 0, stuck);
+	memset(rig.flat + at + stuck + ZSD_PAGE_BYTES, 0,
+	       bytes - stuck - ZSD_PAGE_BYTES);
+	ck_assert_int_eq(zstore_read(rig.ctx, at, sizeof(found), found), 0);
+	ck_assert_mem_eq(found, rig.flat + at, sizeof(found));
+}
+END_TEST
+
 static TCase *make_case(const char *name, void (*open)(void))
 {
 	TCase *tc = tcase_create(name);
@@ -620,6 +641,7 @@ int main(void)
 	tcase_add_test(plain, stashed_entries);
 	tcase_add_loop_test(plain, descriptors, 0, (int)ARRAY_SIZE(desc_kinds));
 	tcase_add_loop_test(plain, object_headers, 0, 2);
+	tcase_add_test(plain, zeros_leave_only_what_is_locked);
 	suite_add_tcase(suite, plain);
 	tcase_add_test(checksums, tags);
 	suite_add_tcase(suite, checksums);
