@@ -152,10 +152,12 @@ uint64_t zstore_extent(const struct zstore_ctx *ctx, uint64_t offset,
 	return min_u64(in_page, bytes);
 }
 
-void zstore_prefetch(const struct zstore_ctx *ctx, uint64_t offset)
+void zstore_prefetch(const struct zstore_ctx *ctx, uint64_t offset,
+		     enum zstore_stage stage)
 {
 	(void)ctx;
 	(void)offset;
+	(void)stage;
 }
 
 /* --- the server's turns --------------------------------------------------- */
