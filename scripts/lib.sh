@@ -32,9 +32,11 @@ is_installed() {
     [[ $(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2> /dev/null) == ii* ]]
 }
 
-# install_packages PACKAGE...: those that are missing.
+# install_packages PACKAGE...: those that are missing. An installation that was
+# interrupted is finished first, for apt-get refuses to work beside one.
 install_packages() {
     local package missing=()
+    as_root env DEBIAN_FRONTEND=noninteractive dpkg --configure -a > /dev/null
     for package in "$@"; do
         is_installed "$package" || missing+=("$package")
     done
