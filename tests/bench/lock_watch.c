@@ -31,16 +31,18 @@ void lock_watch_set(lock_naming_fn *naming, void *arg)
 	watch_arg = arg;
 }
 
+void lock_tally_add(struct lock_tally *into, const struct lock_tally *from)
+{
+	into->nr_taken += from->nr_taken;
+	into->nr_busy += from->nr_busy;
+	into->wait_ns += from->wait_ns;
+	into->hold_ns += from->hold_ns;
+}
+
 void lock_watch_collect(struct lock_tally *into)
 {
-	for (size_t i = 0; i < LOCK_WATCH_MAX; i++) {
-		const struct lock_tally *from = &watched[i].tally;
-
-		into[i].nr_taken += from->nr_taken;
-		into[i].nr_busy += from->nr_busy;
-		into[i].wait_ns += from->wait_ns;
-		into[i].hold_ns += from->hold_ns;
-	}
+	for (size_t i = 0; i < LOCK_WATCH_MAX; i++)
+		lock_tally_add(&into[i], &watched[i].tally);
 	memset(watched, 0, sizeof(watched));
 }
 

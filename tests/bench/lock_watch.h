@@ -26,6 +26,8 @@ struct lock_tally {
 	uint64_t hold_ns;
 };
 
+void lock_tally_add(struct lock_tally *into, const struct lock_tally *from);
+
 /* Which lock @mutex is: a number below LOCK_WATCH_MAX. */
 typedef unsigned lock_naming_fn(void *arg, const pthread_mutex_t *mutex);
 

@@ -23,7 +23,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include "base/units.h"
 #include "bench_frame.h"
@@ -193,14 +192,6 @@ static void fill_disk(struct scale *scale)
 
 /* --- the threads ------------------------------------------------------------ */
 
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 /* On a core of its own, as long as there are some. */
 static void pin(unsigned index)
 {
@@ -299,9 +290,9 @@ static void *run_worker(void *arg)
 	pin(worker->index);
 	pthread_barrier_wait(&worker->scale->start);
 	(void)getrusage(RUSAGE_THREAD, &before);
-	start_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	start_ns = bench_now_ns(CLOCK_THREAD_CPUTIME_ID);
 	work_until_stopped(worker, ctx);
-	worker->cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - start_ns;
+	worker->cpu_ns = bench_now_ns(CLOCK_THREAD_CPUTIME_ID) - start_ns;
 	(void)getrusage(RUSAGE_THREAD, &after);
 	worker->nr_switches = (uint64_t)(after.ru_nvcsw - before.ru_nvcsw);
 	worker->nr_preempted = (uint64_t)(after.ru_nivcsw - before.ru_nivcsw);
@@ -346,17 +337,16 @@ static uint64_t run_workers(struct scale *scale, struct worker *workers)
 			error(1, err, "thread %u", i);
 	}
 	pthread_barrier_wait(&scale->start);
-	start_ns = clock_ns(CLOCK_MONOTONIC);
+	start_ns = bench_now_ns(CLOCK_MONOTONIC);
 	nanosleep(&time, NULL);
 	atomic_store(&scale->stop, true);
 	for (unsigned i = 0; i < nr; i++)
 		pthread_join(workers[i].thread, NULL);
 	pthread_barrier_destroy(&scale->start);
-	return clock_ns(CLOCK_MONOTONIC) - start_ns;
+	return bench_now_ns(CLOCK_MONOTONIC) - start_ns;
 }
 
-/* --- the report --------------------------------------------------------------
- */
+/* --- the report ------------------------------------------------------------ */
 
 static struct worker sum_workers(const struct worker *workers, unsigned nr)
 {
@@ -367,15 +357,8 @@ static struct worker sum_workers(const struct worker *workers, unsigned nr)
 		sum.cpu_ns += workers[i].cpu_ns;
 		sum.nr_switches += workers[i].nr_switches;
 		sum.nr_preempted += workers[i].nr_preempted;
-		for (unsigned k = 0; k < NR_LOCKS; k++) {
-			struct lock_tally *into = &sum.locks[k];
-			const struct lock_tally *from = &workers[i].locks[k];
-
-			into->nr_taken += from->nr_taken;
-			into->nr_busy += from->nr_busy;
-			into->wait_ns += from->wait_ns;
-			into->hold_ns += from->hold_ns;
-		}
+		for (unsigned k = 0; k < NR_LOCKS; k++)
+			lock_tally_add(&sum.locks[k], &workers[i].locks[k]);
 	}
 	return sum;
 }
