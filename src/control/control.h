@@ -37,7 +37,7 @@ struct control_params {
 	size_t nr_listen_fds;
 	struct export_table *exports; /* outlive the control */
 	struct residence *residence; /* to join and to tell of; outlives it */
-	struct housekeeper *keeper; /* to tell of; outlives it */
+	struct reserve *const *reserves; /* by export, to tell of; outlive it */
 	struct io_log *log; /* outlives it */
 	unsigned nr_threads; /* worker threads, to be shown */
 	unsigned idle_ms; /* CONTROL_IDLE_MS, but for tests */

@@ -74,9 +74,10 @@ static double quotient(uint64_t dividend, uint64_t divisor)
 }
 
 static json_t *memory_document(const struct control_env *env,
-			       struct zstore *store,
+			       const struct export *export,
 			       const struct zstore_stats *stats)
 {
+	struct zstore *store = export->store;
 	const uint64_t cost = stats->mem_used_total + stats->metadata_bytes;
 	struct ctl_memory memory = {
 		.metadata_bytes = stats->metadata_bytes,
@@ -89,8 +90,8 @@ static json_t *memory_document(const struct control_env *env,
 			quotient(cost, stats->compr_data_size),
 	};
 
-	housekeeper_count(env->params.keeper, &memory.starved_requests,
-			  &memory.failed_requests);
+	reserve_count(env->params.reserves[export->index],
+		      &memory.starved_requests, &memory.failed_requests);
 	return ctl_memory_document(&memory);
 }
 
@@ -160,8 +161,8 @@ static json_t *export_document(const struct control_env *env,
 	document = with(document, "disk", disk_document(export));
 	document = with(document, "mm_stat", mm_stat_document(&stats));
 	document = with(document, "io_stat", io_stat_document(&stats));
-	document = with(document, "memory",
-			memory_document(env, export->store, &stats));
+	document =
+		with(document, "memory", memory_document(env, export, &stats));
 	document = with(document, "dictionary",
 			dictionary_document(export->store));
 	return with(document, "requests", requests_document(export));

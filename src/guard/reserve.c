@@ -31,9 +31,22 @@
 #define STEP_PAGES  64u
 #define SPARE_PAGES 8u
 
+struct reserve {
+	struct housekeeper *keeper;
+	struct reserve *next; /* of its housekeeper's */
+	struct zstore *store;
+	bool is_done; /* the housekeeper's: nothing to do when last looked at */
+
+	/* Under the housekeeper's lock. */
+	uint64_t nr_steps; /* so far that left free pages in it */
+	bool is_dry; /* no use in waiting until there is another */
+	uint64_t nr_starved;
+	uint64_t nr_failed;
+};
+
 struct housekeeper {
 	struct residence *residence;
-	struct zstore *store;
+	struct reserve *reserves; /* all of them: a list */
 	uv_sem_t work; /* posted when there may be some, or the end */
 	uv_thread_t thread;
 	bool is_started;
@@ -41,12 +54,8 @@ struct housekeeper {
 	struct watermark watermark; /* if cautious */
 	atomic_bool is_ending;
 
-	uv_mutex_t lock; /* for what follows */
-	uv_cond_t grown; /* a step, or is_dry */
-	uint64_t nr_steps; /* so far that left free pages in it */
-	bool is_dry; /* no use in waiting until there is another */
-	uint64_t nr_starved;
-	uint64_t nr_failed;
+	uv_mutex_t lock; /* for what those who starve look at */
+	uv_cond_t told; /* a step, or is_dry, of any reserve */
 };
 
 /* --- the thread --------------------------------------------------------- */
@@ -64,28 +73,51 @@ static uint64_t may_take(struct housekeeper *keeper)
 }
 
 /* Those who wait may go on: there are free pages, or there will be none. */
-static void tell(struct housekeeper *keeper, bool is_dry)
+static void tell(struct reserve *reserve, bool is_dry)
 {
-	uv_mutex_lock(&keeper->lock);
-	keeper->nr_steps += !is_dry;
-	keeper->is_dry = is_dry;
-	uv_cond_broadcast(&keeper->grown);
-	uv_mutex_unlock(&keeper->lock);
+	uv_mutex_lock(&reserve->keeper->lock);
+	reserve->nr_steps += !is_dry;
+	reserve->is_dry = is_dry;
+	uv_cond_broadcast(&reserve->keeper->told);
+	uv_mutex_unlock(&reserve->keeper->lock);
 }
 
 /* Return: true while there is more to do. */
-static bool step(struct housekeeper *keeper)
+static bool step(struct reserve *reserve, uint64_t max_pages)
 {
-	uint64_t max_pages = may_take(keeper);
-	bool more = zstore_housekeep(keeper->store, max_pages);
+	bool more = zstore_housekeep(reserve->store, max_pages);
 
-	if (zstore_reserve_pages(keeper->store))
-		tell(keeper, false);
+	if (zstore_reserve_pages(reserve->store))
+		tell(reserve, false);
 	else if (!more)
-		tell(keeper, true);
-	if (more && !max_pages)
+		tell(reserve, true);
+	return more;
+}
+
+/* A step for each, so that a large one keeps no small one waiting. Return: true
+ * while there is more to do. */
+static bool make_round(struct housekeeper *keeper)
+{
+	bool more = false, was_allowed = false;
+	uint64_t max_pages;
+
+	for (struct reserve *r = keeper->reserves; r; r = r->next) {
+		if (r->is_done)
+			continue;
+		max_pages = may_take(keeper);
+		was_allowed |= max_pages != 0;
+		r->is_done = !step(r, max_pages);
+		more |= !r->is_done;
+	}
+	if (more && !was_allowed)
 		(void)usleep(RETRY_US);
 	return more;
+}
+
+static void look_at_all(struct housekeeper *keeper)
+{
+	for (struct reserve *r = keeper->reserves; r; r = r->next)
+		r->is_done = false;
 }
 
 static void thread_main(void *arg)
@@ -95,65 +127,87 @@ static void thread_main(void *arg)
 	residence_join(keeper->residence, "housekeeper", true);
 	for (;;) {
 		uv_sem_wait(&keeper->work);
+		look_at_all(keeper);
 		do {
 			if (atomic_load(&keeper->is_ending))
 				return;
-		} while (step(keeper));
+			/* Another may have run out in the meantime. */
+			if (uv_sem_trywait(&keeper->work) == 0)
+				look_at_all(keeper);
+		} while (make_round(keeper));
 	}
 }
 
 /* --- for others --------------------------------------------------------- */
 
-void housekeeper_wake(void *arg)
+void reserve_wake(void *arg)
 {
-	struct housekeeper *keeper = arg;
+	struct reserve *reserve = arg;
 
-	uv_sem_post(&keeper->work);
+	uv_sem_post(&reserve->keeper->work);
 }
 
 /* Wait for a step after @seen, under the lock. */
-static int await_step(struct housekeeper *keeper, uint64_t seen)
+static int await_step(struct reserve *reserve, uint64_t seen)
 {
 	const uint64_t end_ns = uv_hrtime() + STARVE_MS * 1000000ull;
+	struct housekeeper *keeper = reserve->keeper;
 	uint64_t now_ns;
 
-	while (keeper->nr_steps == seen) {
+	while (reserve->nr_steps == seen) {
 		now_ns = uv_hrtime();
-		if (keeper->is_dry || now_ns >= end_ns) {
-			keeper->is_dry = true;
+		if (reserve->is_dry || now_ns >= end_ns) {
+			reserve->is_dry = true;
 			return -ENOSPC;
 		}
-		(void)uv_cond_timedwait(&keeper->grown, &keeper->lock,
+		(void)uv_cond_timedwait(&keeper->told, &keeper->lock,
 					end_ns - now_ns);
 	}
 	return 0;
 }
 
-int housekeeper_starve(void *arg)
+int reserve_starve(void *arg)
 {
-	struct housekeeper *keeper = arg;
+	struct reserve *reserve = arg;
 	int err;
 
-	uv_mutex_lock(&keeper->lock);
-	keeper->nr_starved++;
+	uv_mutex_lock(&reserve->keeper->lock);
+	reserve->nr_starved++;
 	/* Woken after we looked: there will be a step that we have not seen. */
-	housekeeper_wake(keeper);
-	err = await_step(keeper, keeper->nr_steps);
-	keeper->nr_failed += err != 0;
-	uv_mutex_unlock(&keeper->lock);
+	reserve_wake(reserve);
+	err = await_step(reserve, reserve->nr_steps);
+	reserve->nr_failed += err != 0;
+	uv_mutex_unlock(&reserve->keeper->lock);
 	return err;
 }
 
-void housekeeper_count(struct housekeeper *keeper, uint64_t *starved,
-		       uint64_t *failed)
+void reserve_count(struct reserve *reserve, uint64_t *starved, uint64_t *failed)
 {
-	uv_mutex_lock(&keeper->lock);
-	*starved = keeper->nr_starved;
-	*failed = keeper->nr_failed;
-	uv_mutex_unlock(&keeper->lock);
+	uv_mutex_lock(&reserve->keeper->lock);
+	*starved = reserve->nr_starved;
+	*failed = reserve->nr_failed;
+	uv_mutex_unlock(&reserve->keeper->lock);
 }
 
 /* --- life --------------------------------------------------------------- */
+
+int reserve_create(struct housekeeper *keeper, struct reserve **out)
+{
+	struct reserve *reserve = calloc(1, sizeof(*reserve));
+
+	if (!reserve)
+		return -ENOMEM;
+	reserve->keeper = keeper;
+	reserve->next = keeper->reserves;
+	keeper->reserves = reserve;
+	*out = reserve;
+	return 0;
+}
+
+void reserve_give_store(struct reserve *reserve, struct zstore *store)
+{
+	reserve->store = store;
+}
 
 int housekeeper_create(struct residence *residence, struct housekeeper **out)
 {
@@ -176,7 +230,7 @@ int housekeeper_create(struct residence *residence, struct housekeeper **out)
 	err = uv_mutex_init(&keeper->lock);
 	if (err)
 		goto err_sem;
-	err = uv_cond_init(&keeper->grown);
+	err = uv_cond_init(&keeper->told);
 	if (err)
 		goto err_mutex;
 	*out = keeper;
@@ -194,14 +248,22 @@ err_free:
 	return err;
 }
 
-int housekeeper_start(struct housekeeper *keeper, struct zstore *store)
+int housekeeper_start(struct housekeeper *keeper)
 {
-	int err;
+	int err = uv_thread_create(&keeper->thread, thread_main, keeper);
 
-	keeper->store = store;
-	err = uv_thread_create(&keeper->thread, thread_main, keeper);
 	keeper->is_started = !err;
 	return err;
+}
+
+static void destroy_reserves(struct housekeeper *keeper)
+{
+	struct reserve *next;
+
+	for (struct reserve *r = keeper->reserves; r; r = next) {
+		next = r->next;
+		free(r);
+	}
 }
 
 void housekeeper_destroy(struct housekeeper *keeper)
@@ -215,8 +277,9 @@ void housekeeper_destroy(struct housekeeper *keeper)
 	}
 	if (keeper->is_cautious)
 		watermark_close(&keeper->watermark);
-	uv_cond_destroy(&keeper->grown);
+	uv_cond_destroy(&keeper->told);
 	uv_mutex_destroy(&keeper->lock);
 	uv_sem_destroy(&keeper->work);
+	destroy_reserves(keeper);
 	free(keeper);
 }

@@ -1,19 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * housekeeper - the thread that refills and shrinks the store's reserve
+ * reserve - free memory that is kept ready for the stores
  *
- * Sleeps until the store's wake callback says that there is something to do,
- * then works until nothing is left: the data path never has to ask the system
- * for memory as long as this thread keeps up.
+ * Terms:
+ *   reserve       the free pages of one store, and those who wait for some
+ *   housekeeper   the thread that refills and shrinks all of them
  *
- * Where the kernel swaps on the store the data path must not ask at all. Then
+ * The thread sleeps until a store's wake callback says that there is something
+ * to do, then works until nothing is left, a step for each store in turn: the
+ * data path never has to ask the system for memory as long as it keeps up.
+ *
+ * Where the kernel swaps on a store the data path must not ask at all. Then
  * this is the only thread that does, and only while the kernel has memory to
  * give without reclaiming some (see watermark.h), for reclaiming waits for the
- * data path. A thread that finds the reserve empty meanwhile waits here, for a
+ * data path. A thread that finds a reserve empty meanwhile waits here, for a
  * second at most.
  *
- * Because the store is created with the callbacks, and the thread needs the
- * store, there are two steps: create, then start.
+ * Because a store is created with the callbacks, and the thread needs the
+ * stores, there are steps: make the housekeeper, a reserve for each store, and
+ * the store with it; then start.
+ *
+ * Ownership: a reserve is its housekeeper's, and ends with it.
  */
 #ifndef ZSD_GUARD_RESERVE_H
 #define ZSD_GUARD_RESERVE_H
@@ -26,6 +33,7 @@
 #include "zstore/zstore.h"
 
 struct housekeeper;
+struct reserve;
 
 /**
  * housekeeper_create() - make one that does not run yet
@@ -37,34 +45,44 @@ int housekeeper_create(struct residence *residence,
 		       struct housekeeper **out) ZSD_MUST_CHECK;
 
 /**
- * housekeeper_start() - start the thread
- * @store: outlives it
+ * reserve_create() - one more to be kept
  *
- * Return: 0 or -errno.
+ * Before housekeeper_start(). Return: 0 or -ENOMEM.
  */
-int housekeeper_start(struct housekeeper *keeper,
-		      struct zstore *store) ZSD_MUST_CHECK;
+int reserve_create(struct housekeeper *keeper,
+		   struct reserve **out) ZSD_MUST_CHECK;
 
-/* housekeeper_wake() - the store's wake callback; @arg is the housekeeper.
- * Context: any thread, under any lock; never blocks. */
-void housekeeper_wake(void *arg);
+/* reserve_give_store() - whose it is. Before housekeeper_start(); @store
+ * outlives the housekeeper. */
+void reserve_give_store(struct reserve *reserve, struct zstore *store);
 
 /**
- * housekeeper_starve() - the store's starve callback; @arg is the housekeeper
+ * housekeeper_start() - start the thread
+ *
+ * Each reserve has its store by now. Return: 0 or -errno.
+ */
+int housekeeper_start(struct housekeeper *keeper) ZSD_MUST_CHECK;
+
+/* housekeeper_destroy() - end the thread if it was started, and all reserves.
+ * It finishes the step at hand. Takes NULL too. */
+void housekeeper_destroy(struct housekeeper *keeper);
+
+/* reserve_wake() - the store's wake callback; @arg is its reserve.
+ * Context: any thread, under any lock; never blocks. */
+void reserve_wake(void *arg);
+
+/**
+ * reserve_starve() - the store's starve callback; @arg is its reserve
  *
  * Waits until there is a free page, for STARVE_MS at most; not at all where
  * somebody waited so long in vain since, or the system refused to give memory.
  * Return: 0 where it has grown, or -ENOSPC.
  */
-int housekeeper_starve(void *arg);
+int reserve_starve(void *arg);
 
-/* Times that the reserve was found empty, and those that ended with -ENOSPC.
- * Context: any thread. */
-void housekeeper_count(struct housekeeper *keeper, uint64_t *starved,
-		       uint64_t *failed);
-
-/* housekeeper_destroy() - end the thread if it was started. It finishes the
- * step at hand. Takes NULL too. */
-void housekeeper_destroy(struct housekeeper *keeper);
+/* reserve_count() - times that it was found empty, and those that ended with
+ * -ENOSPC. Context: any thread. */
+void reserve_count(struct reserve *reserve, uint64_t *starved,
+		   uint64_t *failed);
 
 #endif

@@ -101,16 +101,21 @@ static int create_store(struct server *s, size_t index, struct zstore **out)
 {
 	const struct disk_params *disk = &s->params->disks[index];
 	struct zstore_params params = disk->store;
+	struct reserve *reserve;
 	struct zstore *store;
 	int err;
 
+	err = reserve_create(s->keeper, &reserve);
+	if (err)
+		return server_complain(s, "cannot make the store", err);
+	s->reserves[index] = reserve;
 	s->damages[index] = (struct damage){.log = s->log, .name = disk->name};
-	params.wake = housekeeper_wake;
-	params.wake_arg = s->keeper;
+	params.wake = reserve_wake;
+	params.wake_arg = reserve;
 	params.damaged = note_damage;
 	params.damaged_arg = &s->damages[index];
 	if (s->params->swap != SWAP_OFF) {
-		params.starve = housekeeper_starve;
+		params.starve = reserve_starve;
 		params.inherit_priority = true; /* compaction's is lower */
 	}
 	err = zstore_create(&params, &store);
@@ -124,11 +129,13 @@ static int create_store(struct server *s, size_t index, struct zstore **out)
 			server_complain(s, "no memory for slots and handles",
 					err);
 	}
-	if (err)
+	if (err) {
 		zstore_destroy(store);
-	else
-		*out = store;
-	return err;
+		return err;
+	}
+	reserve_give_store(reserve, store);
+	*out = store;
+	return 0;
 }
 
 static int create_export(struct server *s, size_t index)

@@ -91,6 +91,7 @@ struct server {
 	struct io_listeners listeners;
 	struct residence *residence;
 	struct housekeeper *keeper;
+	struct reserve *reserves[EXPORT_MAX]; /* by export; the keeper's */
 	struct export_table exports;
 	struct damage damages[EXPORT_MAX]; /* by export */
 	struct serve *serve;

@@ -133,7 +133,7 @@ static int start_stores(struct server *s)
 	if (err)
 		return err;
 	residence_settle(s->residence);
-	err = housekeeper_start(s->keeper, s->exports.all[0]->store);
+	err = housekeeper_start(s->keeper);
 	return err ? server_complain(s, "cannot start the housekeeper", err)
 		   : 0;
 }
@@ -183,7 +183,7 @@ static int start_control(struct server *s)
 	struct control_params params = {
 		.exports = &s->exports,
 		.residence = s->residence,
-		.keeper = s->keeper,
+		.reserves = s->reserves,
 		.log = s->log,
 		.nr_threads = s->params->nr_threads,
 		.idle_ms = CONTROL_IDLE_MS,

@@ -96,3 +96,12 @@ expect_status 1 ctl train --export fast
 expect_status 0 ctl stats
 expect_equal "told of" "$(grep -c "^export '" "$dir/output")" 3
 stop_zsd
+
+echo "each has memory ready where the machine swaps on it"
+start_zsd --swap --size 64M --export first --export second
+for name in second first; do
+    nbdcopy "$dir/dense" "$(uri_of $name)"
+    expect_equal "failed" "$(figure_of $name memory.failed_requests)" 0
+    expect_at_least "memory ready" "$(figure_of $name memory.reserve_bytes)" 1
+done
+stop_zsd

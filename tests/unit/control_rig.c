@@ -123,10 +123,9 @@ uint64_t zstore_reserve_pages(struct zstore *store)
 	return rig_counter("reserve_pages");
 }
 
-void housekeeper_count(struct housekeeper *keeper, uint64_t *starved,
-		       uint64_t *failed)
+void reserve_count(struct reserve *reserve, uint64_t *starved, uint64_t *failed)
 {
-	(void)keeper;
+	(void)reserve;
 	*starved = rig_counter("starved");
 	*failed = rig_counter("failed");
 }
@@ -294,7 +293,9 @@ static void add_exports(size_t nr)
 
 static void start(unsigned idle_ms, size_t nr_exports)
 {
+	static struct reserve *const reserves[EXPORT_MAX];
 	struct control_params params = {
+		.reserves = reserves,
 		.nr_threads = 4,
 		.idle_ms = idle_ms,
 		.count = count,

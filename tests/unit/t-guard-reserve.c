@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The housekeeper where the kernel swaps on the store: it takes no more than
- * there is, and those who starve get an answer.
+ * The housekeeper where the kernel swaps on two stores: it takes no more than
+ * there is, for both of them, and those who starve get an answer.
  */
 #include "config.h"
 
@@ -21,13 +21,19 @@
 
 /* --- the made-up store and kernel --------------------------------------- */
 
-static struct {
+struct zstore {
 	_Atomic uint64_t reserve_pages;
-	_Atomic uint64_t room_pages; /* that the kernel has */
+	_Atomic uint64_t target_pages;
 	_Atomic uint64_t nr_steps; /* of housekeeping */
+};
+
+static struct {
+	_Atomic uint64_t room_pages; /* that the kernel has */
 	_Atomic uint64_t max_pages; /* most that a step was allowed */
 	atomic_bool is_refused; /* the system gives no memory */
 } fake;
+
+static struct zstore store, other_store;
 
 int watermark_open(struct watermark *w)
 {
@@ -46,43 +52,51 @@ uint64_t watermark_room_pages(struct watermark *w)
 	return fake.room_pages;
 }
 
-bool zstore_housekeep(struct zstore *store, uint64_t max_pages)
+bool zstore_housekeep(struct zstore *of, uint64_t max_pages)
 {
-	uint64_t missing = TARGET_PAGES - fake.reserve_pages;
+	uint64_t missing = of->target_pages - of->reserve_pages;
 	uint64_t pages = missing < max_pages ? missing : max_pages;
 
-	(void)store;
-	fake.nr_steps++;
+	of->nr_steps++;
 	if (max_pages > fake.max_pages)
 		fake.max_pages = max_pages;
 	if (fake.is_refused)
 		return false;
-	fake.reserve_pages += pages;
+	of->reserve_pages += pages;
 	fake.room_pages -= pages;
-	return fake.reserve_pages < TARGET_PAGES;
+	return of->reserve_pages < of->target_pages;
 }
 
-uint64_t zstore_reserve_pages(struct zstore *store)
+uint64_t zstore_reserve_pages(struct zstore *of)
 {
-	(void)store;
-	return fake.reserve_pages;
+	return of->reserve_pages;
 }
 
 /* --- fixture ------------------------------------------------------------ */
 
 static struct residence *residence;
 static struct housekeeper *keeper;
+static struct reserve *reserve, *other;
+
+static void open_reserve(struct zstore *of, struct reserve **out)
+{
+	of->reserve_pages = 0;
+	of->target_pages = TARGET_PAGES;
+	of->nr_steps = 0;
+	ck_assert_int_eq(reserve_create(keeper, out), 0);
+	reserve_give_store(*out, of);
+}
 
 static void setup(void)
 {
-	fake.reserve_pages = 0;
 	fake.room_pages = 0;
-	fake.nr_steps = 0;
 	fake.max_pages = 0;
 	fake.is_refused = false;
 	ck_assert_int_eq(residence_begin(SWAP_ON, 1, NULL, &residence), 0);
 	ck_assert_int_eq(housekeeper_create(residence, &keeper), 0);
-	ck_assert_int_eq(housekeeper_start(keeper, NULL), 0);
+	open_reserve(&store, &reserve);
+	open_reserve(&other_store, &other);
+	ck_assert_int_eq(housekeeper_start(keeper), 0);
 }
 
 static void teardown(void)
@@ -105,7 +119,7 @@ static void expect_counts(uint64_t starved, uint64_t failed)
 {
 	uint64_t nr_starved, nr_failed;
 
-	housekeeper_count(keeper, &nr_starved, &nr_failed);
+	reserve_count(reserve, &nr_starved, &nr_failed);
 	ck_assert_uint_eq(nr_starved, starved);
 	ck_assert_uint_eq(nr_failed, failed);
 }
@@ -115,9 +129,9 @@ static void expect_recovery(void)
 {
 	const uint64_t end_ns = uv_hrtime() + DEADLINE_NS;
 
-	fake.reserve_pages = 0;
+	store.reserve_pages = 0;
 	fake.room_pages = 10000;
-	while (housekeeper_starve(keeper))
+	while (reserve_starve(reserve))
 		ck_assert_uint_lt(uv_hrtime(), end_ns);
 }
 
@@ -125,15 +139,16 @@ static void expect_recovery(void)
 
 START_TEST(it_takes_what_the_kernel_has)
 {
+	other_store.target_pages = 0;
 	fake.room_pages = 40;
-	housekeeper_wake(keeper);
-	wait_for(&fake.reserve_pages, 20);
-	wait_for(&fake.nr_steps, fake.nr_steps + 3);
-	ck_assert_uint_lt(fake.reserve_pages, 40);
+	reserve_wake(reserve);
+	wait_for(&store.reserve_pages, 20);
+	wait_for(&store.nr_steps, store.nr_steps + 3);
+	ck_assert_uint_lt(store.reserve_pages, 40);
 	ck_assert_uint_gt(fake.room_pages, 0);
 
 	fake.room_pages = 10000;
-	wait_for(&fake.reserve_pages, TARGET_PAGES);
+	wait_for(&store.reserve_pages, TARGET_PAGES);
 	ck_assert_uint_le(fake.max_pages, 64);
 }
 END_TEST
@@ -141,8 +156,8 @@ END_TEST
 START_TEST(who_starves_gets_what_comes)
 {
 	fake.room_pages = 10000;
-	ck_assert_int_eq(housekeeper_starve(keeper), 0);
-	ck_assert_uint_gt(fake.reserve_pages, 0);
+	ck_assert_int_eq(reserve_starve(reserve), 0);
+	ck_assert_uint_gt(store.reserve_pages, 0);
 	expect_counts(1, 0);
 }
 END_TEST
@@ -151,7 +166,7 @@ static void starve_thread(void *arg)
 {
 	int *err = arg;
 
-	*err = housekeeper_starve(keeper);
+	*err = reserve_starve(reserve);
 }
 
 START_TEST(who_starves_waits_for_memory)
@@ -160,7 +175,7 @@ START_TEST(who_starves_waits_for_memory)
 	int err = 1;
 
 	ck_assert_int_eq(uv_thread_create(&thread, starve_thread, &err), 0);
-	wait_for(&fake.nr_steps, 3);
+	wait_for(&store.nr_steps, 3);
 	fake.room_pages = 10000;
 	uv_thread_join(&thread);
 	ck_assert_int_eq(err, 0);
@@ -172,11 +187,11 @@ START_TEST(who_starves_for_long_is_told)
 {
 	uint64_t start_ns = uv_hrtime(), first_ns, others_ns;
 
-	ck_assert_int_eq(housekeeper_starve(keeper), -ENOSPC);
+	ck_assert_int_eq(reserve_starve(reserve), -ENOSPC);
 	first_ns = uv_hrtime() - start_ns;
 	start_ns = uv_hrtime();
 	for (unsigned i = 0; i < 10; i++)
-		ck_assert_int_eq(housekeeper_starve(keeper), -ENOSPC);
+		ck_assert_int_eq(reserve_starve(reserve), -ENOSPC);
 	/* The others need not wait to learn the same. */
 	others_ns = uv_hrtime() - start_ns;
 	ck_assert_uint_lt(others_ns, first_ns);
@@ -189,9 +204,31 @@ START_TEST(a_system_that_refuses_is_told_of)
 {
 	fake.room_pages = 10000;
 	fake.is_refused = true;
-	ck_assert_int_eq(housekeeper_starve(keeper), -ENOSPC);
+	ck_assert_int_eq(reserve_starve(reserve), -ENOSPC);
 	fake.is_refused = false;
 	expect_recovery();
+}
+END_TEST
+
+START_TEST(each_reserve_is_filled)
+{
+	fake.room_pages = 10000;
+	ck_assert_int_eq(reserve_starve(other), 0);
+	wait_for(&other_store.reserve_pages, TARGET_PAGES);
+	wait_for(&store.reserve_pages, TARGET_PAGES);
+	expect_counts(0, 0);
+}
+END_TEST
+
+/* One store takes all that the kernel has, again and again. */
+START_TEST(a_large_reserve_keeps_no_small_one_waiting)
+{
+	store.target_pages = UINT64_MAX;
+	fake.room_pages = UINT64_MAX / 2;
+	reserve_wake(reserve);
+	wait_for(&store.nr_steps, 10);
+	ck_assert_int_eq(reserve_starve(other), 0);
+	ck_assert_uint_gt(other_store.reserve_pages, 0);
 }
 END_TEST
 
@@ -207,6 +244,8 @@ int main(void)
 	tcase_add_test(tc, who_starves_waits_for_memory);
 	tcase_add_test(tc, who_starves_for_long_is_told);
 	tcase_add_test(tc, a_system_that_refuses_is_told_of);
+	tcase_add_test(tc, each_reserve_is_filled);
+	tcase_add_test(tc, a_large_reserve_keeps_no_small_one_waiting);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
 }
