@@ -22,6 +22,7 @@ raw_mode_fn raw_garbage;
 raw_mode_fn raw_hot;
 raw_mode_fn raw_knock;
 raw_mode_fn raw_order;
+raw_mode_fn raw_overtake;
 raw_mode_fn raw_patient;
 raw_mode_fn raw_steady;
 raw_mode_fn raw_stripes;

@@ -210,6 +210,7 @@ static const struct mode {
 	{"hot", "WRITERS READERS REQUESTS", 3, raw_hot},
 	{"knock", "", 0, raw_knock},
 	{"order", "SEED CONNECTIONS REQUESTS", 3, raw_order},
+	{"overtake", "ROUNDS", 1, raw_overtake},
 	{"patient", "SEED CONNECTIONS", 2, raw_patient},
 	{"silent", "SECONDS", 1, silent},
 	{"steady", "SEED CONNECTIONS WARMUP-REQUESTS REQUESTS", 4, raw_steady},
