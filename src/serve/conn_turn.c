@@ -271,6 +271,12 @@ static int conn_go(struct conn *c, enum step *step)
 		}
 		if (!should_recv(c, ++nr_recvs, t->nr_answered - before))
 			return 0;
+		/* A lot that is begun late is cut into two by the deadline, and
+		 * so are its answers. */
+		if (transmission_now_ns() + CONN_TURN_NS / 2 >= deadline_ns) {
+			*step = STEP_YIELDS;
+			return 0;
+		}
 		err = conn_recv(c);
 		if (err == -EAGAIN)
 			return 0;
