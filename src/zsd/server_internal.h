@@ -105,6 +105,7 @@ struct server {
 	bool is_ending; /* told to */
 	uint64_t told_ms; /* when, by the loop's clock */
 	const char *pid_file; /* the one that was written, or NULL */
+	int pid_fd; /* its lock */
 };
 
 /* server_complain() - log that @what failed. Return: @err. */

@@ -228,14 +228,23 @@ static int check_residence(struct server *s)
 
 static int write_pid_file(struct server *s)
 {
+	const char *path = s->params->pid_file;
+	pid_t owner;
 	int err;
 
-	if (!s->params->pid_file)
+	if (!path)
 		return 0;
-	err = pid_file_write(s->params->pid_file);
+	err = pid_file_take(path, &s->pid_fd, &owner);
+	if (err == -EEXIST) {
+		io_log(s->log, IO_LOG_ERROR,
+		       "--pid-file %s: the zsd that wrote it still runs, as "
+		       "process %d: give another file",
+		       path, (int)owner);
+		return err;
+	}
 	if (err)
-		return server_complain(s, s->params->pid_file, err);
-	s->pid_file = s->params->pid_file;
+		return server_complain(s, path, err);
+	s->pid_file = path;
 	return 0;
 }
 
@@ -309,7 +318,7 @@ static void stop(struct server *s)
 	export_table_fini(&s->exports);
 	residence_end(s->residence);
 	if (s->pid_file)
-		pid_file_remove(s->pid_file);
+		pid_file_remove(s->pid_file, s->pid_fd);
 }
 
 static unsigned nr_attached(void *arg)

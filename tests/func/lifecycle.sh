@@ -32,6 +32,20 @@ for signal in TERM INT; do
     expect_files no
 done
 
+echo "the pid file of a zsd that runs is left alone, a stale one is replaced"
+echo 1 >"$dir/pid"
+start_zsd --size 16M --pid-file "$dir/pid"
+expect_equal "the pid file" "$(cat "$dir/pid")" "$zsd_pid"
+expect_status 1 "$zsd" --size 16M --socket "$dir/other" --pid-file "$dir/pid"
+grep -qF "process $zsd_pid" "$dir/output" || fail "it does not name the process"
+expect_equal "the pid file" "$(cat "$dir/pid")" "$zsd_pid"
+expect_equal "files beside it" "$(echo "$dir"/pid*)" "$dir/pid"
+rm "$dir/pid"
+echo another >"$dir/pid"
+stop_zsd
+expect_equal "the pid file of another" "$(cat "$dir/pid")" another
+rm "$dir/pid"
+
 echo "SIGTERM while clients are connected"
 start_zsd --size 16M --stop-timeout 1
 mkfifo "$dir/release"
