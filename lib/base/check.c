@@ -1,20 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/check.h"
 
-static void put(const char *s)
-{
-	ssize_t n = write(STDERR_FILENO, s, strlen(s));
+/* How long standard error may take to have room, ms: whoever reads it may have
+ * stopped, and what this process holds must come free. */
+#define PATIENCE_MS 200
 
-	(void)n; /* nothing better can be done while dying */
+/* Longest line, bytes: a pipe that can be written to takes as much at once. */
+#define LINE_BYTES 512
+
+struct line {
+	char text[LINE_BYTES];
+	size_t bytes;
+};
+
+static void put(struct line *line, const char *s)
+{
+	size_t bytes = strnlen(s, LINE_BYTES - line->bytes);
+
+	memcpy(line->text + line->bytes, s, bytes);
+	line->bytes += bytes;
 }
 
-static void put_number(int n)
+static void put_number(struct line *line, int n)
 {
 	char digits[12];
 	char *p = digits + sizeof(digits) - 1;
@@ -24,17 +38,33 @@ static void put_number(int n)
 		*--p = (char)('0' + n % 10);
 		n /= 10;
 	} while (n);
-	put(p);
+	put(line, p);
 }
 
-void check_failed(const char *file, int line, const char *expr)
+static void say(const struct line *line)
 {
-	put("zsd: broken invariant at ");
-	put(file);
-	put(":");
-	put_number(line);
-	put(": ");
-	put(expr);
-	put("\n");
+	struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+	ssize_t n;
+
+	if (poll(&p, 1, PATIENCE_MS) <= 0 || !(p.revents & POLLOUT))
+		return;
+	n = write(STDERR_FILENO, line->text, line->bytes);
+	(void)n; /* nothing better can be done while dying */
+}
+
+void check_failed(const char *file, int number, const char *expr)
+{
+	struct line line = {.bytes = 0};
+
+	put(&line, "zsd: broken invariant at ");
+	put(&line, file);
+	put(&line, ":");
+	put_number(&line, number);
+	put(&line, ": ");
+	put(&line, expr);
+	if (line.bytes == LINE_BYTES)
+		line.bytes--;
+	put(&line, "\n");
+	say(&line);
 	abort();
 }

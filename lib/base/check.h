@@ -27,7 +27,8 @@
  * @file: source file, @line: line in it, @expr: what did not hold
  *
  * Writes one line to standard error with write(2) alone (no heap, no stdio:
- * the process may be the one that swap waits for), then abort(3).
+ * the process may be the one that swap waits for), then abort(3). Where standard
+ * error takes nothing, because its reader has stopped, the line is left out.
  */
 void check_failed(const char *file, int line,
 		  const char *expr) ZSD_NORETURN ZSD_COLD;

@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
@@ -16,7 +17,7 @@
 #include "base/check.h"
 #include "suite.h"
 
-#define MESSAGE_BYTES 512
+#define MESSAGE_BYTES 1024
 
 /* A core file of each death would only litter the build tree. */
 static void no_core_file(void)
@@ -118,6 +119,46 @@ START_TEST(line_numbers_are_written_whole)
 }
 END_TEST
 
+/* A reader that has stopped: the pipe is full. */
+static void die_unheard(void)
+{
+	static const char page[4096];
+	int fds[2];
+
+	ck_assert_int_eq(pipe2(fds, O_NONBLOCK), 0);
+	while (write(fds[1], page, sizeof(page)) > 0)
+		;
+	ck_assert_int_eq(fcntl(fds[1], F_SETFL, 0), 0);
+	dup2(fds[1], STDERR_FILENO);
+	(void)alarm(20); /* which ends it by another signal */
+	check_failed("some_file.c", 1, "nobody listens");
+}
+
+START_TEST(nobody_need_listen)
+{
+	char text[MESSAGE_BYTES];
+	int status = run_in_child(die_unheard, text);
+
+	ck_assert(WIFSIGNALED(status));
+	ck_assert_int_eq(WTERMSIG(status), SIGABRT);
+}
+END_TEST
+
+static void die_with_long_text(void)
+{
+	char text[2 * MESSAGE_BYTES];
+
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	check_failed("some_file.c", 1, text);
+}
+
+START_TEST(a_long_text_is_cut_off)
+{
+	assert_aborts_saying(die_with_long_text, "some_file.c:1: xxx");
+}
+END_TEST
+
 START_TEST(what_holds_is_silent)
 {
 	BUG_ON(0);
@@ -144,6 +185,9 @@ int main(void)
 	tcase_add_test(tcase, bug_on_aborts_and_says_where);
 	tcase_add_test(tcase, check_aborts_at_level_one);
 	tcase_add_test(tcase, line_numbers_are_written_whole);
+	tcase_set_timeout(tcase, 60);
+	tcase_add_test(tcase, nobody_need_listen);
+	tcase_add_test(tcase, a_long_text_is_cut_off);
 	tcase_add_test(tcase, what_holds_is_silent);
 	tcase_add_test(tcase, a_level_that_is_off_costs_nothing);
 	suite_add_tcase(suite, tcase);
