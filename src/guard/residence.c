@@ -170,6 +170,7 @@ int residence_begin(enum swap_mode mode, unsigned max_threads,
 		return 0;
 	r->errs[IO_FLUSHER] = error_of(prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0));
 	r->errs[OOM_SCORE] = lower_oom_score();
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* cannot fail */
 	shrink_stacks();
 	r->errs[MEMORY_LOCK] = lock_memory();
 	return 0;

@@ -15,6 +15,9 @@
  *                  a quarter below the watermark that stops others
  *   oom score      we are the last that the kernel kills to get memory: all
  *                  that was swapped out would die with us
+ *   no core dump   what programs swapped out is theirs, and some of it lies in
+ *                  buffers on our heap; the image is in no dump anyway
+ *                  (PR_SET_DUMPABLE)
  *
  * Terms:
  *   urgent         a thread that the kernel waits for: it runs in real time

@@ -50,8 +50,8 @@ static void begin_with_second(enum swap_mode mode)
 	begin(mode);
 	residence_settle(residence);
 	ck_assert_int_eq(uv_sem_init(&second.end, 0), 0);
-	ck_assert_int_eq(
-		uv_thread_create(&second.thread, second_thread, NULL), 0);
+	ck_assert_int_eq(uv_thread_create(&second.thread, second_thread, NULL),
+			 0);
 	ck_assert_int_eq(residence_check(residence, 2), 0);
 }
 
@@ -155,6 +155,20 @@ START_TEST(once_settled_what_is_mapped_is_in_memory)
 END_TEST
 
 #ifndef OTHER_MALLOC /* whose heap glibc does not know */
+START_TEST(nobody_else_looks_into_memory_that_is_swapped_on)
+{
+	ck_assert_int_eq(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), 1);
+	begin(SWAP_OFF);
+	ck_assert_int_eq(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), 1);
+	residence_end(residence);
+	io_log_close(lines);
+	begin(SWAP_ON);
+	ck_assert_int_eq(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), 0);
+	residence_end(residence);
+	io_log_close(lines);
+}
+END_TEST
+
 START_TEST(heap_growth_is_seen)
 {
 	struct residence_state state;
@@ -199,6 +213,7 @@ int main(void)
 	tcase_add_test(tc, off_takes_no_measure);
 	tcase_add_test(tc, what_is_told_is_what_holds);
 	tcase_add_test(tc, once_settled_what_is_mapped_is_in_memory);
+	tcase_add_test(tc, nobody_else_looks_into_memory_that_is_swapped_on);
 #ifndef OTHER_MALLOC
 	tcase_add_test(tc, heap_growth_is_seen);
 #endif
