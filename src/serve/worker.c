@@ -71,17 +71,40 @@ static bool is_done(const struct worker *w)
 	return w->is_stopping && list_is_empty(&w->conns);
 }
 
+static void on_window(uv_timer_t *window);
+
+/* A worker that sleeps must have real time again by the next window. */
+static void keep_share(struct worker *w)
+{
+	struct share *share = &w->share;
+	const uint64_t now_ms = uv_now(&w->loop.uv);
+
+	share_keep(share, now_ms);
+	if (unlikely(share->is_given_up) &&
+	    !uv_is_active((uv_handle_t *)&w->window))
+		BUG_ON(uv_timer_start(&w->window, on_window,
+				      share->ends_ms - now_ms, 0));
+}
+
+static void on_window(uv_timer_t *window)
+{
+	keep_share(window->data);
+}
+
 static void thread_main(void *arg)
 {
 	struct worker *w = arg;
 
 	residence_join(w->params->residence, "worker", true);
+	share_begin(&w->share);
 	while (!is_done(w)) {
 		bool may_sleep = busy_poll_may_sleep(&w->busy_poll);
 
 		io_loop_turn(&w->loop, may_sleep && !w->nr_runnable);
 		run_runnable(w);
+		keep_share(w);
 	}
+	uv_timer_stop(&w->window);
 }
 
 /* --- the inbox ---------------------------------------------------------- */
@@ -223,6 +246,12 @@ static int create_views(struct worker *w)
 	return err;
 }
 
+static void close_timers(struct worker *w)
+{
+	uv_close((uv_handle_t *)&w->pause, NULL);
+	uv_close((uv_handle_t *)&w->window, NULL);
+}
+
 static int init_loop(struct worker *w)
 {
 	int err = io_loop_init(&w->loop);
@@ -231,9 +260,11 @@ static int init_loop(struct worker *w)
 		return err;
 	uv_timer_init(&w->loop.uv, &w->pause); /* cannot fail */
 	w->pause.data = w;
+	uv_timer_init(&w->loop.uv, &w->window);
+	w->window.data = w;
 	err = io_waker_open(&w->loop, &w->waker, on_woken);
 	if (err) {
-		uv_close((uv_handle_t *)&w->pause, NULL);
+		close_timers(w);
 		io_loop_fini(&w->loop);
 		return err;
 	}
@@ -243,7 +274,7 @@ static int init_loop(struct worker *w)
 static void fini_loop(struct worker *w)
 {
 	io_waker_close(&w->waker);
-	uv_close((uv_handle_t *)&w->pause, NULL);
+	close_timers(w);
 	io_loop_fini(&w->loop);
 }
 
@@ -260,9 +291,13 @@ static int init(struct worker *w)
 	err = create_views(w);
 	if (err)
 		goto err_lock;
-	err = init_loop(w);
+	if (w->params->is_swapped_on)
+		err = share_open(&w->share);
 	if (err)
 		goto err_views;
+	err = init_loop(w);
+	if (err)
+		goto err_share;
 	err = uv_thread_create(&w->thread, thread_main, w);
 	if (err)
 		goto err_loop;
@@ -270,6 +305,8 @@ static int init(struct worker *w)
 
 err_loop:
 	fini_loop(w);
+err_share:
+	share_close(&w->share);
 err_views:
 	destroy_views(w);
 err_lock:
@@ -304,6 +341,7 @@ void worker_destroy(struct worker *w)
 	uv_thread_join(&w->thread);
 	BUG_ON(!list_is_empty(&w->inbox));
 	fini_loop(w);
+	share_close(&w->share);
 	destroy_views(w);
 	pthread_mutex_destroy(&w->inbox_lock);
 	free(w);

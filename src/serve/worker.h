@@ -25,6 +25,7 @@
 #include "base/compiler.h"
 #include "base/list.h"
 #include "export/export.h"
+#include "guard/share.h"
 #include "io/loop.h"
 #include "serve/busy_poll.h"
 #include "serve/conn.h"
@@ -49,6 +50,8 @@ struct worker {
 	uv_timer_t pause; /* runs while there are some */
 
 	struct busy_poll busy_poll;
+	struct share share; /* of its processor */
+	uv_timer_t window; /* runs while real time is given up */
 
 	struct io_waker waker; /* any thread's: the inbox has something */
 	pthread_mutex_t inbox_lock;
