@@ -38,11 +38,20 @@ static bool params_are_valid(const struct zstore_params *params)
 	       params->chain_size <= ZS_CHAIN_SIZE_MAX && params->zcomp.ops;
 }
 
-static struct zs_pool_params pool_params(const struct zstore *store)
+static uint64_t nr_slots(const struct zstore_params *params)
 {
-	const struct zstore_params *params = &store->params;
+	return params->disk_bytes / ZSD_PAGE_BYTES;
+}
+
+static uint64_t nr_groups(const struct zstore_params *params)
+{
+	return div_round_up(nr_slots(params), SLOTS_PER_GROUP);
+}
+
+static struct zs_pool_params pool_params(const struct zstore_params *params)
+{
 	uint64_t reserve = params->reserve_bytes;
-	uint64_t nr_pages = ARENA_PER_DISK * store->nr_slots + ARENA_MIN_PAGES;
+	uint64_t nr_pages = ARENA_PER_DISK * nr_slots(params) + ARENA_MIN_PAGES;
 
 	if (params->mem_limit_bytes)
 		reserve = min_u64(reserve,
@@ -50,7 +59,7 @@ static struct zs_pool_params pool_params(const struct zstore *store)
 	nr_pages = min_u64(nr_pages, ZS_MAX_PAGES);
 	return (struct zs_pool_params){
 		.chain_size = params->chain_size,
-		.nr_handles = store->nr_slots + SPARE_HANDLES,
+		.nr_handles = nr_slots(params) + SPARE_HANDLES,
 		.nr_pages = nr_pages,
 		.reserve_pages = min_u64(reserve / ZSD_PAGE_BYTES, nr_pages),
 		.has_tags = params->checksum,
@@ -59,6 +68,23 @@ static struct zs_pool_params pool_params(const struct zstore *store)
 		.starve = params->starve,
 		.wake_arg = params->wake_arg,
 	};
+}
+
+static uint64_t dicts_offset_of(const struct zstore_params *params)
+{
+	return (1 + nr_groups(params)) * ZSD_PAGE_BYTES;
+}
+
+static uint64_t pool_offset_of(const struct zstore_params *params)
+{
+	return dicts_offset_of(params) + zstore_dicts_bytes();
+}
+
+uint64_t zstore_image_bytes(const struct zstore_params *params)
+{
+	const struct zs_pool_params pool = pool_params(params);
+
+	return pool_offset_of(params) + zs_pool_image_bytes(&pool);
 }
 
 static void write_header(struct zstore *store,
@@ -89,15 +115,12 @@ static void write_header(struct zstore *store,
 /* Lay the image out and make the pool in it. */
 static int create_image(struct zstore *store)
 {
-	struct zs_pool_params pool = pool_params(store);
-	uint64_t slots_bytes = store->nr_groups * ZSD_PAGE_BYTES;
-	uint64_t dicts_offset, pool_offset;
+	struct zs_pool_params pool = pool_params(&store->params);
+	uint64_t pool_offset = pool_offset_of(&store->params);
 	int err;
 
 	store->slots_offset = ZSD_PAGE_BYTES;
-	dicts_offset = store->slots_offset + slots_bytes;
-	pool_offset = dicts_offset + zstore_dicts_bytes();
-	err = mapping_create("zsd", pool_offset + zs_pool_image_bytes(&pool),
+	err = mapping_create("zsd", zstore_image_bytes(&store->params),
 			     &store->image);
 	if (err)
 		return err;
@@ -109,7 +132,8 @@ static int create_image(struct zstore *store)
 	err = zs_pool_create(&pool, &store->image, pool_offset, &store->pool);
 	if (err)
 		goto err_image;
-	write_header(store, &pool, dicts_offset, pool_offset);
+	write_header(store, &pool, dicts_offset_of(&store->params),
+		     pool_offset);
 	/* The header is counted, limit or no limit. */
 	err = zs_pool_charge(store->pool, ZSD_PAGE_BYTES, ZS_NORMAL);
 	zs_pool_set_limit(store->pool, store->params.mem_limit_bytes);
@@ -132,8 +156,8 @@ int zstore_create(const struct zstore_params *params, struct zstore **out)
 	if (!store)
 		return -ENOMEM;
 	store->params = *params;
-	store->nr_slots = params->disk_bytes / ZSD_PAGE_BYTES;
-	store->nr_groups = div_round_up(store->nr_slots, SLOTS_PER_GROUP);
+	store->nr_slots = nr_slots(params);
+	store->nr_groups = nr_groups(params);
 	store->groups = calloc(store->nr_groups, sizeof(*store->groups));
 	if (!store->groups) {
 		free(store);
@@ -208,5 +232,5 @@ uint64_t zstore_reserve_pages(struct zstore *store)
 
 uint64_t zstore_reserve_target_pages(const struct zstore *store)
 {
-	return pool_params(store).reserve_pages;
+	return pool_params(&store->params).reserve_pages;
 }

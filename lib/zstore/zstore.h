@@ -85,6 +85,14 @@ struct zstore_params {
 };
 
 /**
+ * zstore_image_bytes() - the file size that zstore_create() asks for
+ * @params: valid ones
+ *
+ * As much address space, not memory. Cost: arithmetic.
+ */
+uint64_t zstore_image_bytes(const struct zstore_params *params);
+
+/**
  * zstore_create() - make an empty disk
  * @params: copied
  * @out:    receives the store; untouched on error

@@ -3,6 +3,7 @@
  * server_internal - how the files of the server share its work
  *
  *   start.c    everything, in order, until it is ready; and its end
+ *   limits.c   what the process may use
  *   exports.c  the disks: their stores, what is to be told of them
  *   stop.c     signals, and what they begin
  *   drain.c    waiting for attached clients to leave
@@ -110,6 +111,17 @@ struct server {
 
 /* server_complain() - log that @what failed. Return: @err. */
 int server_complain(const struct server *server, const char *what, int err);
+
+/* --- limits.c ------------------------------------------------------------- */
+
+/**
+ * limits_raise() - raise the limits of the process to what zsd needs
+ *
+ * The soft ones, and with CAP_SYS_RESOURCE the hard ones. Before anything that
+ * is limited: descriptors, address space, memory. Logs each that stays too low.
+ * Return: 0, or -EPERM where one did.
+ */
+int limits_raise(const struct server *server) ZSD_MUST_CHECK;
 
 /* --- exports.c ------------------------------------------------------------ */
 

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/bits.h"
@@ -15,11 +14,6 @@
 #include "io/tcp_socket.h"
 #include "zsd/pid_file.h"
 #include "zsd/server_internal.h"
-
-/* Descriptors besides connections: standard ones, listeners, memfds, and for
- * each loop its epolls, eventfd and signal pipe. Rounded up. */
-#define FDS_FIXED    64u
-#define FDS_A_WORKER 8u
 
 /* Besides the workers: main, housekeeper and control. */
 #define THREADS_FIXED 3u
@@ -97,25 +91,6 @@ static int start_log(struct server *s)
 	int err = io_log_start(s->log);
 
 	return err ? server_complain(s, "cannot start the log", err) : 0;
-}
-
-/* The soft limit is there for programs that use select(2). */
-static int raise_fd_limit(struct server *s)
-{
-	rlim_t needed = FDS_FIXED + s->params->nr_threads * FDS_A_WORKER +
-			s->params->max_connections;
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= needed)
-		return 0;
-	limit.rlim_cur = min_u64(needed, limit.rlim_max);
-	if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < needed)
-		io_log(s->log, IO_LOG_WARNING,
-		       "%llu file descriptors may be too few for "
-		       "--max-connections=%u",
-		       (unsigned long long)limit.rlim_cur,
-		       s->params->max_connections);
-	return 0;
 }
 
 static int open_listeners(struct server *s)
@@ -250,9 +225,9 @@ static int write_pid_file(struct server *s)
 
 /* In order: each may count on those before it. */
 static int (*const steps[])(struct server *s) = {
-	start_residence,      start_log,       raise_fd_limit, open_listeners,
-	start_stores,	      start_serving,   start_control,  wait_for_signals,
-	wait_for_connections, check_residence, write_pid_file,
+	start_residence, start_log,	 open_listeners,   start_stores,
+	start_serving,	 start_control,	 wait_for_signals, wait_for_connections,
+	check_residence, write_pid_file,
 };
 
 static int start(struct server *s)
@@ -385,6 +360,11 @@ int server_run(const struct server_params *params, struct io_log *log)
 	}
 	s->params = params;
 	s->log = log;
+	err = limits_raise(s);
+	if (err) {
+		free(s);
+		return err;
+	}
 	err = init_loop(s);
 	if (err) {
 		server_complain(s, "cannot make an event loop", err);
