@@ -17,6 +17,11 @@
 
 /* --- Create and destroy -------------------------------------------------- */
 
+uint64_t zs_pool_handles_bytes(const struct zs_pool_params *params)
+{
+	return zs_handles_bytes(params);
+}
+
 uint64_t zs_pool_image_bytes(const struct zs_pool_params *params)
 {
 	return zs_handles_bytes(params) +

@@ -170,6 +170,9 @@ struct zs_pool_params {
  */
 uint64_t zs_pool_image_bytes(const struct zs_pool_params *params);
 
+/* zs_pool_handles_bytes() - what zs_pool_populate_handles() gives memory to. */
+uint64_t zs_pool_handles_bytes(const struct zs_pool_params *params);
+
 /**
  * zs_pool_create() - make an empty pool in a part of a mapping
  * @params: copied

@@ -87,6 +87,14 @@ uint64_t zstore_image_bytes(const struct zstore_params *params)
 	return pool_offset_of(params) + zs_pool_image_bytes(&pool);
 }
 
+uint64_t zstore_tables_bytes(const struct zstore_params *params)
+{
+	const struct zs_pool_params pool = pool_params(params);
+
+	return nr_groups(params) * ZSD_PAGE_BYTES +
+	       zs_pool_handles_bytes(&pool);
+}
+
 static void write_header(struct zstore *store,
 			 const struct zs_pool_params *pool,
 			 uint64_t dicts_offset, uint64_t pool_offset)

@@ -93,6 +93,14 @@ struct zstore_params {
 uint64_t zstore_image_bytes(const struct zstore_params *params);
 
 /**
+ * zstore_tables_bytes() - what zstore_populate() gives memory to
+ * @params: valid ones
+ *
+ * Slots, handles, and tags where there are checksums. Cost: arithmetic.
+ */
+uint64_t zstore_tables_bytes(const struct zstore_params *params);
+
+/**
  * zstore_create() - make an empty disk
  * @params: copied
  * @out:    receives the store; untouched on error

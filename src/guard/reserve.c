@@ -8,6 +8,8 @@
 #include <uv.h>
 
 #include "base/bits.h"
+#include "base/units.h"
+#include "guard/around.h"
 #include "guard/reserve.h"
 #include "guard/watermark.h"
 
@@ -52,6 +54,7 @@ struct housekeeper {
 	bool is_started;
 	bool is_cautious; /* takes only what the kernel has to give */
 	struct watermark watermark; /* if cautious */
+	struct around around; /* the same */
 	atomic_bool is_ending;
 
 	uv_mutex_t lock; /* for what those who starve look at */
@@ -67,7 +70,8 @@ static uint64_t may_take(struct housekeeper *keeper)
 
 	if (!keeper->is_cautious)
 		return UINT64_MAX;
-	room = watermark_room_pages(&keeper->watermark);
+	room = min_u64(watermark_room_pages(&keeper->watermark),
+		       around_room_bytes(&keeper->around) / ZSD_PAGE_BYTES);
 	return room <= SPARE_PAGES ? 0
 				   : min_u64(room - SPARE_PAGES, STEP_PAGES);
 }
@@ -223,6 +227,7 @@ int housekeeper_create(struct residence *residence, struct housekeeper **out)
 		err = watermark_open(&keeper->watermark);
 		if (err)
 			goto err_free;
+		around_open(&keeper->around, "");
 	}
 	err = uv_sem_init(&keeper->work, 0);
 	if (err)
@@ -241,8 +246,10 @@ err_mutex:
 err_sem:
 	uv_sem_destroy(&keeper->work);
 err_watermark:
-	if (keeper->is_cautious)
+	if (keeper->is_cautious) {
+		around_close(&keeper->around);
 		watermark_close(&keeper->watermark);
+	}
 err_free:
 	free(keeper);
 	return err;
@@ -275,8 +282,10 @@ void housekeeper_destroy(struct housekeeper *keeper)
 		uv_sem_post(&keeper->work);
 		uv_thread_join(&keeper->thread);
 	}
-	if (keeper->is_cautious)
+	if (keeper->is_cautious) {
+		around_close(&keeper->around);
 		watermark_close(&keeper->watermark);
+	}
 	uv_cond_destroy(&keeper->told);
 	uv_mutex_destroy(&keeper->lock);
 	uv_sem_destroy(&keeper->work);

@@ -4,6 +4,7 @@
  *
  *   start.c    everything, in order, until it is ready; and its end
  *   limits.c   what the process may use
+ *   needs.c    whether what the disks take at once is there
  *   exports.c  the disks: their stores, what is to be told of them
  *   stop.c     signals, and what they begin
  *   drain.c    waiting for attached clients to leave
@@ -122,6 +123,17 @@ int server_complain(const struct server *server, const char *what, int err);
  * Return: 0, or -EPERM where one did.
  */
 int limits_raise(const struct server *server) ZSD_MUST_CHECK;
+
+/* --- needs.c -------------------------------------------------------------- */
+
+/**
+ * needs_check() - with --swap: whether the tables of all disks fit what this
+ * machine and the control groups have
+ *
+ * Before anything is locked. Logs what does not fit, or cannot be seen.
+ * Return: 0 or -ENOMEM.
+ */
+int needs_check(const struct server *server) ZSD_MUST_CHECK;
 
 /* --- exports.c ------------------------------------------------------------ */
 

@@ -102,6 +102,13 @@ static int start_stores(struct server *s)
 {
 	int err = housekeeper_create(s->residence, &s->keeper);
 
+	if (err == -ENOENT) {
+		io_log(s->log, IO_LOG_ERROR,
+		       "--swap: /proc/zoneinfo is not there, by which zsd sees "
+		       "how much memory the kernel has to give: set "
+		       "ProcSubset=all in the unit");
+		return err;
+	}
 	if (err)
 		return server_complain(s, "cannot make the housekeeper", err);
 	err = exports_create(s);
@@ -361,6 +368,8 @@ int server_run(const struct server_params *params, struct io_log *log)
 	s->params = params;
 	s->log = log;
 	err = limits_raise(s);
+	if (!err)
+		err = needs_check(s);
 	if (err) {
 		free(s);
 		return err;

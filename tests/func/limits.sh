@@ -60,3 +60,18 @@ done <<'END'
 --nofile=40 RLIMIT_NOFILE LimitNOFILE
 END
 
+# Tables of 128 GiB; a reserve of 10 TiB.
+for options in "--size 4T $(printf -- '--export e%d ' {1..8})" \
+    "--size 16M --reserve 10T"; do
+    echo "a disk that does not fit this machine is refused: $options"
+    # shellcheck disable=SC2086 # options are words
+    expect_status 1 timeout "$patience" "$zsd" --swap $options --socket "$socket"
+    grep -q -- '--swap: the tables of --size need .* has .*: give a smaller' \
+        "$dir/output" || fail "$(cat "$dir/output")"
+done
+
+echo "and so is one where that cannot be seen"
+expect_status 1 unshare --mount --pid --fork sh -c "
+    mount -t proc -o subset=pid proc /proc &&
+    timeout $patience $zsd --swap --size 16M --socket $socket"
+grep -q ProcSubset=all "$dir/output" || fail "$(cat "$dir/output")"

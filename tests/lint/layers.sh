@@ -57,10 +57,10 @@ dirent.h          src/zsctl
 fcntl.h           lib/base src/io src/guard src/control src/zsd src/zsctl
 sys/mman.h        lib/base/mapping.c src/io/ring.c src/guard
 sys/types.h       lib src
-sys/file.h        src/io/unix_socket.c
+sys/file.h        src/io/unix_socket.c src/zsd/pid_file.c
 sys/epoll.h       src/io/loop.h
 sys/eventfd.h     src/io/loop.c
-poll.h            src/io/log.c
+poll.h            lib/base/check.c src/io/log.c
 sys/stat.h        src/io src/zsd src/zsctl/train.c
 sys/resource.h    src/guard src/zsd
 sys/prctl.h       src/guard
@@ -70,7 +70,7 @@ signal.h          src/zsd
 sys/syscall.h     src/zsd/stop.c
 sys/time.h        src/zsctl
 sys/wait.h        src/zsd/notify.c
-time.h            src/policy/train.c
+time.h            src/guard/share.c src/policy/train.c
 sys/socket.h      src/io src/serve src/control src/zsd src/zsctl
 sys/un.h          src/io src/zsctl
 netdb.h           src/io
