@@ -19,12 +19,12 @@
 #define COMMIT_BYTES ((size_t)(64 * KIB))
 
 /* Map @fd over both halves of the range at @base. */
-static int map_twice(unsigned char *base, size_t bytes, int fd)
+static int map_twice(unsigned char *base, size_t bytes, int fd, uint64_t offset)
 {
 	for (unsigned i = 0; i < 2; i++) {
 		if (mmap(base + i * bytes, bytes, PROT_READ | PROT_WRITE,
 			 MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd,
-			 0) == MAP_FAILED)
+			 (off_t)offset) == MAP_FAILED)
 			return -errno;
 	}
 	/* It may hold pages that were swapped out: not for a core dump. */
@@ -32,40 +32,46 @@ static int map_twice(unsigned char *base, size_t bytes, int fd)
 	return 0;
 }
 
-int io_ring_create(struct io_ring *ring, size_t bytes)
+int io_ring_map(struct io_ring *ring, size_t bytes, int fd, uint64_t offset)
 {
 	unsigned char *base;
-	int fd, err = 0;
+	int err;
 
 	CHECK(is_pow2(bytes) && bytes % ZSD_PAGE_BYTES == 0);
-	fd = memfd_create("zsd ring", MFD_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (ftruncate(fd, (off_t)bytes) < 0) {
-		err = -errno;
-		goto out;
-	}
 	base = mmap(NULL, 2 * bytes, PROT_NONE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (base == MAP_FAILED) {
-		err = -errno;
-		goto out;
-	}
-	err = map_twice(base, bytes, fd);
+	if (base == MAP_FAILED)
+		return -errno;
+	err = map_twice(base, bytes, fd, offset);
 	if (err)
 		munmap(base, 2 * bytes);
 	else
 		*ring = (struct io_ring){.base = base, .bytes = bytes};
-out:
+	return err;
+}
+
+int io_ring_create(struct io_ring *ring, size_t bytes)
+{
+	int fd, err;
+
+	fd = memfd_create("zsd ring", MFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	err = ftruncate(fd, (off_t)bytes) < 0 ? -errno
+					      : io_ring_map(ring, bytes, fd, 0);
 	close(fd); /* the mapping keeps the memory */
 	return err;
 }
 
-/* For a kernel before 5.14: memory by being written to, as a last resort. */
+/* For a kernel before 5.14: memory by being written to, as a last resort. What
+ * is there stays: it may be another process's. */
 static void touch(unsigned char *at, size_t bytes)
 {
-	for (size_t i = 0; i < bytes; i += ZSD_PAGE_BYTES)
-		*(volatile unsigned char *)(at + i) = 0;
+	for (size_t i = 0; i < bytes; i += ZSD_PAGE_BYTES) {
+		volatile unsigned char *byte = at + i;
+
+		*byte = *byte;
+	}
 }
 
 /* Return: 0 or -errno. */

@@ -43,6 +43,18 @@ struct io_ring {
  * Release: io_ring_destroy().
  */
 int io_ring_create(struct io_ring *ring, size_t bytes) ZSD_MUST_CHECK;
+
+/**
+ * io_ring_map() - the same in memory that another process may have, too
+ * @fd:     of shared memory; the caller's, who may close it
+ * @offset: where in it, a multiple of ZSD_PAGE_BYTES
+ *
+ * The ring is empty. What the memory holds is kept.
+ * Return: 0 or the -errno of mmap(2). Release: io_ring_destroy().
+ */
+int io_ring_map(struct io_ring *ring, size_t bytes, int fd,
+		uint64_t offset) ZSD_MUST_CHECK;
+
 void io_ring_destroy(struct io_ring *ring);
 
 static inline size_t io_ring_used(const struct io_ring *ring)

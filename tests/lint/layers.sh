@@ -22,8 +22,9 @@ src/nbd         lib/base
 src/ctl         lib/base
 src/io          lib/base
 src/guard       lib/base lib/zstore src/io
+src/stream      lib/base src/io
 src/export      lib/base lib/zstore src/nbd src/ctl
-src/serve       lib/base lib/zstore src/nbd src/ctl src/io src/guard src/export
+src/serve       lib/base lib/zstore src/nbd src/ctl src/io src/guard src/stream src/export
 src/policy      lib/base lib/zstore lib/zcomp src/guard src/ctl
 src/control     lib/base lib/zsmalloc lib/zcomp lib/zstore src/ctl src/io src/guard src/export src/policy
 src/zsd         lib/base lib/zsmalloc lib/zcomp lib/zstore src/nbd src/io src/guard src/export src/serve src/policy src/control
@@ -52,10 +53,10 @@ stdlib.h          lib src
 string.h          lib src
 strings.h         lib src
 unistd.h          lib src
-pthread.h         lib/base/lock.c lib/base/lock.h lib/zsmalloc lib/zstore src/export src/serve
+pthread.h         lib/base/lock.c lib/base/lock.h lib/zsmalloc lib/zstore src/stream/area.c src/export src/serve
 dirent.h          src/zsctl
-fcntl.h           lib/base src/io src/guard src/control src/zsd src/zsctl
-sys/mman.h        lib/base/mapping.c src/io/ring.c src/guard
+fcntl.h           lib/base src/io src/stream/area.c src/guard src/control src/zsd src/zsctl
+sys/mman.h        lib/base/mapping.c src/io/ring.c src/stream/area.c src/guard
 sys/types.h       lib src
 sys/file.h        src/io/unix_socket.c src/zsd/pid_file.c
 sys/epoll.h       src/io/loop.h
@@ -71,7 +72,8 @@ sys/syscall.h     src/zsd/stop.c
 sys/time.h        src/zsctl
 sys/wait.h        src/zsd/notify.c
 time.h            src/guard/share.c src/policy/train.c
-sys/socket.h      src/io src/serve src/control src/zsd src/zsctl
+sys/uio.h         src/stream/stream.c
+sys/socket.h      src/io src/stream src/serve src/control src/zsd src/zsctl
 sys/un.h          src/io src/zsctl
 netdb.h           src/io
 netinet/in.h      src/io
