@@ -13,11 +13,12 @@
 #include "base/check.h"
 #include "base/lock.h"
 #include "io/listen.h"
+#include "serve/kept/kept.h"
 #include "serve/worker.h"
 
 /* Each ring is made of whole pages. */
 _Static_assert(CONN_RX_BYTES + CONN_TX_BYTES + sizeof(struct conn) +
-			       2 * ZSD_PAGE_BYTES <=
+			       sizeof(struct stream) + 3 * ZSD_PAGE_BYTES <=
 		       CONN_MAX_BYTES,
 	       "a connection takes no more memory than it is said to");
 _Static_assert(CONN_RX_BYTES >= NBD_HANDSHAKE_IN_BYTES,
@@ -25,19 +26,57 @@ _Static_assert(CONN_RX_BYTES >= NBD_HANDSHAKE_IN_BYTES,
 
 /* --- memory --------------------------------------------------------------- */
 
-static void free_memory(struct conn *c)
+static void free_memory(struct conn_pool *pool, struct conn *c)
 {
-	io_ring_destroy(&c->rx);
-	io_ring_destroy(&c->tx);
+	if (c->stream) {
+		stream_area_unmap(c->stream, &c->rx, &c->tx);
+		stream_area_free(pool->area, c->slot);
+	} else {
+		io_ring_destroy(&c->rx);
+		io_ring_destroy(&c->tx);
+	}
 	free(c);
 }
 
-/* Take memory for @bytes of each ring at once. */
-static int take_memory(size_t bytes, struct conn **out)
+/* Map a slot that is taken. */
+static int map_slot(struct conn_pool *pool, unsigned slot, struct conn **out)
 {
 	struct conn *c = calloc(1, sizeof(*c));
 	int err;
 
+	if (!c)
+		return -ENOMEM;
+	c->slot = slot;
+	err = stream_area_map(pool->area, slot, &c->stream, &c->rx, &c->tx);
+	if (err)
+		free(c);
+	else
+		*out = c;
+	return err;
+}
+
+static int take_slot(struct conn_pool *pool, struct conn **out)
+{
+	unsigned slot;
+	int err = stream_area_take(pool->area, &slot);
+
+	if (err)
+		return err;
+	err = map_slot(pool, slot, out);
+	if (err)
+		stream_area_free(pool->area, slot);
+	return err;
+}
+
+/* Take memory for @bytes of each ring at once. */
+static int take_memory(struct conn_pool *pool, size_t bytes, struct conn **out)
+{
+	struct conn *c;
+	int err;
+
+	if (pool->area)
+		return take_slot(pool, out);
+	c = calloc(1, sizeof(*c));
 	if (!c)
 		return -ENOMEM;
 	err = io_ring_create(&c->rx, CONN_RX_BYTES);
@@ -65,22 +104,24 @@ err_free:
 }
 
 int conn_pool_init(struct conn_pool *pool, unsigned nr_kept, bool is_full,
-		   bool inherit_priority)
+		   bool inherit_priority, struct stream_area *area)
 {
 	struct conn *c;
 	int err = 0;
 
-	*pool = (struct conn_pool){.nr_kept = nr_kept};
+	*pool = (struct conn_pool){.nr_kept = nr_kept, .area = area};
 	list_init(&pool->ready);
 	lock_init(&pool->lock, inherit_priority);
 	while (pool->nr < nr_kept && !err) {
-		err = take_memory(is_full ? CONN_RX_BYTES : CONN_FIRST_BYTES,
-				  &c);
+		err = take_memory(
+			pool, is_full ? CONN_RX_BYTES : CONN_FIRST_BYTES, &c);
 		if (err)
 			break;
 		list_add_tail(&pool->ready, &c->node);
 		pool->nr++;
 	}
+	if (err == -ENOSPC) /* those to be adopted have all other slots */
+		return 0;
 	if (err)
 		conn_pool_fini(pool);
 	return err;
@@ -92,7 +133,7 @@ void conn_pool_fini(struct conn_pool *pool)
 
 	list_for_each_safe (c, next, &pool->ready, struct conn, node) {
 		list_del(&c->node);
-		free_memory(c);
+		free_memory(pool, c);
 	}
 	pthread_mutex_destroy(&pool->lock);
 }
@@ -116,11 +157,15 @@ static struct conn *pool_take(struct conn_pool *pool)
 static void forget(struct conn *c)
 {
 	struct io_ring rx = c->rx, tx = c->tx;
+	struct stream *stream = c->stream;
+	unsigned slot = c->slot;
 
 	memset(c, 0, sizeof(*c));
 	rx.head = rx.tail = tx.head = tx.tail = 0;
 	c->rx = rx;
 	c->tx = tx;
+	c->stream = stream;
+	c->slot = slot;
 }
 
 /* Back to the pool, if it is not full. */
@@ -138,7 +183,17 @@ static void conn_free(struct conn *c)
 	}
 	pthread_mutex_unlock(&pool->lock);
 	if (!is_kept)
-		free_memory(c);
+		free_memory(pool, c);
+}
+
+static void init(struct conn *c, struct conn_pool *pool, int fd, uint64_t id)
+{
+	list_init(&c->node);
+	list_init(&c->runnable);
+	list_init(&c->paused);
+	c->pool = pool;
+	c->fd = fd;
+	c->id = id;
 }
 
 int conn_create(struct conn_pool *pool, int fd, uint64_t id, struct conn **out)
@@ -147,16 +202,33 @@ int conn_create(struct conn_pool *pool, int fd, uint64_t id, struct conn **out)
 	int err;
 
 	if (!c) {
-		err = take_memory(CONN_FIRST_BYTES, &c);
+		err = take_memory(pool, CONN_FIRST_BYTES, &c);
 		if (err)
-			return err;
+			return err == -ENOSPC ? -ENOMEM : err;
 	}
-	list_init(&c->node);
-	list_init(&c->runnable);
-	list_init(&c->paused);
-	c->pool = pool;
-	c->fd = fd;
-	c->id = id;
+	init(c, pool, fd, id);
+	*out = c;
+	return 0;
+}
+
+int conn_adopt(struct conn_pool *pool, unsigned slot, int fd, uint64_t id,
+	       const struct serve_params *params, struct conn **out)
+{
+	struct conn *c;
+	int err;
+
+	if (!stream_area_is_kept(pool->area, slot))
+		return -ENOENT;
+	err = map_slot(pool, slot, &c);
+	if (err)
+		return err;
+	init(c, pool, fd, id);
+	err = kept_resume(c, params);
+	if (err) {
+		stream_area_unmap(c->stream, &c->rx, &c->tx);
+		free(c);
+		return err;
+	}
 	*out = c;
 	return 0;
 }
@@ -199,6 +271,7 @@ void conn_close(struct conn *c)
 		atomic_fetch_sub(&c->transmission.view->export->nr_clients, 1);
 	if (c->is_watched)
 		io_watch_del(&c->worker->loop, &c->watch);
+	kept_end(c);
 	uv_close((uv_handle_t *)&c->deadline, on_timer_closed);
 	close(c->fd);
 }
@@ -237,11 +310,42 @@ void conn_drain(struct conn *c, int reason)
 
 /* --- first and last ----------------------------------------------------- */
 
+/* The client gets a greeting, and a while to answer it. */
+static void greet(struct conn *c)
+{
+	const struct serve_params *params = c->worker->params;
+	struct nbd_out out = {.data = io_ring_end(&c->tx),
+			      .room = CONN_FIRST_BYTES};
+
+	set_deadline(c, (uint64_t)params->handshake_timeout_s * 1000);
+	transmission_init(&c->transmission, &c->handshake.session, &c->rx,
+			  &c->tx);
+	nbd_handshake_start(&c->handshake, &params->exports->offered, &out);
+	io_ring_fill(&c->tx, out.bytes);
+}
+
+int conn_watch(struct conn *c)
+{
+	int err = io_watch_add(&c->worker->loop, &c->watch, c->fd);
+
+	c->is_watched = !err;
+	return err;
+}
+
+/* Go on with it. Nothing ends it but its client: where the kernel has no memory
+ * to watch it, it is tried again. */
+static void take_over(struct conn *c)
+{
+	conn_begin_transmission(c);
+	if (conn_watch(c))
+		worker_pause(c->worker, c);
+	else
+		conn_turn(c);
+}
+
 void conn_attach(struct conn *c, struct worker *w)
 {
 	const struct serve_params *params = w->params;
-	struct nbd_out out = {.data = io_ring_end(&c->tx),
-			      .room = CONN_FIRST_BYTES};
 	int err;
 
 	c->worker = w;
@@ -249,22 +353,21 @@ void conn_attach(struct conn *c, struct worker *w)
 	c->is_tcp = !io_socket_is_local(c->fd);
 	c->may_recv = true;
 	if (params->verbose)
-		io_log(params->log, IO_LOG_INFO,
-		       "connection %" PRIu64 ": opened", c->id);
+		io_log(params->log, IO_LOG_INFO, "connection %" PRIu64 ": %s",
+		       c->id, c->is_kept ? "adopted" : "opened");
 	uv_timer_init(&w->loop.uv, &c->deadline); /* cannot fail */
 	c->deadline.data = c;
 	c->watch.ready = conn_ready;
-	err = io_watch_add(&w->loop, &c->watch, c->fd);
+	if (c->is_kept) {
+		take_over(c);
+		return;
+	}
+	err = conn_watch(c);
 	if (err) {
 		conn_close_for(c, err);
 		return;
 	}
-	c->is_watched = true;
-	set_deadline(c, (uint64_t)params->handshake_timeout_s * 1000);
-	transmission_init(&c->transmission, &c->handshake.session, &c->rx,
-			  &c->tx);
-	nbd_handshake_start(&c->handshake, &params->exports->offered, &out);
-	io_ring_fill(&c->tx, out.bytes);
+	greet(c);
 	conn_turn(c);
 }
 

@@ -39,6 +39,11 @@
  * Stop: a connection that is told to stop serves what its socket held at that
  * moment, to the end of the last request of it, and closes.
  *
+ * With an area (serve.h) a connection is kept from the end of its handshake to
+ * its own: another process can go on with it. Each step is then committed
+ * before anything is sent, and recvmmsg(2) and sendmmsg(2) take the place of
+ * the calls above. All of its memory is there from the start.
+ *
  * Ownership: a connection owns its socket and its rings. It frees itself after
  * worker_closed(). Threads: that of its worker, after conn_attach().
  */
@@ -57,6 +62,7 @@
 #include "io/ring.h"
 #include "nbd/handshake.h"
 #include "serve/transmission.h"
+#include "stream/area.h"
 
 /* What a connection has memory for from its start, bytes of each ring: an
  * option of the handshake, and its answer. */
@@ -88,6 +94,7 @@
 /* Most memory that a connection takes, bytes: zsd(8) says so. */
 #define CONN_MAX_BYTES (1600 * KIB)
 
+struct serve_params;
 struct worker;
 
 enum conn_state {
@@ -126,6 +133,9 @@ struct conn {
 	struct io_ring tx;
 	struct nbd_handshake handshake;
 	struct transmission transmission;
+	unsigned slot; /* of the pool's area, if that has one */
+	struct stream *stream; /* the same, or NULL */
+	bool is_kept; /* another process can go on with it */
 };
 
 /*
@@ -134,6 +144,7 @@ struct conn {
  * the same. They come back when they are closed.
  */
 struct conn_pool {
+	struct stream_area *area; /* of their rings, or NULL */
 	pthread_mutex_t lock;
 	struct list_node ready; /* struct conn.node */
 	unsigned nr; /* of those */
@@ -144,12 +155,14 @@ struct conn_pool {
  * conn_pool_init() - keep connections ready
  * @nr_kept:  how many
  * @is_full:  whether with all the memory that they can need, or with what they
- *            need to begin with
+ *            need to begin with; always so with an area
+ * @area:     where connections are kept: see stream.h; or NULL
  *
  * Return: 0 or -ENOMEM. Release: conn_pool_fini(), after all connections.
  */
 int conn_pool_init(struct conn_pool *pool, unsigned nr_kept, bool is_full,
-		   bool inherit_priority) ZSD_MUST_CHECK;
+		   bool inherit_priority,
+		   struct stream_area *area) ZSD_MUST_CHECK;
 void conn_pool_fini(struct conn_pool *pool);
 
 /**
@@ -164,7 +177,23 @@ int conn_create(struct conn_pool *pool, int fd, uint64_t id,
 		struct conn **out) ZSD_MUST_CHECK;
 void conn_destroy(struct conn *conn);
 
-/* conn_attach() - greet the client and serve it. Context: worker thread. */
+/**
+ * conn_adopt() - the same of a connection whose server is dead
+ * @slot:   of the pool's area
+ * @fd:     its socket
+ * @params: with the exports, one of which must be its
+ *
+ * Return: besides
+ *   -ENOENT   there was nothing to be kept yet
+ *   -ENXIO    there is no such export, or it has another size
+ *   -EUCLEAN  what was kept is damaged
+ */
+int conn_adopt(struct conn_pool *pool, unsigned slot, int fd, uint64_t id,
+	       const struct serve_params *params,
+	       struct conn **out) ZSD_MUST_CHECK;
+
+/* conn_attach() - greet the client and serve it; or go on with one that was
+ * adopted. Context: worker thread. */
 void conn_attach(struct conn *conn, struct worker *worker);
 
 /* conn_run() - take its turn, having been runnable. Context: worker thread. */
@@ -174,8 +203,8 @@ void conn_run(struct conn *conn);
  * Does nothing where it is closing already. */
 void conn_stop(struct conn *conn);
 
-/* conn_wake() - what some of its requests wait for may be there. Context: worker
- * thread. */
+/* conn_wake() - what some of its requests wait for may be there. Context:
+ * worker thread. */
 void conn_wake(struct conn *conn);
 
 /* --- between the files of conn -------------------------------------------- */
@@ -186,8 +215,15 @@ void conn_wake(struct conn *conn);
 void conn_close(struct conn *conn);
 void conn_close_for(struct conn *conn, int reason);
 
+/* conn.c: be told of its socket. Return: 0 or -errno of io_watch_add(). */
+int conn_watch(struct conn *conn) ZSD_MUST_CHECK;
+
 /* conn.c: nothing more is received; close when all is sent. */
 void conn_drain(struct conn *conn, int reason);
+
+/* conn_turn.c: the handshake is over, here or long ago, and has chosen an
+ * export. */
+void conn_begin_transmission(struct conn *conn);
 
 /* conn_turn.c: conn_run(), where it neither lingers nor is closed. */
 void conn_turn(struct conn *conn);

@@ -7,6 +7,7 @@
 
 #include "base/bits.h"
 #include "base/check.h"
+#include "serve/kept/kept.h"
 #include "serve/worker.h"
 
 /* recv(2) calls in one turn: enough to see whether more came in while the last
@@ -49,6 +50,21 @@ static int send_again(struct conn *c, int err)
 	return try_again(c, err);
 }
 
+static ssize_t send_some(struct conn *c, size_t bytes)
+{
+	if (c->is_kept)
+		return stream_send(c->stream, c->fd, &c->tx);
+	return send(c->fd, io_ring_at(&c->tx, c->tx.head), bytes,
+		    MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static ssize_t recv_some(struct conn *c, size_t bytes)
+{
+	if (c->is_kept)
+		return stream_recv(c->stream, c->fd, &c->rx, bytes);
+	return recv(c->fd, io_ring_end(&c->rx), bytes, MSG_DONTWAIT);
+}
+
 /* Return: 0, also where the client takes no more for now; or -errno. */
 static int conn_send(struct conn *c)
 {
@@ -61,8 +77,7 @@ static int conn_send(struct conn *c)
 		return 0;
 	}
 	do {
-		n = send(c->fd, io_ring_at(&c->tx, c->tx.head), used,
-			 MSG_NOSIGNAL | MSG_DONTWAIT);
+		n = send_some(c, used);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0) {
 		err = send_again(c, -errno);
@@ -129,8 +144,7 @@ static int conn_recv(struct conn *c)
 	if (room == 0)
 		return has_stopped(c) ? end_input(c) : -EAGAIN;
 	do {
-		n = recv(c->fd, io_ring_end(&c->rx), (size_t)room,
-			 MSG_DONTWAIT);
+		n = recv_some(c, (size_t)room);
 	} while (n < 0 && errno == EINTR);
 	/* With less than was asked for there is no more, but an edge to come. */
 	c->may_recv = n < 0 ? errno != EAGAIN : n == room || c->has_hung_up;
@@ -150,8 +164,7 @@ static int conn_recv(struct conn *c)
 
 /* --- a turn ------------------------------------------------------------- */
 
-/* The handshake is over, and has chosen an export. */
-static void begin_transmission(struct conn *c)
+void conn_begin_transmission(struct conn *c)
 {
 	struct export *export = export_of(c->worker->params->exports,
 					  c->handshake.session.export);
@@ -159,8 +172,13 @@ static void begin_transmission(struct conn *c)
 	c->state = CONN_TRANSMISSION;
 	c->was_served = true;
 	atomic_fetch_add(&export->nr_clients, 1);
+	if (c->is_kept) {
+		c->transmission.view = c->worker->views[export->index];
+		return;
+	}
 	transmission_begin(&c->transmission, c->worker->views[export->index]);
 	uv_timer_stop(&c->deadline);
+	kept_begin(c);
 }
 
 static enum step run_handshake(struct conn *c)
@@ -184,7 +202,7 @@ static enum step run_handshake(struct conn *c)
 			       ? STEP_NEEDS_ROOM
 			       : STEP_NEEDS_INPUT;
 	case NBD_HANDSHAKE_TRANSMISSION:
-		begin_transmission(c);
+		conn_begin_transmission(c);
 		return STEP_SENDS;
 	case NBD_HANDSHAKE_CLOSE:
 		break;
@@ -257,6 +275,7 @@ static int conn_go(struct conn *c, enum step *step)
 		transmission_rewind(t);
 		before = t->nr_answered;
 		*step = conn_step(c, deadline_ns);
+		kept_commit(c);
 		err = conn_send(c);
 		if (err || *step == STEP_ENDS || *step == STEP_YIELDS)
 			return err;
@@ -291,6 +310,7 @@ static void conn_finish(struct conn *c)
 		conn_close(c);
 		return;
 	}
+	kept_end(c); /* all was said: nothing is left to go on with */
 	conn_drain(c, 0); /* for its deadline */
 	c->state = CONN_LINGERING;
 	worker_runnable(c->worker, c);
@@ -354,7 +374,9 @@ void conn_turn(struct conn *c)
 
 void conn_run(struct conn *c)
 {
-	if (c->state == CONN_LINGERING)
+	if (unlikely(!c->is_watched) && conn_watch(c))
+		worker_pause(c->worker, c);
+	else if (c->state == CONN_LINGERING)
 		drop_input(c);
 	else if (c->state != CONN_CLOSED)
 		conn_turn(c);

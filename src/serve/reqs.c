@@ -54,16 +54,23 @@ static bool is_change(const struct nbd_request *nbd, uint32_t error)
 			  nbd->type == NBD_CMD_FLUSH);
 }
 
+/* A copy of @from, at the end of its queue. */
+static struct req *enqueue(struct reqs *reqs, const struct req *from)
+{
+	struct req *req = &reqs->table[reqs->first_free];
+	struct req_queue *queue = queue_of(reqs, from);
+
+	CHECK(!reqs_is_full(reqs));
+	reqs->first_free = req->next_free;
+	*req = *from;
+	queue->at[queue->nr++] = index_of(reqs, req);
+	return req;
+}
+
 struct req *reqs_add(struct reqs *reqs, const struct nbd_request *nbd,
 		     uint32_t error)
 {
-	struct req *req;
-	struct req_queue *queue;
-
-	CHECK(!reqs_is_full(reqs));
-	req = &reqs->table[reqs->first_free];
-	reqs->first_free = req->next_free;
-	*req = (struct req){
+	const struct req req = {
 		.nbd = *nbd,
 		.number = reqs->nr_taken++,
 		.reach_bytes = error ? 0 : nbd->length,
@@ -73,9 +80,8 @@ struct req *reqs_add(struct reqs *reqs, const struct nbd_request *nbd,
 		.is_change = is_change(nbd, error),
 		.state = REQ_READY,
 	};
-	queue = queue_of(reqs, req);
-	queue->at[queue->nr++] = index_of(reqs, req);
-	return req;
+
+	return enqueue(reqs, &req);
 }
 
 void reqs_remove(struct reqs *reqs, struct req *req)
@@ -219,4 +225,39 @@ void reqs_shift(struct reqs *reqs, uint64_t bytes)
 {
 	for (unsigned i = 0; i < reqs->changes.nr; i++)
 		reqs->table[reqs->changes.at[i]].payload_pos += bytes;
+}
+
+/* --- going on ------------------------------------------------------------- */
+
+static void save_queue(const struct reqs *reqs, const struct req_queue *queue,
+		       struct reqs_saved *to)
+{
+	for (unsigned i = 0; i < queue->nr; i++)
+		to->all[to->nr++] = reqs->table[queue->at[i]];
+}
+
+void reqs_save(const struct reqs *reqs, struct reqs_saved *to)
+{
+	to->nr_taken = reqs->nr_taken;
+	to->nr = 0;
+	save_queue(reqs, &reqs->looks, to);
+	save_queue(reqs, &reqs->changes, to);
+}
+
+void reqs_load(struct reqs *reqs, const struct reqs_saved *from)
+{
+	reqs->nr_taken = from->nr_taken;
+	for (unsigned i = 0; i < from->nr; i++)
+		enqueue(reqs, &from->all[i])->state = REQ_READY;
+}
+
+struct req *reqs_find(struct reqs *reqs, uint64_t number)
+{
+	for (unsigned i = 0; i < REQS_MAX; i++) {
+		struct req *req = &reqs->table[i];
+
+		if (req->state != REQ_FREE && req->number == number)
+			return req;
+	}
+	return NULL;
 }

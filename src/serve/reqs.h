@@ -140,6 +140,24 @@ struct req *reqs_last_write(struct reqs *reqs);
  * byte of payload that is still needed, or @parsed. */
 uint64_t reqs_payload_pos(const struct reqs *reqs, uint64_t parsed);
 
+/* What is not answered yet, looks first, each kind in the order of coming. */
+struct reqs_saved {
+	uint64_t nr_taken;
+	uint32_t nr;
+	struct req all[REQS_MAX];
+};
+
+/* reqs_save() - for whoever is to go on with them. Cost: a copy of those that
+ * there are; mostly there are none at the end of a turn. */
+void reqs_save(const struct reqs *reqs, struct reqs_saved *to);
+
+/* reqs_load() - go on with them, in a table that is new: all are ready. At most
+ * REQS_MAX. */
+void reqs_load(struct reqs *reqs, const struct reqs_saved *from);
+
+/* reqs_find() - the request of that number, or NULL */
+struct req *reqs_find(struct reqs *reqs, uint64_t number);
+
 /* reqs_shift() - all payloads are @bytes further on in the receive ring now */
 void reqs_shift(struct reqs *reqs, uint64_t bytes);
 

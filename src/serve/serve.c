@@ -36,9 +36,8 @@ int serve_create(const struct serve_params *params, struct serve **out)
 	if (!s)
 		return -ENOMEM;
 	s->params = *params;
-	err = conn_pool_init(&s->pool, params->nr_ready,
-			     params->is_swapped_on,
-			     params->is_swapped_on);
+	err = conn_pool_init(&s->pool, params->nr_ready, params->is_swapped_on,
+			     params->is_swapped_on, params->area);
 	if (err) {
 		free(s);
 		return err;
@@ -85,6 +84,46 @@ int serve_give(struct serve *s, int fd, bool is_local)
 	atomic_fetch_add(&s->nr_accepted, 1);
 	worker_give(pick_worker(s), conn);
 	return 0;
+}
+
+int serve_adopt(struct serve *s, unsigned slot, int fd)
+{
+	uint64_t id = s->nr_accepted + s->nr_refused + 1;
+	struct conn *conn;
+	int err = conn_adopt(&s->pool, slot, fd, id, &s->params, &conn);
+
+	if (err)
+		return err;
+	atomic_fetch_add(&s->nr_accepted, 1);
+	worker_give(pick_worker(s), conn);
+	return 0;
+}
+
+/* A connection gives its slot back a moment after its place. */
+static struct stream_area_params area_params(const struct serve_params *params)
+{
+	return (struct stream_area_params){
+		.nr_slots = params->max_connections + params->nr_threads,
+		.rx_bytes = CONN_RX_BYTES,
+		.tx_bytes = CONN_TX_BYTES,
+		.inherit_priority = params->is_swapped_on,
+	};
+}
+
+int serve_area_create(const struct serve_params *params,
+		      struct stream_area **out)
+{
+	const struct stream_area_params area = area_params(params);
+
+	return stream_area_create(&area, out);
+}
+
+int serve_area_open(const struct serve_params *params, int fd,
+		    struct stream_area **out)
+{
+	const struct stream_area_params area = area_params(params);
+
+	return stream_area_open(fd, &area, out);
 }
 
 unsigned serve_nr_conns(const struct serve *s)

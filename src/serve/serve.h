@@ -8,6 +8,7 @@
  *   transmission its requests, a piece at a time
  *   reqs         the table of them, and their order
  *   busy_poll    looking for requests instead of sleeping
+ *   kept         what another process needs to go on with a client
  *
  * From receiving a request to answering it nothing is allocated, logged or
  * read from a file.
@@ -26,6 +27,7 @@
 #include "export/export.h"
 #include "guard/residence.h"
 #include "io/log.h"
+#include "stream/area.h"
 
 /* Bounds on what a command line may ask for. */
 #define SERVE_MAX_THREADS     256u
@@ -46,6 +48,10 @@ struct serve_params {
 	bool is_swapped_on; /* threads of different priority meet, and memory
 			     * must be there before it is needed */
 	bool verbose; /* log connections as they come and go */
+	/* Where connections are kept, so that another process can go on with
+	 * them; of serve_area_create(), and outlives it. NULL: nowhere, they
+	 * end with the process. */
+	struct stream_area *area;
 	/* Called from any worker's thread when serve_nr_conns() fell; must not
 	 * block. May be NULL. */
 	void (*left)(void *arg);
@@ -70,6 +76,37 @@ int serve_create(const struct serve_params *params,
  * serve_drain(), -ENOMEM.
  */
 int serve_give(struct serve *serve, int fd, bool is_local) ZSD_MUST_CHECK;
+
+/**
+ * serve_adopt() - go on with a connection whose server is dead
+ * @slot: of the area, one that is kept: see stream_area_is_kept()
+ * @fd:   its socket; the worker's if it succeeds
+ *
+ * The client sees nothing of it. A request that killed its server
+ * STREAM_MAX_DEATHS times is answered with EIO, which is logged.
+ * To be called before serve_give(), for all that are kept; what is not adopted
+ * is to be given back by stream_area_free().
+ *
+ * Return: 0, -ENOMEM, or
+ *   -ENOENT   there was nothing to be kept yet: the client negotiated
+ *   -ENXIO    there is no such export any more, or it has another size
+ *   -EUCLEAN  what was kept is damaged
+ */
+int serve_adopt(struct serve *serve, unsigned slot, int fd) ZSD_MUST_CHECK;
+
+/**
+ * serve_area_create() - make an area for as many connections as there may be
+ * @params: max_connections, nr_threads and is_swapped_on count
+ *
+ * Return: see stream_area_create(). Release: stream_area_destroy().
+ */
+int serve_area_create(const struct serve_params *params,
+		      struct stream_area **out) ZSD_MUST_CHECK;
+
+/* serve_area_open() - the same with one that was made with the same @params:
+ * see stream_area_open() */
+int serve_area_open(const struct serve_params *params, int fd,
+		    struct stream_area **out) ZSD_MUST_CHECK;
 
 /* Connections that are not closed yet. Context: any thread. */
 unsigned serve_nr_conns(const struct serve *serve);

@@ -206,12 +206,16 @@ uint32_t transmission_missing_bytes(const struct transmission *t)
 static void take_up_one(struct transmission *t, const struct nbd_request *nbd)
 {
 	struct req *req;
+	uint32_t error;
 
 	if (nbd->type == NBD_CMD_DISC) {
 		end_for(t, 0);
 		return;
 	}
-	req = reqs_add(&t->reqs, nbd, nbd_request_check(nbd, t->session));
+	error = t->reqs.nr_taken + 1 == t->refused
+			? NBD_EIO
+			: nbd_request_check(nbd, t->session);
+	req = reqs_add(&t->reqs, nbd, error);
 	req->payload_pos = t->parsed;
 	t->parsed += nbd_request_payload_bytes(nbd);
 }
@@ -411,6 +415,9 @@ enum step transmission_run(struct transmission *t, uint64_t deadline_ns)
 		was_change |= req->is_change;
 		is_write = req->nbd.type == NBD_CMD_WRITE;
 		look_ahead(t, req);
+		if (t->mark)
+			*t->mark = (struct stream_mark){req->number + 1,
+							req->offset};
 		step = go_on(t, req);
 		start_ns = now_ns;
 		now_ns = transmission_now_ns();

@@ -46,6 +46,7 @@
 #include "nbd/nbd_session.h"
 #include "nbd/reply.h"
 #include "serve/reqs.h"
+#include "stream/stream.h"
 
 /*
  * Most of a read or a write that is done at once, bytes. The send ring must
@@ -95,6 +96,11 @@ struct transmission {
 	bool is_over; /* nothing more is taken up */
 	int reason; /* for STEP_ENDS: 0 or -errno */
 	uint64_t nr_answered; /* requests so far */
+	uint64_t told_pos; /* of tx: up to where nothing is taken back, even if
+			    * it is not sent: see stream.h */
+	uint64_t refused; /* the number and 1 of a request that is answered with
+			   * NBD_EIO, or 0 */
+	struct stream_mark *mark; /* is told what is being run, or NULL */
 };
 
 /* @session may still be under negotiation, and @view unknown (NULL), until the

@@ -35,8 +35,8 @@ static uint32_t room_for(struct transmission *t, uint32_t bytes)
  * page. */
 static uint32_t next_piece(struct transmission *t, const struct req *req)
 {
-	uint32_t most = (uint32_t)min_u64(req->left_bytes,
-					  TRANSMISSION_PIECE_BYTES);
+	uint32_t most =
+		(uint32_t)min_u64(req->left_bytes, TRANSMISSION_PIECE_BYTES);
 
 	return transmission_next_piece(req, room_for(t, most));
 }
@@ -55,7 +55,7 @@ static enum progress fail_simple(struct transmission *t, struct req *req,
 				 int err)
 {
 	if (req->is_reply_begun) {
-		if (t->tx->head > req->reply_pos)
+		if (max_u64(t->tx->head, t->told_pos) > req->reply_pos)
 			return BROKEN;
 		io_ring_unfill_to(t->tx, req->reply_pos);
 		req->is_reply_begun = false;
@@ -80,6 +80,8 @@ static enum progress read_simple(struct transmission *t, struct req *req)
 	uint32_t bytes = next_piece(t, req);
 	int err;
 
+	if (req->error) /* refused when it was begun already */
+		return fail_simple(t, req, -EIO);
 	if (!bytes)
 		return LACKS_ROOM;
 	if (!req->is_reply_begun)
