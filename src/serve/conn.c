@@ -212,7 +212,8 @@ int conn_create(struct conn_pool *pool, int fd, uint64_t id, struct conn **out)
 }
 
 int conn_adopt(struct conn_pool *pool, unsigned slot, int fd, uint64_t id,
-	       const struct serve_params *params, struct conn **out)
+	       const struct serve_params *params, bool was_killed,
+	       struct conn **out)
 {
 	struct conn *c;
 	int err;
@@ -223,7 +224,7 @@ int conn_adopt(struct conn_pool *pool, unsigned slot, int fd, uint64_t id,
 	if (err)
 		return err;
 	init(c, pool, fd, id);
-	err = kept_resume(c, params);
+	err = kept_resume(c, params, was_killed);
 	if (err) {
 		stream_area_unmap(c->stream, &c->rx, &c->tx);
 		free(c);

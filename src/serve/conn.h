@@ -182,6 +182,7 @@ void conn_destroy(struct conn *conn);
  * @slot:   of the pool's area
  * @fd:     its socket
  * @params: with the exports, one of which must be its
+ * @was_killed: see stream_blame()
  *
  * Return: besides
  *   -ENOENT   there was nothing to be kept yet
@@ -189,7 +190,7 @@ void conn_destroy(struct conn *conn);
  *   -EUCLEAN  what was kept is damaged
  */
 int conn_adopt(struct conn_pool *pool, unsigned slot, int fd, uint64_t id,
-	       const struct serve_params *params,
+	       const struct serve_params *params, bool was_killed,
 	       struct conn **out) ZSD_MUST_CHECK;
 
 /* conn_attach() - greet the client and serve it; or go on with one that was

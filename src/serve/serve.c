@@ -86,11 +86,12 @@ int serve_give(struct serve *s, int fd, bool is_local)
 	return 0;
 }
 
-int serve_adopt(struct serve *s, unsigned slot, int fd)
+int serve_adopt(struct serve *s, unsigned slot, int fd, bool was_killed)
 {
 	uint64_t id = s->nr_accepted + s->nr_refused + 1;
 	struct conn *conn;
-	int err = conn_adopt(&s->pool, slot, fd, id, &s->params, &conn);
+	int err = conn_adopt(&s->pool, slot, fd, id, &s->params, was_killed,
+			     &conn);
 
 	if (err)
 		return err;

@@ -81,6 +81,7 @@ int serve_give(struct serve *serve, int fd, bool is_local) ZSD_MUST_CHECK;
  * serve_adopt() - go on with a connection whose server is dead
  * @slot: of the area, one that is kept: see stream_area_is_kept()
  * @fd:   its socket; the worker's if it succeeds
+ * @was_killed: the server did not die by itself: see stream_blame()
  *
  * The client sees nothing of it. A request that killed its server
  * STREAM_MAX_DEATHS times is answered with EIO, which is logged.
@@ -92,7 +93,8 @@ int serve_give(struct serve *serve, int fd, bool is_local) ZSD_MUST_CHECK;
  *   -ENXIO    there is no such export any more, or it has another size
  *   -EUCLEAN  what was kept is damaged
  */
-int serve_adopt(struct serve *serve, unsigned slot, int fd) ZSD_MUST_CHECK;
+int serve_adopt(struct serve *serve, unsigned slot, int fd,
+		bool was_killed) ZSD_MUST_CHECK;
 
 /**
  * serve_area_create() - make an area for as many connections as there may be

@@ -152,16 +152,18 @@ int stream_resume(const struct stream *stream, struct io_ring *rx,
 	return can_be(rx) && can_be(tx) ? 0 : -EUCLEAN;
 }
 
-uint64_t stream_blame(struct stream *stream)
+uint64_t stream_blame(struct stream *stream, bool was_killed)
 {
 	const struct stream_mark *mark = &stream->mark;
 	struct stream_mark *suspect = &stream->suspect;
 
 	stream->nr_adoptions++;
-	if (mark->request && mark->request == suspect->request &&
-	    mark->offset == suspect->offset) {
+	if (was_killed || !mark->request) {
+		/* nobody's fault, or none of a request's */
+	} else if (mark->request == suspect->request &&
+		   mark->offset == suspect->offset) {
 		stream->nr_deaths++;
-	} else if (mark->request) {
+	} else {
 		*suspect = *mark;
 		stream->nr_deaths = 1;
 	}

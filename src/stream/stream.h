@@ -179,12 +179,14 @@ int stream_resume(const struct stream *stream, struct io_ring *rx,
 
 /**
  * stream_blame() - count how often the server died in the same place
+ * @was_killed: by somebody else, at whatever moment: nothing is counted. Who
+ *              waited for the process knows
  *
  * Once for each process that goes on. A request is counted where the server
  * died while it was being run, and has got no further than the time before.
  * Return: the number and 1 of a request in which it did so STREAM_MAX_DEATHS
  * times, until that is answered; 0 where there is none.
  */
-uint64_t stream_blame(struct stream *stream);
+uint64_t stream_blame(struct stream *stream, bool was_killed);
 
 #endif

@@ -292,7 +292,7 @@ static uint64_t die_at(uint64_t request, uint64_t offset)
 {
 	stream->mark =
 		(struct stream_mark){.request = request, .offset = offset};
-	return stream_blame(stream);
+	return stream_blame(stream, false);
 }
 
 START_TEST(a_request_is_blamed_for_deaths_in_the_same_place)
@@ -313,6 +313,16 @@ START_TEST(progress_and_deaths_elsewhere_are_nobodys_fault)
 		ck_assert_uint_eq(die_at(0, 0), 0);
 	}
 	ck_assert_uint_eq(stream->nr_adoptions, 30);
+}
+END_TEST
+
+START_TEST(who_is_killed_blames_nobody)
+{
+	for (unsigned i = 0; i < 10; i++) {
+		stream->mark = (struct stream_mark){.request = 5};
+		ck_assert_uint_eq(stream_blame(stream, true), 0);
+	}
+	ck_assert_uint_eq(die_at(5, 0), 0);
 }
 END_TEST
 
@@ -396,6 +406,7 @@ int main(void)
 	tcase_add_test(tc, positions_that_cannot_be_are_refused);
 	tcase_add_test(tc, a_request_is_blamed_for_deaths_in_the_same_place);
 	tcase_add_test(tc, progress_and_deaths_elsewhere_are_nobodys_fault);
+	tcase_add_test(tc, who_is_killed_blames_nobody);
 	tcase_add_test(tc, what_is_committed_is_not_being_run);
 	tcase_add_test(tc, an_area_is_found_by_its_descriptor);
 	tcase_add_test(tc, other_memory_is_no_area);

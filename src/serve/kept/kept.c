@@ -152,9 +152,10 @@ static int load(struct transmission *t, const struct saved *saved)
 	return 0;
 }
 
-static void blame(struct conn *c, const struct serve_params *params)
+static void blame(struct conn *c, const struct serve_params *params,
+		  bool was_killed)
 {
-	uint64_t refused = stream_blame(c->stream);
+	uint64_t refused = stream_blame(c->stream, was_killed);
 
 	refuse(&c->transmission, refused);
 	if (refused)
@@ -165,7 +166,8 @@ static void blame(struct conn *c, const struct serve_params *params)
 		       c->id, refused - 1, c->stream->nr_deaths);
 }
 
-int kept_resume(struct conn *c, const struct serve_params *params)
+int kept_resume(struct conn *c, const struct serve_params *params,
+		bool was_killed)
 {
 	struct nbd_session *session = &c->handshake.session;
 	int err = stream_resume(c->stream, &c->rx, &c->tx);
@@ -179,7 +181,7 @@ int kept_resume(struct conn *c, const struct serve_params *params)
 	err = load(&c->transmission, stream_committed(c->stream));
 	if (err)
 		return err;
-	blame(c, params);
+	blame(c, params, was_killed);
 	c->transmission.mark = &c->stream->mark;
 	c->is_kept = true;
 	return 0;

@@ -38,11 +38,12 @@ void kept_end(struct conn *conn);
  * kept_resume() - make of a stream that is kept the connection that it was
  * @conn:   new, with the stream and its rings mapped
  * @params: exports, and where to log
+ * @was_killed: see stream_blame()
  *
  * What is missing is its worker. Context: any thread.
  * Return: 0, -ENXIO or -EUCLEAN: see conn_adopt().
  */
-int kept_resume(struct conn *conn,
-		const struct serve_params *params) ZSD_MUST_CHECK;
+int kept_resume(struct conn *conn, const struct serve_params *params,
+		bool was_killed) ZSD_MUST_CHECK;
 
 #endif
