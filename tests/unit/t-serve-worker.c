@@ -449,6 +449,56 @@ START_TEST(polling_finds_requests_that_come_at_once)
 }
 END_TEST
 
+/* --- being kept ----------------------------------------------------------- */
+
+static void setup_keeping(void)
+{
+	keeps = true;
+}
+
+static unsigned nr_kept(void)
+{
+	unsigned nr = 0;
+
+	for (unsigned i = 0; i < stream_area_nr_slots(kept_area); i++)
+		nr += stream_area_is_kept(kept_area, i);
+	return nr;
+}
+
+START_TEST(clients_are_kept_from_handshake_to_end)
+{
+	int greeted = connect_client(), served = connect_served();
+	int leaving = connect_tcp_client();
+
+	shake_hands(leaving);
+	send_request(served, CMD_FLUSH, 1, 0, 0);
+	receive_reply(served, 1, 0);
+	ck_assert_uint_eq(nr_kept(), 2);
+	/* It lingers, but there is nothing to be said to it any more. */
+	send_request(leaving, CMD_DISC, 2, 0, 0);
+	receive_end(leaving);
+	WAIT_UNTIL(nr_kept() == 1);
+	close(served);
+	WAIT_UNTIL(nr_kept() == 0);
+	close(greeted);
+	wait_for_no_conns();
+}
+END_TEST
+
+/* Nobody says so: they give their slots back in time. */
+START_TEST(slots_are_used_again)
+{
+	for (unsigned i = 0; i < 200; i++) {
+		int fd = connect_served();
+
+		send_request(fd, CMD_WRITE_ZEROES, i, 0, 4096);
+		receive_reply(fd, i, 0);
+		close(fd);
+		wait_for_no_conns();
+	}
+}
+END_TEST
+
 /* @mode: what comes before setup(), or NULL */
 static TCase *make_tcase(const char *name, SFun mode)
 {
@@ -488,8 +538,13 @@ int main(void)
 	Suite *suite = suite_create("serve-worker");
 	TCase *polling = make_tcase("polling", setup_polling);
 
+	TCase *keeping = make_tcase("keeping", setup_keeping);
+
 	tcase_add_test(polling, polling_finds_requests_that_come_at_once);
+	tcase_add_test(keeping, clients_are_kept_from_handshake_to_end);
+	tcase_add_test(keeping, slots_are_used_again);
 	suite_add_tcase(suite, make_tcase("worker", NULL));
 	suite_add_tcase(suite, polling);
+	suite_add_tcase(suite, keeping);
 	return suite_run(suite);
 }

@@ -15,6 +15,8 @@ struct serve *serve;
 struct export_table exports;
 atomic_uint nr_left;
 unsigned poll_us;
+bool keeps;
+struct stream_area *kept_area;
 static struct residence *residence;
 static struct io_log *lines;
 
@@ -44,6 +46,9 @@ void start_worker(unsigned handshake_timeout_s)
 	ck_assert_int_eq(residence_begin(SWAP_OFF, 1, lines, &residence), 0);
 	params.residence = residence;
 	params.log = lines;
+	if (keeps)
+		ck_assert_int_eq(serve_area_create(&params, &kept_area), 0);
+	params.area = kept_area;
 	ck_assert_int_eq(serve_create(&params, &serve), 0);
 }
 
@@ -60,6 +65,8 @@ void end_worker(void)
 	export_table_fini(&exports);
 	residence_end(residence);
 	io_log_close(lines);
+	stream_area_destroy(kept_area);
+	kept_area = NULL;
 	serve = NULL;
 }
 

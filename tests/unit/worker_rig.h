@@ -36,6 +36,10 @@ extern atomic_uint nr_left;
 /* Of the worker that is started next; 0 unless a test says more. */
 extern unsigned poll_us;
 
+/* Whether its connections are kept; and where, or NULL. */
+extern bool keeps;
+extern struct stream_area *kept_area;
+
 void start_worker(unsigned handshake_timeout_s);
 
 /* What is left when the workers have been stopped: serve_destroy() stops the
