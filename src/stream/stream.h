@@ -135,7 +135,7 @@ static inline void *stream_next(struct stream *stream)
 }
 
 /* stream_commit() - what was saved, and the rings as they are, come into force;
- * no request is being run. Some 10 ns. */
+ * no request is being run. A few ns. */
 void stream_commit(struct stream *stream, const struct io_ring *rx,
 		   const struct io_ring *tx);
 

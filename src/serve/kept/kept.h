@@ -23,7 +23,7 @@ void kept_begin(struct conn *conn);
 void kept_save(struct conn *conn);
 
 /* kept_commit() - after each step, before anything is sent or received. Some
- * 30 ns, and 88 bytes to be copied for each request that is under way. */
+ * 5 ns, and 2 ns for each request that is under way. */
 static inline void kept_commit(struct conn *conn)
 {
 	if (conn->is_kept)
