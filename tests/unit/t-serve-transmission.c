@@ -248,6 +248,36 @@ START_TEST(a_read_that_fails_after_part_was_sent_ends_it)
 }
 END_TEST
 
+/* As of a connection that is kept: what was made may be sent by another. */
+START_TEST(a_read_that_fails_after_a_commit_ends_it)
+{
+	flat.bad_offset = TRANSMISSION_PIECE_BYTES;
+	flat.read_err = -EIO;
+	server.deadline_ns = 0;
+	send_request(NBD_CMD_READ, 5, 0, 2 * TRANSMISSION_PIECE_BYTES);
+	ck_assert_int_eq(run(), STEP_YIELDS);
+	server.t.told_pos = server.tx.tail;
+	ck_assert_int_eq(run(), STEP_ENDS);
+	ck_assert_int_eq(server.t.reason, -EIO);
+	ck_assert_uint_eq(unreceived(),
+			  NBD_SIMPLE_REPLY_BYTES + TRANSMISSION_PIECE_BYTES);
+}
+END_TEST
+
+START_TEST(one_request_may_be_refused)
+{
+	server.t.refused = 2; /* the second */
+	for (unsigned i = 0; i < 3; i++)
+		send_request(NBD_CMD_TRIM, i, i * 4096, 4096);
+	run_on(STEP_NEEDS_INPUT);
+	receive_reply(1, NBD_EIO);
+	receive_reply(0, 0);
+	receive_reply(2, 0);
+	receive_nothing();
+	ck_assert_uint_eq(flat.trimmed_bytes, 2 * 4096);
+}
+END_TEST
+
 /* --- trim and the others ------------------------------------------------- */
 
 static const uint16_t slow_types[] = {NBD_CMD_TRIM, NBD_CMD_WRITE_ZEROES};
@@ -469,6 +499,8 @@ int main(void)
 			    0, ARRAY_SIZE(too_much_sent));
 	tcase_add_loop_test(tc, four_gigabytes_are_cleared_in_slices, 0, 2);
 	tcase_add_loop_test(tc, slices_meet_where_pages_do, 0, 2);
+	tcase_add_test(tc, a_read_that_fails_after_a_commit_ends_it);
+	tcase_add_test(tc, one_request_may_be_refused);
 	tcase_add_test(tc, write_zeroes_that_fails_stops);
 	tcase_add_test(tc, requests_of_no_length_touch_nothing);
 	tcase_add_test(tc, unknown_requests_are_refused_and_counted);

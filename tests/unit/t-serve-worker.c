@@ -219,7 +219,10 @@ START_TEST(noise_does_no_harm)
 	unsigned seed = 1;
 
 	for (unsigned round = 0; round < 300; round++) {
-		int fd = connect_client();
+		int fd;
+
+		WAIT_UNTIL(serve_nr_conns(serve) < MAX_CONNECTIONS);
+		fd = connect_client();
 
 		for (size_t i = 0; i < sizeof(bytes); i++)
 			bytes[i] = (unsigned char)rand_r(&seed);
@@ -485,6 +488,64 @@ START_TEST(clients_are_kept_from_handshake_to_end)
 }
 END_TEST
 
+/* Another process's view of the same area. */
+static int adopt(const struct serve_params *params, struct conn_pool *other)
+{
+	struct conn *conn;
+
+	return conn_adopt(other, 0, -1, 1, params, true, &conn);
+}
+
+START_TEST(what_cannot_be_is_not_adopted)
+{
+	const struct stream_area_params sizes = {
+		.nr_slots = stream_area_nr_slots(kept_area),
+		.rx_bytes = CONN_RX_BYTES,
+		.tx_bytes = CONN_TX_BYTES,
+	};
+	static struct export_table none;
+	struct serve_params params = {.exports = &exports};
+	struct stream_area *area;
+	struct conn_pool other;
+	struct stream *stream;
+	struct io_ring rx, tx;
+	int fd = connect_client();
+
+	ck_assert_int_eq(stream_area_open(dup(stream_area_fd(kept_area)),
+					  &sizes, &area),
+			 0);
+	ck_assert_int_eq(conn_pool_init(&other, 0, false, false, area), 0);
+	ck_assert_int_eq(adopt(&params, &other), -ENOENT);
+	shake_hands(fd);
+	send_request(fd, CMD_FLUSH, 1, 0, 0);
+	receive_reply(fd, 1, 0);
+	params.exports = &none;
+	ck_assert_int_eq(adopt(&params, &other), -ENXIO);
+
+	params.exports = &exports;
+	ck_assert_int_eq(stream_area_map(area, 0, &stream, &rx, &tx), 0);
+	stream->session.disk_bytes++;
+	ck_assert_int_eq(adopt(&params, &other), -ENXIO);
+	stream->session.disk_bytes--;
+	memset(stream->session.export_name, 'x',
+	       sizeof(stream->session.export_name));
+	ck_assert_int_eq(adopt(&params, &other), -EUCLEAN);
+	memset(stream->session.export_name, 0,
+	       sizeof(stream->session.export_name));
+	memset(stream->commits[stream->current].state, 0xff,
+	       STREAM_STATE_BYTES);
+	ck_assert_int_eq(adopt(&params, &other), -EUCLEAN);
+	stream->commits[stream->current].tx_head++;
+	ck_assert_int_eq(adopt(&params, &other), -EUCLEAN);
+
+	stream_area_unmap(stream, &rx, &tx);
+	conn_pool_fini(&other);
+	stream_area_destroy(area);
+	close(fd);
+	wait_for_no_conns();
+}
+END_TEST
+
 /* Nobody says so: they give their slots back in time. */
 START_TEST(slots_are_used_again)
 {
@@ -543,6 +604,7 @@ int main(void)
 	tcase_add_test(polling, polling_finds_requests_that_come_at_once);
 	tcase_add_test(keeping, clients_are_kept_from_handshake_to_end);
 	tcase_add_test(keeping, slots_are_used_again);
+	tcase_add_test(keeping, what_cannot_be_is_not_adopted);
 	suite_add_tcase(suite, make_tcase("worker", NULL));
 	suite_add_tcase(suite, polling);
 	suite_add_tcase(suite, keeping);

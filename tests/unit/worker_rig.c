@@ -32,7 +32,7 @@ void start_worker(unsigned handshake_timeout_s)
 	struct serve_params params = {
 		.exports = &exports,
 		.nr_threads = 1,
-		.max_connections = 64,
+		.max_connections = MAX_CONNECTIONS,
 		.handshake_timeout_s = handshake_timeout_s,
 		.poll_us = poll_us,
 		.left = count_left,

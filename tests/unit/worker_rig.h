@@ -27,6 +27,9 @@
 
 /* --- the worker ---------------------------------------------------------- */
 
+/* Connections at most. */
+#define MAX_CONNECTIONS 64u
+
 extern struct serve *serve;
 extern struct export_table exports;
 
