@@ -31,6 +31,18 @@ int server_complain(const struct server *s, const char *what, int err)
 	return err;
 }
 
+/* The same, of what starts threads. */
+static int complain_of_thread(const struct server *s, const char *what, int err)
+{
+	if (err != -EAGAIN)
+		return server_complain(s, what, err);
+	io_log(s->log, IO_LOG_ERROR,
+	       "%s: a limit on threads is met: raise LimitNPROC= and TasksMax= "
+	       "in the unit (ulimit -u in a shell), or give fewer --threads",
+	       what);
+	return err;
+}
+
 /* --- connections -------------------------------------------------------- */
 
 static const char *reason(int err)
@@ -90,7 +102,7 @@ static int start_log(struct server *s)
 {
 	int err = io_log_start(s->log);
 
-	return err ? server_complain(s, "cannot start the log", err) : 0;
+	return err ? complain_of_thread(s, "cannot start the log", err) : 0;
 }
 
 static int open_listeners(struct server *s)
@@ -116,7 +128,7 @@ static int start_stores(struct server *s)
 		return err;
 	residence_settle(s->residence);
 	err = housekeeper_start(s->keeper);
-	return err ? server_complain(s, "cannot start the housekeeper", err)
+	return err ? complain_of_thread(s, "cannot start the housekeeper", err)
 		   : 0;
 }
 
@@ -157,7 +169,7 @@ static int start_serving(struct server *s)
 		return -EINVAL;
 	}
 	err = serve_create(&params, &s->serve);
-	return err ? server_complain(s, "cannot start the workers", err) : 0;
+	return err ? complain_of_thread(s, "cannot start the workers", err) : 0;
 }
 
 static int start_control(struct server *s)
@@ -179,7 +191,8 @@ static int start_control(struct server *s)
 	if (!params.nr_listen_fds)
 		return 0;
 	err = control_start(&params, &s->control);
-	return err ? server_complain(s, "cannot start the control thread", err)
+	return err ? complain_of_thread(s, "cannot start the control thread",
+					err)
 		   : 0;
 }
 

@@ -75,3 +75,10 @@ expect_status 1 unshare --mount --pid --fork sh -c "
     mount -t proc -o subset=pid proc /proc &&
     timeout $patience $zsd --swap --size 16M --socket $socket"
 grep -q ProcSubset=all "$dir/output" || fail "$(cat "$dir/output")"
+
+# One that has no other process than this zsd.
+echo "threads that may not be made: the limit is named"
+chmod 755 "$dir"
+expect_status 1 setpriv --reuid=54321 --clear-groups prlimit --nproc=2 \
+    timeout "$patience" "$zsd" --size 16M --threads 4 --listen 127.0.0.1:0
+grep -q 'LimitNPROC=' "$dir/output" || fail "$(cat "$dir/output")"
