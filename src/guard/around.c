@@ -99,32 +99,53 @@ static void watch(struct around *around, const char *root,
 	if (bytes != UINT64_MAX && around->nr_limits < AROUND_MAX_LIMITS)
 		limit.usage_fd =
 			open_file(root, hierarchy, group, hierarchy->usage);
-	note_limit(around, bytes, group);
+	/* The first read of a file may take memory: not later. */
+	(void)read_number(limit.usage_fd);
+	note_limit(around, bytes, *group ? group : "the control group");
 	if (limit.usage_fd < 0)
 		close(limit.limit_fd);
 	else
 		around->limits[around->nr_limits++] = limit;
 }
 
-/* The group itself, and those around it: all their limits hold. */
+/* The group itself, and those around it: all their limits hold. The root of the
+ * machine has none; what looks like it in a container has. */
 static void watch_groups(struct around *around, const char *root,
 			 const struct hierarchy *hierarchy, const char *path)
 {
 	char group[AROUND_PATH_BYTES];
+	char *end;
 
 	(void)snprintf(group, sizeof(group), "%s", path);
-	while (*group && strcmp(group, "/") != 0) {
+	do {
 		for (size_t i = 0; i < ARRAY_SIZE(hierarchy->limits); i++) {
 			if (hierarchy->limits[i])
 				watch(around, root, hierarchy, group,
 				      hierarchy->limits[i]);
 		}
-		*strrchr(group, '/') = '\0';
-	}
+		end = strrchr(group, '/');
+		if (end)
+			*end = '\0';
+	} while (end);
 }
 
-/* "0::/PATH" is the one of version 2, "4:memory:/PATH" of version 1, which has
- * the limits where there are both. */
+/* Whether a line of version 1, "4:cpu,memory:/PATH", is about memory. */
+static bool is_of_memory(const char *line)
+{
+	const char *at = strchr(line, ':'), *end = strstr(line, ":/");
+	size_t bytes;
+
+	while (at && end && at < end) {
+		bytes = strcspn(++at, ",:");
+		if (bytes == strlen("memory") && !memcmp(at, "memory", bytes))
+			return true;
+		at += bytes;
+	}
+	return false;
+}
+
+/* "0::/PATH" is the one of version 2, which does not have the limits where
+ * there are both. */
 static void read_groups(struct around *around, const char *root)
 {
 	const struct hierarchy *hierarchy = NULL;
@@ -136,7 +157,7 @@ static void read_groups(struct around *around, const char *root)
 	if (!file)
 		return;
 	while (hierarchy != &version_1 && fgets(line, sizeof(line), file)) {
-		const bool is_memory = strstr(line, ":memory:/") != NULL;
+		const bool is_memory = is_of_memory(line);
 
 		if (!is_memory && strncmp(line, "0::/", 4) != 0)
 			continue;

@@ -72,7 +72,7 @@ static uint64_t need_space(const struct server_params *params)
 /* --- the limits ----------------------------------------------------------- */
 
 static const struct limit {
-	int resource;
+	__rlimit_resource_t resource;
 	const char *name; /* in getrlimit(2) */
 	const char *option; /* of prlimit(1) */
 	const char *setting; /* in a unit */

@@ -12,6 +12,9 @@
 #include "guard/around.h"
 #include "zsd/server_internal.h"
 
+/* What of memory must be left to what is stored, and to others: an eighth. */
+#define LEFT_TO_OTHERS 8u
+
 /* What is needed at once, bytes. */
 struct needs {
 	uint64_t tables;
@@ -79,7 +82,8 @@ int needs_check(const struct server *s)
 		       "warning: /proc/meminfo cannot be read: whether the disk "
 		       "fits this machine is not checked. Set ProcSubset=all in "
 		       "the unit");
-	if (needs.tables + needs.reserves > around.least_bytes)
+	if (needs.tables + needs.reserves >
+	    around.least_bytes - around.least_bytes / LEFT_TO_OTHERS)
 		err = refuse(s, &needs, &around);
 	else if (needs.limits > around.least_bytes)
 		warn(s, &needs, &around);

@@ -37,8 +37,9 @@ static int complain_of_thread(const struct server *s, const char *what, int err)
 	if (err != -EAGAIN)
 		return server_complain(s, what, err);
 	io_log(s->log, IO_LOG_ERROR,
-	       "%s: a limit on threads is met: raise LimitNPROC= and TasksMax= "
-	       "in the unit (ulimit -u in a shell), or give fewer --threads",
+	       "%s: a limit on threads, or on the memory for them, is met: "
+	       "raise LimitNPROC=, TasksMax= and LimitDATA= in the unit (ulimit "
+	       "-u and -d in a shell), or give fewer --threads",
 	       what);
 	return err;
 }

@@ -168,7 +168,7 @@ static void look_at(const struct held *h)
 
 static void kill_server(pid_t pid)
 {
-	int status;
+	int status = 0;
 
 	if (kill(pid, SIGKILL) < 0 || waitpid(pid, &status, 0) != pid)
 		error(1, errno, "the end of a server");

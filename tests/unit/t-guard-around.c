@@ -115,6 +115,27 @@ START_TEST(version_1_has_the_limits_where_there_are_both)
 }
 END_TEST
 
+START_TEST(memory_may_stand_beside_other_controllers)
+{
+	plant("/proc/self/cgroup", "4:cpu,memory:/zsd\n3:memory2:/other\n");
+	plant("/sys/fs/cgroup/memory/zsd/memory.limit_in_bytes", "104857600\n");
+	plant("/sys/fs/cgroup/memory/zsd/memory.usage_in_bytes", "1048576\n");
+	around_open(&around, root);
+	ck_assert_uint_eq(around.least_bytes, 100 * MIB);
+}
+END_TEST
+
+START_TEST(a_container_has_its_limits_at_its_root)
+{
+	plant("/proc/self/cgroup", "0::/\n");
+	plant("/sys/fs/cgroup/memory.max", "104857600\n");
+	plant("/sys/fs/cgroup/memory.current", "1048576\n");
+	around_open(&around, root);
+	ck_assert_uint_eq(around.least_bytes, 100 * MIB);
+	ck_assert_uint_eq(around_room_bytes(&around), 99 * MIB);
+}
+END_TEST
+
 START_TEST(version_1_says_no_limit_by_a_large_number)
 {
 	plant("/proc/self/cgroup", "4:memory:/zsd\n");
@@ -156,6 +177,8 @@ int main(void)
 	tcase_add_test(tc, nothing_that_can_be_read_is_no_limit);
 	tcase_add_test(tc, the_smallest_of_all_groups_holds);
 	tcase_add_test(tc, version_1_has_the_limits_where_there_are_both);
+	tcase_add_test(tc, memory_may_stand_beside_other_controllers);
+	tcase_add_test(tc, a_container_has_its_limits_at_its_root);
 	tcase_add_test(tc, version_1_says_no_limit_by_a_large_number);
 	tcase_add_test(tc, what_makes_no_sense_is_no_limit);
 	suite_add_tcase(suite, tc);

@@ -154,7 +154,6 @@ START_TEST(once_settled_what_is_mapped_is_in_memory)
 }
 END_TEST
 
-#ifndef OTHER_MALLOC /* whose heap glibc does not know */
 START_TEST(nobody_else_looks_into_memory_that_is_swapped_on)
 {
 	ck_assert_int_eq(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), 1);
@@ -169,6 +168,7 @@ START_TEST(nobody_else_looks_into_memory_that_is_swapped_on)
 }
 END_TEST
 
+#ifndef OTHER_MALLOC /* whose heap glibc does not know */
 START_TEST(heap_growth_is_seen)
 {
 	struct residence_state state;

@@ -63,18 +63,21 @@ static void find_limit(const struct doctor *d, const struct cgroup *cgroup,
 {
 	char group[DOCTOR_PATH_BYTES], path[DOCTOR_PATH_BYTES];
 	long long bytes;
+	char *end;
 
 	limit->bytes = UINT64_MAX;
 	(void)snprintf(group, sizeof(group), "%s", cgroup->path);
-	while (*group && strcmp(group, "/") != 0) {
+	do {
 		doctor_path(d, path, "%s%s/%s", cgroup->mount, group, file);
 		if (!doctor_read_number(path, &bytes) && bytes >= 0 &&
 		    (uint64_t)bytes < limit->bytes) {
 			limit->bytes = (uint64_t)bytes;
 			memcpy(limit->group, group, sizeof(group));
 		}
-		*strrchr(group, '/') = '\0';
-	}
+		end = strrchr(group, '/');
+		if (end)
+			*end = '\0';
+	} while (end);
 }
 
 static void check_swap_max(struct doctor *d, const struct cgroup *cgroup)
