@@ -366,8 +366,13 @@ static int init_loop(struct server *s)
 		BUG_ON(uv_signal_init(&s->loop.uv, &s->signals[i]));
 		s->signals[i].data = s;
 	}
-	return drain_open(&s->drain, &s->loop, s->log,
-			  s->params->stop_timeout_s, nr_attached, end, s);
+	err = drain_open(&s->drain, &s->loop, s->log, s->params->stop_timeout_s,
+			 nr_attached, end, s);
+	if (err) {
+		stop_close(s);
+		io_loop_fini(&s->loop);
+	}
+	return err;
 }
 
 int server_run(const struct server_params *params, struct io_log *log)
