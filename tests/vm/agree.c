@@ -62,7 +62,8 @@ static void ZSD_PRINTF(1, 2) ZSD_NORETURN fail(const char *format, ...)
 	exit(2);
 }
 
-/* The "result" of a reply of zsd's, the caller's to release. */
+/* The "result" of a reply of zsd's, the caller's to release: of statistics,
+ * with those of the first export among the others. */
 static json_t *load_result(const char *path)
 {
 	json_error_t error;
@@ -74,6 +75,9 @@ static json_t *load_result(const char *path)
 	result = json_incref(json_object_get(reply, "result"));
 	if (!result)
 		fail("%s: no result in this reply", path);
+	/* Nothing where there are none. */
+	(void)json_object_update_missing(
+		result, json_array_get(json_object_get(result, "exports"), 0));
 	json_decref(reply);
 	return result;
 }

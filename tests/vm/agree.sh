@@ -26,6 +26,9 @@ cat > "$temp/classes" <<'END'
 END
 cat > "$temp/stats" <<'END'
 {"id": 1, "result": {
+ "connections": {"open": 2, "accepted": 2, "refused": 0,
+  "handshake_failures": 0},
+ "exports": [{
  "disk": {"size_bytes": 110592},
  "mm_stat": {"orig_data_size": 110592, "compr_data_size": 47664,
   "mem_used_total": 65536, "mem_used_max": 65536, "same_pages": 7,
@@ -33,10 +36,8 @@ cat > "$temp/stats" <<'END'
  "io_stat": {"failed_reads": 0, "failed_writes": 0},
  "memory": {"ratio": 1.5, "metadata_bytes": 8192,
   "bytes_per_compressed_byte": 1.54683, "resident_bytes": 65536},
- "connections": {"open": 2, "accepted": 2, "refused": 0,
-  "handshake_failures": 0},
  "requests": {"read": 10, "write": 27, "flush": 3, "trim": 4, "errors": 0,
-  "read_bytes": 81920, "write_bytes": 122880}}}
+  "read_bytes": 81920, "write_bytes": 122880}}]}}
 END
 echo "100 0 800 1 200 0 1600 1 0 1 1 300 0 9000 1 0 0" > "$temp/kernel-before"
 echo "110 0 960 1 230 0 1840 1 0 1 1 304 0 9999 1 0 0" > "$temp/kernel-now"
