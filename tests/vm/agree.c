@@ -295,7 +295,7 @@ static void check_memory(struct verdict *v, const json_t *stats,
 		object_room(classes));
 	at_most(v, "compr_data_size, mem_used_total", compr, used);
 	at_most(v, "pages in use, resident_bytes", used,
-		number(stats, "memory.resident_bytes"));
+		number(stats, "resident_bytes"));
 }
 
 static void check_quotients(struct verdict *v, const json_t *stats)

@@ -26,6 +26,7 @@ cat > "$temp/classes" <<'END'
 END
 cat > "$temp/stats" <<'END'
 {"id": 1, "result": {
+ "resident_bytes": 65536,
  "connections": {"open": 2, "accepted": 2, "refused": 0,
   "handshake_failures": 0},
  "exports": [{
@@ -35,7 +36,7 @@ cat > "$temp/stats" <<'END'
   "pages_compacted": 3, "huge_pages": 5, "huge_pages_since": 5},
  "io_stat": {"failed_reads": 0, "failed_writes": 0},
  "memory": {"ratio": 1.5, "metadata_bytes": 8192,
-  "bytes_per_compressed_byte": 1.54683, "resident_bytes": 65536},
+  "bytes_per_compressed_byte": 1.54683},
  "requests": {"read": 10, "write": 27, "flush": 3, "trim": 4, "errors": 0,
   "read_bytes": 81920, "write_bytes": 122880}}]}}
 END
