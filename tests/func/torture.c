@@ -48,6 +48,10 @@
 /* Until then a client must have got through its handshake, seconds. */
 #define HANDSHAKE_S 30
 
+/* And until then a server must have given up the slots of those that have
+ * gone. */
+#define GOODBYE_S 30
+
 static struct serve_params params = {
 	.nr_threads = 2,
 	.max_connections = NR_CLIENTS + 1,
@@ -339,6 +343,29 @@ static void accept_all(int listener)
 	}
 }
 
+static unsigned find_kept(void)
+{
+	unsigned slot = 0;
+
+	while (slot < stream_area_nr_slots(area) &&
+	       !stream_area_is_kept(area, slot))
+		slot++;
+	return slot;
+}
+
+/* A server that lives takes a while to see that its clients have gone. */
+static void wait_none_kept(void)
+{
+	const time_t end = time(NULL) + GOODBYE_S;
+	unsigned slot;
+
+	while ((slot = find_kept()) < stream_area_nr_slots(area)) {
+		if (time(NULL) > end)
+			error(1, 0, "slot %u is kept without a client", slot);
+		live_for(100);
+	}
+}
+
 /* The last server ends as its clients do. */
 static void end_clients(pid_t clients)
 {
@@ -350,12 +377,9 @@ static void end_clients(pid_t clients)
 	close(clients_stdin);
 	if (waitpid(clients, &status, 0) != clients || status)
 		error(1, 0, "the clients fail in the end");
+	wait_none_kept();
 	kill_server(pid);
 	close(ready);
-	for (unsigned i = 0; i < stream_area_nr_slots(area); i++) {
-		if (stream_area_is_kept(area, i))
-			error(1, 0, "slot %u is kept without a client", i);
-	}
 }
 
 static void torture(const char *program, const char *address, uint64_t seed,
