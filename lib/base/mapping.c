@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -14,38 +15,101 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
+/* Of the whole of @fd. No core dump is to have it. */
+static int map_all(int fd, uint64_t bytes, struct mapping *out)
+{
+	void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_NORESERVE, fd, 0);
+	int err;
+
+	if (base == MAP_FAILED)
+		return -errno;
+	if (madvise(base, bytes, MADV_DONTDUMP) < 0) {
+		err = -errno;
+		munmap(base, bytes);
+		return err;
+	}
+	*out = (struct mapping){
+		.base = base, .bytes = bytes, .fd = fd, .owner_fd = -1};
+	return 0;
+}
+
+static int create_owned(int fd, uint64_t bytes, struct mapping *out)
+{
+	struct mapping map;
+	int err;
+
+	if (ftruncate(fd, (off_t)bytes) < 0)
+		return -errno;
+	err = map_all(fd, bytes, &map);
+	if (err)
+		return err;
+	err = mapping_own(&map);
+	if (err)
+		munmap(map.base, bytes);
+	else
+		*out = map;
+	return err;
+}
+
 int mapping_create(const char *name, uint64_t bytes, struct mapping *out)
 {
-	void *base = MAP_FAILED;
-	int fd, err;
+	int fd = memfd_create(name, MFD_CLOEXEC), err;
 
-	fd = memfd_create(name, MFD_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	if (ftruncate(fd, (off_t)bytes) < 0)
-		goto err;
-	base = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-		    MAP_SHARED | MAP_NORESERVE, fd, 0);
-	if (base == MAP_FAILED)
-		goto err;
-	if (madvise(base, bytes, MADV_DONTDUMP) < 0)
-		goto err;
-	out->base = base;
-	out->bytes = bytes;
-	out->fd = fd;
-	return 0;
-
-err:
-	err = -errno;
-	if (base != MAP_FAILED)
-		munmap(base, bytes);
-	close(fd);
+	err = create_owned(fd, bytes, out);
+	if (err)
+		close(fd);
 	return err;
+}
+
+int mapping_open(int fd, struct mapping *out)
+{
+	off_t bytes = lseek(fd, 0, SEEK_END);
+	int err;
+
+	if (bytes < 0)
+		return errno == ESPIPE ? -EINVAL : -errno;
+	if (!bytes || (uint64_t)bytes % ZSD_PAGE_BYTES)
+		return -EINVAL;
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	err = map_all(fd, (uint64_t)bytes, out);
+	if (err)
+		close(fd);
+	return err;
+}
+
+int mapping_own(struct mapping *map)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	char path[sizeof("/proc/self/fd/") + 10];
+	int fd, err;
+
+	if (map->owner_fd >= 0)
+		return 0;
+	/* A lock belongs to what open(2) returned: descriptors that were passed
+	 * on share one. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", map->fd);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (fcntl(fd, F_OFD_SETLK, &lock) < 0) {
+		err = errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
+		close(fd);
+		return err;
+	}
+	map->owner_fd = fd;
+	return 0;
 }
 
 void mapping_destroy(struct mapping *map)
 {
 	munmap(map->base, map->bytes);
+	if (map->owner_fd >= 0)
+		close(map->owner_fd);
 	close(map->fd);
 }
 
@@ -120,6 +184,22 @@ int mapping_commit(const struct mapping *map, uint64_t offset, uint64_t bytes,
 	if (done_bytes)
 		*done_bytes = done;
 	return err;
+}
+
+bool mapping_next_data(const struct mapping *map, uint64_t *offset,
+		       uint64_t *end)
+{
+	off_t from, to;
+
+	check_range(map, *offset, *end - *offset);
+	from = lseek(map->fd, (off_t)*offset, SEEK_DATA);
+	if (from < 0 || (uint64_t)from >= *end)
+		return false;
+	to = lseek(map->fd, from, SEEK_HOLE);
+	*offset = (uint64_t)from;
+	if (to > 0 && (uint64_t)to < *end)
+		*end = (uint64_t)to;
+	return true;
 }
 
 int mapping_release(const struct mapping *map, uint64_t offset, uint64_t bytes)

@@ -9,12 +9,14 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mapping.h"
@@ -234,7 +236,7 @@ END_TEST
 
 START_TEST(what_the_kernel_refuses_is_an_error)
 {
-	struct mapping read_only = map;
+	struct mapping read_only = {.bytes = map.bytes, .owner_fd = -1};
 	char path[64];
 
 	ck_assert_int_lt(snprintf(path, sizeof(path), "/proc/self/fd/%d",
@@ -242,8 +244,8 @@ START_TEST(what_the_kernel_refuses_is_an_error)
 			 (int)sizeof(path));
 	read_only.fd = open(path, O_RDONLY | O_CLOEXEC);
 	ck_assert_int_ge(read_only.fd, 0);
-	read_only.base = mmap(NULL, MAP_BYTES, PROT_READ, MAP_SHARED,
-			      read_only.fd, 0);
+	read_only.base =
+		mmap(NULL, MAP_BYTES, PROT_READ, MAP_SHARED, read_only.fd, 0);
 	ck_assert_ptr_ne(read_only.base, MAP_FAILED);
 	ck_assert_int_eq(mapping_commit(&map, 0, page(4), NULL), 0);
 	memset(map.base, 0x33, page(4));
@@ -253,6 +255,72 @@ START_TEST(what_the_kernel_refuses_is_an_error)
 	ck_assert_uint_eq(bytes_held(), page(4));
 	ck_assert_uint_eq(map.base[0], 0x33);
 	mapping_destroy(&read_only);
+}
+END_TEST
+
+START_TEST(another_can_map_it_but_not_own_it)
+{
+	struct mapping other;
+
+	map.base[0] = 0x42;
+	ck_assert_int_eq(mapping_open(map.fd, &other), 0);
+	ck_assert_uint_eq(other.bytes, MAP_BYTES);
+	ck_assert_uint_eq(other.base[0], 0x42);
+	ck_assert_int_eq(mapping_own(&map), 0); /* it is its already */
+	ck_assert_int_eq(mapping_own(&other), -EBUSY);
+	mapping_destroy(&map);
+	ck_assert_uint_eq(other.base[0], 0x42);
+	ck_assert_int_eq(mapping_own(&other), 0);
+	map = other;
+}
+END_TEST
+
+START_TEST(the_owner_that_is_killed_is_none)
+{
+	int fds[2], status;
+	char byte;
+	pid_t pid;
+
+	mapping_destroy(&map);
+	ck_assert_int_eq(pipe(fds), 0);
+	map.fd = memfd_create("t-base-mapping", MFD_CLOEXEC);
+	ck_assert_int_eq(ftruncate(map.fd, MAP_BYTES), 0);
+	pid = fork();
+	if (!pid) {
+		struct mapping its;
+
+		if (mapping_open(map.fd, &its) || mapping_own(&its) ||
+		    write(fds[1], "", 1) != 1)
+			_exit(1);
+		pause();
+	}
+	ck_assert_int_eq(read(fds[0], &byte, 1), 1);
+	ck_assert_int_eq(mapping_open(map.fd, &map), 0);
+	ck_assert_int_eq(mapping_own(&map), -EBUSY);
+	kill(pid, SIGKILL);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(mapping_own(&map), 0);
+}
+END_TEST
+
+START_TEST(memory_is_found)
+{
+	uint64_t from = 0, end = MAP_BYTES;
+
+	ck_assert(!mapping_next_data(&map, &from, &end));
+	ck_assert_int_eq(mapping_commit(&map, page(3), page(4), NULL), 0);
+	ck_assert_int_eq(mapping_commit(&map, page(9), page(1), NULL), 0);
+	ck_assert(mapping_next_data(&map, &from, &end));
+	ck_assert_uint_eq(from, page(3));
+	ck_assert_uint_eq(end, page(7));
+	from = end;
+	end = page(9); /* up to there there is none */
+	ck_assert(!mapping_next_data(&map, &from, &end));
+	from = page(5); /* from the middle of one to that of another */
+	end = page(6);
+	ck_assert(mapping_next_data(&map, &from, &end));
+	ck_assert_uint_eq(from, page(5));
+	ck_assert_uint_eq(end, page(6));
 }
 END_TEST
 
@@ -266,6 +334,9 @@ int main(void)
 	tcase_add_test(tcase, a_new_mapping_reads_as_zeros);
 	tcase_add_test(tcase, the_memfd_is_not_inherited);
 	tcase_add_test(tcase, no_core_dump_holds_it);
+	tcase_add_test(tcase, another_can_map_it_but_not_own_it);
+	tcase_add_test(tcase, the_owner_that_is_killed_is_none);
+	tcase_add_test(tcase, memory_is_found);
 	tcase_add_test(tcase, commit_brings_exactly_the_range_in);
 	tcase_add_test(tcase, committed_pages_do_not_fault);
 	tcase_add_test(tcase, commit_keeps_what_is_there);
