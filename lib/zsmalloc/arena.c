@@ -534,6 +534,40 @@ bool zs_arena_housekeep(struct zs_arena *arena, uint64_t max_pages)
 	return more;
 }
 
+void zs_arena_reclaim(struct zs_arena *arena, uint32_t page)
+{
+	struct zs_page_chain *chain = &arena->released;
+	uint64_t bytes = ZSD_PAGE_BYTES;
+
+	if (zs_state_load(arena, page) == zs_state(ZS_PAGE_FREE))
+		chain = &arena->free;
+	else if (zs_state_load(arena, page) != zs_state(ZS_PAGE_RELEASED) &&
+		 release_run(arena->map, page_offset(arena, page), bytes,
+			     &bytes))
+		chain = &arena->free; /* so it has memory */
+	pthread_mutex_lock(&arena->lock);
+	push(arena, chain, page);
+	pthread_mutex_unlock(&arena->lock);
+}
+
+void zs_arena_settle(struct zs_arena *arena, uint64_t nr_top)
+{
+	uint64_t offset = (uint64_t)(arena->base - arena->map->base) +
+			  nr_top * ZSD_PAGE_BYTES;
+	uint64_t bytes = (arena->nr_pages - nr_top) * ZSD_PAGE_BYTES;
+
+	int err = 0;
+
+	if (bytes)
+		err = mapping_release(arena->map, offset, bytes);
+	(void)err; /* what was about to be taken, and stays, is taken again */
+	pthread_mutex_lock(&arena->lock);
+	arena->nr_top = nr_top;
+	arena->nr_used = nr_top - arena->free.nr - arena->released.nr;
+	arena->nr_used_max = arena->nr_used;
+	pthread_mutex_unlock(&arena->lock);
+}
+
 uint64_t zs_arena_shrink(struct zs_arena *arena)
 {
 	uint64_t released = 0, step = 1;

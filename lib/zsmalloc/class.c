@@ -121,8 +121,7 @@ static void forget_all(struct zs_class *class)
 	class->nr_pages = 0;
 }
 
-/* Take a zspage into the account, and into the list where it belongs. */
-static void enter(struct zs_pool *pool, struct zs_class *class, uint32_t head)
+void zs_class_enter(struct zs_pool *pool, struct zs_class *class, uint32_t head)
 {
 	uint32_t nr_pages = head == class->growing
 				    ? class->nr_growing
@@ -149,7 +148,7 @@ void zs_class_mend(struct zs_pool *pool, struct zs_class *class)
 	for (uint32_t page = 0; page < nr_described; page++) {
 		if (zs_is_zspage(pool, class, page) &&
 		    zs_freeobj(pool, page) != ZS_OBJ_RETIRED)
-			enter(pool, class, page);
+			zs_class_enter(pool, class, page);
 	}
 	if (nr_pages > class->nr_pages)
 		atomic_fetch_add_explicit(&pool->pages_retired,

@@ -283,6 +283,15 @@ void zs_handle_put(struct zs_pool *pool, struct zs_class *class,
 		stash_drain(pool, class);
 }
 
+void zs_handle_reclaim(struct zs_pool *pool, zs_handle handle)
+{
+	struct zs_handles *handles = &pool->handles;
+
+	pthread_mutex_lock(&handles->lock);
+	chain_push(handles, &handles->free, ZS_OWNER_TABLE, handle);
+	pthread_mutex_unlock(&handles->lock);
+}
+
 /* --- Pins ---------------------------------------------------------------- */
 
 static bool try_pin(_Atomic uint64_t *slot, uint64_t entry)

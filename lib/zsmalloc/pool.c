@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/lock.h"
+#include "zsmalloc/zs_adopt.h"
 #include "zsmalloc/zs_class.h"
 #include "zsmalloc/zs_handle.h"
 #include "zsmalloc/zs_object.h"
@@ -70,8 +71,9 @@ static void init_classes(struct zs_pool *pool,
 	pool->huge_class_bytes = largest - ZS_HEADER_BYTES + 1;
 }
 
-int zs_pool_create(const struct zs_pool_params *params, struct mapping *map,
-		   uint64_t offset, struct zs_pool **out)
+/* A pool that knows nothing of what is in the mapping. */
+static int make_pool(const struct zs_pool_params *params, struct mapping *map,
+		     uint64_t offset, struct zs_pool **out)
 {
 	struct zs_pool *pool;
 
@@ -85,6 +87,18 @@ int zs_pool_create(const struct zs_pool_params *params, struct mapping *map,
 	zs_handles_init(&pool->handles, params, map, offset);
 	zs_arena_init(&pool->arena, params, map,
 		      offset + zs_handles_bytes(params));
+	*out = pool;
+	return 0;
+}
+
+int zs_pool_create(const struct zs_pool_params *params, struct mapping *map,
+		   uint64_t offset, struct zs_pool **out)
+{
+	struct zs_pool *pool;
+	int err = make_pool(params, map, offset, &pool);
+
+	if (err)
+		return err;
 	while (zs_arena_housekeep(&pool->arena, UINT64_MAX))
 		;
 	if (pool->arena.free.nr < params->reserve_pages) {
@@ -95,10 +109,27 @@ int zs_pool_create(const struct zs_pool_params *params, struct mapping *map,
 	return 0;
 }
 
+int zs_pool_open(const struct zs_pool_params *params, struct mapping *map,
+		 uint64_t offset, struct zs_pool **out)
+{
+	struct zs_pool *pool;
+	int err = make_pool(params, map, offset, &pool);
+
+	if (err)
+		return err;
+	err = zs_adoption_begin(pool);
+	if (err)
+		zs_pool_destroy(pool);
+	else
+		*out = pool;
+	return err;
+}
+
 void zs_pool_destroy(struct zs_pool *pool)
 {
 	if (!pool)
 		return;
+	zs_adoption_end(pool);
 	for (unsigned i = 0; i < ZS_NR_CLASSES; i++)
 		pthread_mutex_destroy(&pool->classes[i].lock);
 	zs_handles_fini(&pool->handles);

@@ -104,9 +104,14 @@ static inline uint32_t zs_state_load(const struct zs_arena *arena,
 				    memory_order_relaxed);
 }
 
+/*
+ * What was written to the descriptor before is there when this is: the process
+ * may be killed between any two instructions.
+ */
 static inline void zs_state_store(struct zs_arena *arena, uint32_t page,
 				  uint32_t state)
 {
+	atomic_signal_fence(memory_order_release);
 	atomic_store_explicit(&arena->descs[page].state, state,
 			      memory_order_relaxed);
 }
@@ -132,6 +137,18 @@ static inline uint64_t zs_nr_described(const struct zs_arena *arena)
  */
 bool zs_arena_housekeep(struct zs_arena *arena, uint64_t max_pages);
 uint64_t zs_arena_shrink(struct zs_arena *arena);
+
+/* --- After a death: see rebuild.c ---------------------------------------- */
+
+/*
+ * Put a page that nobody uses where its descriptor says, or, if that says
+ * nothing, among those that have no memory.
+ */
+void zs_arena_reclaim(struct zs_arena *arena, uint32_t page);
+
+/* No page from @nr_top on was ever taken, and all others that are in no chain
+ * are in use. */
+void zs_arena_settle(struct zs_arena *arena, uint64_t nr_top);
 
 static inline unsigned char *zs_page_address(const struct zs_arena *arena,
 					     uint32_t page)

@@ -64,6 +64,11 @@ uint32_t zs_class_next(struct zs_pool *pool, struct zs_class *class,
 bool zs_zspage_refile(struct zs_pool *pool, struct zs_class *class,
 		      uint32_t head, unsigned old_inuse);
 
+/* Take a zspage that is in none yet into the list where it belongs, and into
+ * the account. */
+void zs_class_enter(struct zs_pool *pool, struct zs_class *class,
+		    uint32_t head);
+
 /* --- Damage -------------------------------------------------------------- */
 
 /*

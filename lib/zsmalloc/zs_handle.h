@@ -37,6 +37,9 @@ int zs_handles_refill(struct zs_pool *pool, enum zs_alloc how) ZSD_MUST_CHECK;
 void zs_handle_put(struct zs_pool *pool, struct zs_class *class,
 		   zs_handle handle);
 
+/* After a death: @handle leads to nothing, and is the table's to give. */
+void zs_handle_reclaim(struct zs_pool *pool, zs_handle handle);
+
 /* Whether a chain has as many handles as it should, and all are @owner's. */
 bool zs_handle_chain_is_sound(const struct zs_handles *handles,
 			      const struct zs_handle_chain *chain,

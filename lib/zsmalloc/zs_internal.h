@@ -92,6 +92,24 @@ struct zs_class {
 	struct zs_handle_chain stash;
 } ZSD_CACHE_ALIGNED;
 
+/* --- Adoption ----------------------------------------------------------- */
+
+/* What is looked at anew, in this order, and downwards each. */
+enum zs_rebuild_stage {
+	ZS_REBUILD_HANDLES,
+	ZS_REBUILD_ZSPAGES,
+	ZS_REBUILD_PAGES,
+	ZS_REBUILT,
+};
+
+struct zs_adoption {
+	enum zs_rebuild_stage stage;
+	uint64_t next; /* 1 + the handle or page to be looked at */
+	uint64_t nr_top; /* 1 + the last page that was ever taken */
+	/* By handle, 2 bits: its owner named it; and did so twice. */
+	unsigned char *named;
+};
+
 /* --- The pool ----------------------------------------------------------- */
 
 struct zs_pool {
@@ -104,6 +122,7 @@ struct zs_pool {
 	_Atomic uint64_t objs_moved;
 	_Atomic uint64_t classes_searched; /* by compaction */
 	_Atomic uint64_t pages_retired; /* of zspages taken out of use */
+	struct zs_adoption adoption; /* all zero but where it was opened */
 };
 
 #endif

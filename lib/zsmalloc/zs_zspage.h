@@ -27,6 +27,11 @@ struct zs_chain {
 bool zs_is_zspage(const struct zs_pool *pool, const struct zs_class *class,
 		  uint32_t head);
 
+/* Whether @page, which may be any number, is the one behind @prev in the zspage
+ * @head. */
+bool zs_is_tail(const struct zs_pool *pool, const struct zs_class *class,
+		uint32_t head, uint32_t prev, uint32_t page);
+
 /* All pages that it should have are there, and no more. */
 bool zs_chain_open(const struct zs_pool *pool, const struct zs_class *class,
 		   uint32_t head, struct zs_chain *chain) ZSD_MUST_CHECK;
@@ -107,6 +112,9 @@ static inline uint32_t *zs_obj_header(const struct zs_pool *pool,
 uint32_t zs_obj_header_load(const struct zs_pool *pool,
 			    const struct zs_class *class,
 			    struct zs_place place);
+
+void zs_obj_header_store(struct zs_pool *pool, const struct zs_class *class,
+			 struct zs_place place, uint32_t header);
 
 /* An object just taken. */
 struct zs_taken {

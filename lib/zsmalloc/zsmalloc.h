@@ -43,6 +43,17 @@
  * still be read and freed; or a chain is made anew from what it follows from.
  * Each is counted, none stops the process, and no other object is touched.
  *
+ * Adoption: a process that ends, at whatever instruction, leaves the truth in
+ * the mapping. Another one opens the pool, maybe long before, adopts it when it
+ * is the only one left, names the objects that it knows, and has the rest made
+ * anew:
+ *
+ *   zs_pool_open()     allocates; looks at nothing
+ *   zs_pool_adopt()    from now on objects can be read
+ *   zs_adopt_name()    for each object that the owner knows
+ *   zs_pool_rebuild()  until it says that there is no more to do: from now on
+ *                      all else can be done, too
+ *
  * Ownership: the pool owns the part of the mapping it was given. The caller
  * owns each handle until zs_free().
  *
@@ -188,6 +199,65 @@ uint64_t zs_pool_handles_bytes(const struct zs_pool_params *params);
 int zs_pool_create(const struct zs_pool_params *params, struct mapping *map,
 		   uint64_t offset, struct zs_pool **out) ZSD_MUST_CHECK;
 void zs_pool_destroy(struct zs_pool *pool);
+
+/**
+ * zs_pool_open() - get ready to adopt the pool of another process
+ * @params, @map, @offset: as of zs_pool_create(), when that process made it
+ * @out:                   receives the pool; untouched on error
+ *
+ * Allocates all that adoption needs: 2 bits a handle, besides the pool itself.
+ * The other process may go on meanwhile. Nothing else can be done with the pool
+ * until zs_pool_adopt().
+ * Return: 0, -EINVAL for params out of range, -ENOMEM.
+ * Release: zs_pool_destroy().
+ */
+int zs_pool_open(const struct zs_pool_params *params, struct mapping *map,
+		 uint64_t offset, struct zs_pool **out) ZSD_MUST_CHECK;
+
+/**
+ * zs_pool_adopt() - go on where another process has ended
+ *
+ * The mapping is this process's from now on. Objects can be read when it
+ * returns, and statistics; nothing else may be done until zs_pool_rebuild() has
+ * no more to do. There is no limit until zs_pool_set_limit().
+ *
+ * Cost: a look at each handle. Allocates nothing.
+ */
+void zs_pool_adopt(struct zs_pool *pool);
+
+/**
+ * zs_adopt_name() - this object is known: keep it
+ * @handle: any number
+ * @bytes:  what it was stored with, or any other number
+ *
+ * To be called between zs_pool_adopt() and zs_pool_rebuild(). An object that is
+ * not named is freed: it had not been made known when its process ended, or was
+ * about to be freed.
+ * Return: 0, or
+ *   -ENOENT  there is no such object of that size
+ *   -EEXIST  it was named before: nobody can tell whose it is
+ */
+int zs_adopt_name(struct zs_pool *pool, zs_handle handle,
+		  size_t bytes) ZSD_MUST_CHECK;
+
+/* zs_adopt_is_shared() - whether an object was named more than once */
+bool zs_adopt_is_shared(const struct zs_pool *pool, zs_handle handle);
+
+/**
+ * zs_pool_rebuild() - make anew what follows from the objects, piece by piece
+ * @max_looks: at handles or pages that it may take, at least 1
+ *
+ * Objects can be read meanwhile. By one thread at a time.
+ *
+ * Damage is contained as always: what a named handle leads to is not given away
+ * whatever else the image says, and a zspage that does not fit together is out
+ * of use.
+ *
+ * Cost: up to 100 ns a look, and a system call for each page that was on its
+ * way between the arena and a zspage. Return: true while there is more to do.
+ * False for a pool that is rebuilt, or never was adopted.
+ */
+bool zs_pool_rebuild(struct zs_pool *pool, unsigned max_looks);
 
 /**
  * zs_pool_populate_handles() - put memory behind the whole handle table now

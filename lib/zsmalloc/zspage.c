@@ -31,9 +31,8 @@ bool zs_is_zspage(const struct zs_pool *pool, const struct zs_class *class,
 	       zs_state_class(state) == class->geometry.class_idx;
 }
 
-/* Whether @page is the one behind @prev in the zspage @head. */
-static bool is_tail(const struct zs_pool *pool, const struct zs_class *class,
-		    uint32_t head, uint32_t prev, uint32_t page)
+bool zs_is_tail(const struct zs_pool *pool, const struct zs_class *class,
+		uint32_t head, uint32_t prev, uint32_t page)
 {
 	const struct zs_desc *desc = &pool->arena.descs[page];
 
@@ -67,7 +66,7 @@ bool zs_chain_open(const struct zs_pool *pool, const struct zs_class *class,
 	while (chain->nr_pages < nr_pages) {
 		uint32_t next = descs[page].next;
 
-		if (!is_tail(pool, class, head, page, next))
+		if (!zs_is_tail(pool, class, head, page, next))
 			return false;
 		chain->pages[chain->nr_pages++] = next;
 		page = next;
@@ -87,7 +86,7 @@ static bool find_place(const struct zs_pool *pool, const struct zs_class *class,
 	while (at + size_bytes > ZSD_PAGE_BYTES) {
 		uint32_t next = pool->arena.descs[page].next;
 
-		if (unlikely(!is_tail(pool, class, head, page, next)))
+		if (unlikely(!zs_is_tail(pool, class, head, page, next)))
 			return false;
 		if (at < ZSD_PAGE_BYTES)
 			break;
@@ -108,8 +107,8 @@ uint32_t zs_obj_header_load(const struct zs_pool *pool,
 	return *zs_obj_header(pool, place);
 }
 
-static void obj_header_store(struct zs_pool *pool, const struct zs_class *class,
-			     struct zs_place place, uint32_t header)
+void zs_obj_header_store(struct zs_pool *pool, const struct zs_class *class,
+			 struct zs_place place, uint32_t header)
 {
 	if (class->is_huge)
 		pool->arena.descs[place.page].next = header;
@@ -151,6 +150,7 @@ static void append_page(struct zs_pool *pool, const struct zs_class *class,
 	desc->prev = last;
 	zs_state_store(&pool->arena, page,
 		       zs_state_tail(class->geometry.class_idx, chain->head));
+	atomic_signal_fence(memory_order_release);
 	pool->arena.descs[last].next = page;
 }
 
@@ -163,8 +163,9 @@ static void add_objs(struct zs_pool *pool, const struct zs_class *class,
 
 	/* Backwards, so that they are taken in order. */
 	for (unsigned obj = chain->nr_objs; obj-- > first;) {
-		obj_header_store(pool, class, zs_chain_place(class, chain, obj),
-				 zs_header_free(freeobj));
+		zs_obj_header_store(pool, class,
+				    zs_chain_place(class, chain, obj),
+				    zs_header_free(freeobj));
 		freeobj = obj;
 	}
 	head_store(pool, class, chain->head, zs_state_inuse(state), freeobj);
@@ -259,8 +260,8 @@ bool zs_zspage_relink(struct zs_pool *pool, const struct zs_class *class,
 	if (count_allocated(pool, class, chain) != inuse)
 		return false;
 	for (unsigned obj = chain->nr_objs; obj-- > 0;) {
-		uint32_t *header = zs_obj_header(
-			pool, zs_chain_place(class, chain, obj));
+		uint32_t *header =
+			zs_obj_header(pool, zs_chain_place(class, chain, obj));
 
 		if (*header & ZS_HEADER_ALLOCATED)
 			continue;
@@ -291,7 +292,8 @@ bool zs_zspage_take_obj(struct zs_pool *pool, const struct zs_class *class,
 	if (header & ZS_HEADER_ALLOCATED ||
 	    (next >= nr_objs && next != ZS_OBJ_NONE))
 		return false;
-	obj_header_store(pool, class, out->place, zs_header_allocated(handle));
+	zs_obj_header_store(pool, class, out->place,
+			    zs_header_allocated(handle));
 	head_store(pool, class, head, zs_state_inuse(state) + 1, next);
 	out->entry =
 		zs_entry_live(class->geometry.class_idx, obj, out->place.page);
@@ -308,8 +310,8 @@ bool zs_zspage_put_obj(struct zs_pool *pool, const struct zs_class *class,
 	if (!zs_state_inuse(state) || zs_obj_header_load(pool, class, place) !=
 					      zs_header_allocated(handle))
 		return false;
-	obj_header_store(pool, class, place,
-			 zs_header_free(zs_state_freeobj(state)));
+	zs_obj_header_store(pool, class, place,
+			    zs_header_free(zs_state_freeobj(state)));
 	head_store(pool, class, head, zs_state_inuse(state) - 1, obj);
 	return true;
 }
