@@ -106,6 +106,21 @@ static void give_back(struct zstore *store, unsigned number, uint64_t nr_bytes)
 	(void)err; /* then the memory is there for the next of this number */
 }
 
+/* In the image, and what that should be. Who has a dictionary's length has the
+ * rest of it: the process may be killed at any instruction. */
+static void note_dict(struct zstore *store, unsigned number, uint32_t nr_bytes,
+		      uint32_t sum)
+{
+	struct zstore_header *image = zstore_image_header(store);
+
+	store->header.dict_sums[number] = sum;
+	store->header.dict_bytes[number] = nr_bytes;
+	image->dict_sums[number] = sum;
+	atomic_signal_fence(memory_order_release);
+	image->dict_bytes[number] = nr_bytes;
+	atomic_signal_fence(memory_order_release);
+}
+
 static void let_go(struct zstore *store, unsigned number)
 {
 	struct zcomp_dict *dict = atomic_load(&store->dicts[number]);
@@ -113,8 +128,7 @@ static void let_go(struct zstore *store, unsigned number)
 
 	atomic_store(&store->dicts[number], NULL);
 	store->dict_bytes[number] = 0;
-	store->header.dict_bytes[number] = 0;
-	zstore_image_header(store)->dict_bytes[number] = 0;
+	note_dict(store, number, 0, store->header.dict_sums[number]);
 	zs_pool_uncharge(store->pool, memory_bytes(store, nr_bytes));
 	zcomp_dict_destroy(dict);
 	give_back(store, number, nr_bytes);
@@ -197,20 +211,15 @@ static void free_number(struct zstore *store, unsigned number)
 static void publish(struct zstore *store, unsigned number,
 		    struct zcomp_dict *dict)
 {
-	struct zstore_header *header = &store->header;
-	struct zstore_header *image = zstore_image_header(store);
 	uint32_t nr_bytes = store->dict_bytes[number];
 
 	pthread_mutex_lock(&store->dicts_lock);
-	header->dict_sums[number] =
-		sum_object(dict_home(store, number), nr_bytes);
-	header->dict_bytes[number] = nr_bytes;
-	header->dict_current = number;
-	image->dict_sums[number] = header->dict_sums[number];
-	image->dict_bytes[number] = nr_bytes;
+	note_dict(store, number, nr_bytes,
+		  sum_object(dict_home(store, number), nr_bytes));
+	store->header.dict_current = number;
 	atomic_store(&store->dicts[number], dict);
 	atomic_store(&store->dict_current, number);
-	image->dict_current = number;
+	zstore_image_header(store)->dict_current = number;
 	pthread_mutex_unlock(&store->dicts_lock);
 }
 
@@ -221,6 +230,7 @@ int zstore_dict_add(struct zstore *store, const void *bytes, size_t nr_bytes,
 	unsigned number;
 	int err;
 
+	zstore_need_settled(store); /* who counts what names which */
 	if (!zcomp_has_dicts(&store->params.zcomp))
 		return -EOPNOTSUPP;
 	if (nr_bytes < ZCOMP_DICT_MIN_BYTES || nr_bytes > ZCOMP_DICT_MAX_BYTES)
@@ -242,6 +252,75 @@ void zstore_dicts_fini(struct zstore *store)
 {
 	for (unsigned i = 1; i <= ZSTORE_MAX_DICTS; i++)
 		zcomp_dict_destroy(atomic_load(&store->dicts[i]));
+}
+
+/* --- adopting ------------------------------------------------------------ */
+
+static bool has_that_one(const struct zstore *store, unsigned number,
+			 uint32_t nr_bytes, uint32_t sum)
+{
+	return store->dict_bytes[number] == nr_bytes &&
+	       store->header.dict_sums[number] == sum &&
+	       !zstore_dict(store, number) == !nr_bytes;
+}
+
+/* @nr_bytes: what the image says that it has, which may be any number. */
+static int digest(struct zstore *store, unsigned number, uint32_t nr_bytes,
+		  uint32_t sum)
+{
+	struct zcomp_dict *dict;
+	int err;
+
+	if (nr_bytes < ZCOMP_DICT_MIN_BYTES ||
+	    nr_bytes > ZCOMP_DICT_MAX_BYTES ||
+	    sum_object(dict_home(store, number), nr_bytes) != sum)
+		return 0;
+	err = zcomp_dict_create(&store->params.zcomp, ZSD_PAGE_BYTES,
+				dict_home(store, number), nr_bytes, &dict);
+	if (!err)
+		atomic_store(&store->dicts[number], dict);
+	return err == -ENOMEM ? err : 0;
+}
+
+static int load_dict(struct zstore *store, unsigned number)
+{
+	const struct zstore_header *image = zstore_image_header(store);
+	uint32_t nr_bytes = image->dict_bytes[number];
+	uint32_t sum = image->dict_sums[number];
+
+	if (has_that_one(store, number, nr_bytes, sum))
+		return 0;
+	zcomp_dict_destroy(atomic_load(&store->dicts[number]));
+	atomic_store(&store->dicts[number], NULL);
+	store->dict_bytes[number] = nr_bytes;
+	store->header.dict_bytes[number] = nr_bytes;
+	store->header.dict_sums[number] = sum;
+	return digest(store, number, nr_bytes, sum);
+}
+
+int zstore_dicts_load(struct zstore *store)
+{
+	uint32_t current = zstore_image_header(store)->dict_current;
+	int err = 0;
+
+	for (unsigned i = 1; i <= ZSTORE_MAX_DICTS && !err; i++)
+		err = load_dict(store, i);
+	store->header.dict_current = current;
+	if (current > ZSTORE_MAX_DICTS || !zstore_dict(store, current))
+		current = 0;
+	atomic_store(&store->dict_current, current);
+	return err;
+}
+
+uint64_t zstore_dicts_memory(const struct zstore *store)
+{
+	uint64_t bytes = 0;
+
+	for (unsigned i = 1; i <= ZSTORE_MAX_DICTS; i++) {
+		if (zstore_dict(store, i))
+			bytes += memory_bytes(store, store->dict_bytes[i]);
+	}
+	return bytes;
 }
 
 /* --- telling ------------------------------------------------------------- */

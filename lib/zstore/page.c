@@ -102,6 +102,8 @@ static int load_locked(struct zstore_ctx *ctx, uint64_t index, void *dst)
 	uint64_t slot;
 	int err;
 
+	/* A lock may be a dead thread's: there are no others yet. */
+	zstore_need_settled(ctx->store);
 	if (!slot_lock(home, &slot))
 		return -EIO;
 	err = load_slot(ctx, index, slot, dst);
@@ -285,21 +287,6 @@ static int store_packed(struct zs_pool *pool, uint64_t index,
 
 /* --- Counting and releasing ---------------------------------------------- */
 
-/* @sign is 1 where @slot's content comes, -1 where it goes. */
-static void count_slot(struct zstore_ctx *ctx, uint64_t slot, int sign)
-{
-	if (slot_kind(slot) == SLOT_EMPTY)
-		return;
-	count(ctx, COUNT_pages_stored, sign);
-	if (slot_kind(slot) == SLOT_FILLED || slot_is_word(slot)) {
-		count(ctx, COUNT_same_pages, sign);
-		return;
-	}
-	count(ctx, COUNT_compr_data_size, sign * (int64_t)slot_len_bytes(slot));
-	if (slot_is_huge(slot))
-		count(ctx, COUNT_huge_pages, sign);
-}
-
 /* Of a damaged slot nobody knows what it held: whatever it was stays. */
 static void release(struct zstore_ctx *ctx, uint64_t index, uint64_t slot)
 {
@@ -307,7 +294,7 @@ static void release(struct zstore_ctx *ctx, uint64_t index, uint64_t slot)
 		note_damage(ctx, index, -EIO);
 		return;
 	}
-	count_slot(ctx, slot, -1);
+	count_slot(ctx->counters, slot, -1);
 	if (slot_kind(slot) != SLOT_OBJECT)
 		return;
 	zs_free(ctx->store->pool, slot_handle(slot));
@@ -320,7 +307,7 @@ static void replace(struct zstore_ctx *ctx, uint64_t index, uint64_t old,
 		    uint64_t new)
 {
 	slot_publish(&ctx->store->slots[index], new);
-	count_slot(ctx, new, 1);
+	count_slot(ctx->counters, new, 1);
 	if (slot_kind(new) == SLOT_OBJECT && slot_dict(new))
 		count_dict(ctx, slot_dict(new), 1);
 	if (slot_kind(new) == SLOT_OBJECT && slot_is_huge(new))
@@ -369,6 +356,7 @@ int zstore_populate(struct zstore *store)
 {
 	int err = 0;
 
+	zstore_need_settled(store);
 	for (uint64_t i = 0; i < store->nr_slots && !err; i += SLOTS_PER_GROUP)
 		err = ensure_slot(store, i);
 	return err ? err : zs_pool_populate_handles(store->pool);
@@ -474,6 +462,7 @@ int page_store(struct zstore_ctx *ctx, uint64_t index, const void *src)
 {
 	int err;
 
+	zstore_need_settled(ctx->store);
 	count(ctx, COUNT_changes_begun, 1);
 	err = store_page(ctx, index, src);
 	count(ctx, COUNT_changes_ended, 1);
@@ -495,6 +484,7 @@ int page_patch(struct zstore_ctx *ctx, uint64_t index, uint32_t at,
 
 	if (!src && is_empty(ctx->store, index))
 		return 0;
+	zstore_need_settled(ctx->store);
 	count(ctx, COUNT_changes_begun, 1);
 	err = patch_page(ctx, &patch);
 	count(ctx, COUNT_changes_ended, 1);
@@ -508,6 +498,7 @@ int page_discard(struct zstore_ctx *ctx, uint64_t index)
 
 	if (is_empty(ctx->store, index))
 		return 0;
+	zstore_need_settled(ctx->store);
 	count(ctx, COUNT_changes_begun, 1);
 	if (likely(slot_lock(&ctx->store->slots[index], &old)))
 		replace(ctx, index, old, 0);

@@ -30,14 +30,6 @@
 /* The reserve is at most this part of mem_limit. */
 #define RESERVE_PER_LIMIT 8u
 
-static bool params_are_valid(const struct zstore_params *params)
-{
-	return params->disk_bytes && params->disk_bytes % ZSD_PAGE_BYTES == 0 &&
-	       params->disk_bytes <= ZSTORE_MAX_DISK_BYTES &&
-	       params->chain_size >= ZS_CHAIN_SIZE_MIN &&
-	       params->chain_size <= ZS_CHAIN_SIZE_MAX && params->zcomp.ops;
-}
-
 static uint64_t nr_slots(const struct zstore_params *params)
 {
 	return params->disk_bytes / ZSD_PAGE_BYTES;
@@ -48,7 +40,7 @@ static uint64_t nr_groups(const struct zstore_params *params)
 	return div_round_up(nr_slots(params), SLOTS_PER_GROUP);
 }
 
-static struct zs_pool_params pool_params(const struct zstore_params *params)
+struct zs_pool_params zstore_pool_params(const struct zstore_params *params)
 {
 	uint64_t reserve = params->reserve_bytes;
 	uint64_t nr_pages = ARENA_PER_DISK * nr_slots(params) + ARENA_MIN_PAGES;
@@ -82,66 +74,74 @@ static uint64_t pool_offset_of(const struct zstore_params *params)
 
 uint64_t zstore_image_bytes(const struct zstore_params *params)
 {
-	const struct zs_pool_params pool = pool_params(params);
+	const struct zs_pool_params pool = zstore_pool_params(params);
 
 	return pool_offset_of(params) + zs_pool_image_bytes(&pool);
 }
 
 uint64_t zstore_tables_bytes(const struct zstore_params *params)
 {
-	const struct zs_pool_params pool = pool_params(params);
+	const struct zs_pool_params pool = zstore_pool_params(params);
 
 	return nr_groups(params) * ZSD_PAGE_BYTES +
 	       zs_pool_handles_bytes(&pool);
 }
 
-static void write_header(struct zstore *store,
-			 const struct zs_pool_params *pool,
-			 uint64_t dicts_offset, uint64_t pool_offset)
+uint64_t zstore_lay_out(struct zstore *store)
 {
+	const struct zs_pool_params pool = zstore_pool_params(&store->params);
 	struct zstore_header *header = &store->header;
 
 	*header = (struct zstore_header){
+		.magic = ZSTORE_MAGIC,
 		.version = ZSTORE_VERSION,
 		.page_bytes = ZSD_PAGE_BYTES,
 		.disk_bytes = store->params.disk_bytes,
-		.image_bytes = store->image.bytes,
-		.slots_offset = store->slots_offset,
-		.dicts_offset = dicts_offset,
-		.pool_offset = pool_offset,
-		.nr_handles = pool->nr_handles,
-		.nr_pages = pool->nr_pages,
-		.chain_size = pool->chain_size,
+		.image_bytes = zstore_image_bytes(&store->params),
+		.slots_offset = ZSD_PAGE_BYTES,
+		.dicts_offset = dicts_offset_of(&store->params),
+		.pool_offset = pool_offset_of(&store->params),
+		.nr_handles = pool.nr_handles,
+		.nr_pages = pool.nr_pages,
+		.chain_size = pool.chain_size,
 		.has_checksums = store->params.checksum,
 	};
 	zcomp_format(&store->params.zcomp, header->algorithm);
-	memcpy(store->image.base, header, sizeof(*header));
-	header->magic = ZSTORE_MAGIC; /* last: now it can be read */
-	zstore_image_header(store)->magic = header->magic;
+	memcpy(header->uuid, store->params.uuid, sizeof(header->uuid));
+	store->slots_offset = header->slots_offset;
+	store->slots = (_Atomic uint64_t *)(void *)(store->image.base +
+						    store->slots_offset);
+	return header->pool_offset;
+}
+
+static void write_header(struct zstore *store)
+{
+	struct zstore_header *image = zstore_image_header(store);
+	struct zstore_header header = store->header;
+
+	header.magic = 0;
+	memcpy(image, &header, sizeof(header));
+	atomic_signal_fence(memory_order_release);
+	image->magic = ZSTORE_MAGIC; /* last: now it can be read */
 }
 
 /* Lay the image out and make the pool in it. */
 static int create_image(struct zstore *store)
 {
-	struct zs_pool_params pool = pool_params(&store->params);
-	uint64_t pool_offset = pool_offset_of(&store->params);
-	int err;
+	const struct zs_pool_params pool = zstore_pool_params(&store->params);
+	int err = mapping_create("zsd", zstore_image_bytes(&store->params),
+				 &store->image);
 
-	store->slots_offset = ZSD_PAGE_BYTES;
-	err = mapping_create("zsd", zstore_image_bytes(&store->params),
-			     &store->image);
 	if (err)
 		return err;
-	store->slots = (_Atomic uint64_t *)(void *)(store->image.base +
-						    store->slots_offset);
 	err = mapping_commit(&store->image, 0, ZSD_PAGE_BYTES, NULL);
 	if (err)
 		goto err_image;
-	err = zs_pool_create(&pool, &store->image, pool_offset, &store->pool);
+	err = zs_pool_create(&pool, &store->image, zstore_lay_out(store),
+			     &store->pool);
 	if (err)
 		goto err_image;
-	write_header(store, &pool, dicts_offset_of(&store->params),
-		     pool_offset);
+	write_header(store);
 	/* The header is counted, limit or no limit. */
 	err = zs_pool_charge(store->pool, ZSD_PAGE_BYTES, ZS_NORMAL);
 	zs_pool_set_limit(store->pool, store->params.mem_limit_bytes);
@@ -153,14 +153,10 @@ err_image:
 	return err;
 }
 
-int zstore_create(const struct zstore_params *params, struct zstore **out)
+int zstore_alloc(const struct zstore_params *params, struct zstore **out)
 {
-	struct zstore *store;
-	int err;
+	struct zstore *store = calloc(1, sizeof(*store));
 
-	if (!params_are_valid(params))
-		return -EINVAL;
-	store = calloc(1, sizeof(*store));
 	if (!store)
 		return -ENOMEM;
 	store->params = *params;
@@ -171,15 +167,47 @@ int zstore_create(const struct zstore_params *params, struct zstore **out)
 		free(store);
 		return -ENOMEM;
 	}
-	err = create_image(store);
-	if (err) {
-		free(store->groups);
-		free(store);
-		return err;
-	}
+	lock_init(&store->adoption_lock, params->inherit_priority);
 	lock_init(&store->dicts_lock, params->inherit_priority);
 	lock_init(&store->ctxs_lock, params->inherit_priority);
 	list_init(&store->ctxs);
+	*out = store;
+	return 0;
+}
+
+void zstore_free(struct zstore *store)
+{
+	pthread_mutex_destroy(&store->adoption_lock);
+	pthread_mutex_destroy(&store->dicts_lock);
+	pthread_mutex_destroy(&store->ctxs_lock);
+	free(store->groups);
+	free(store);
+}
+
+bool zstore_params_are_valid(const struct zstore_params *params)
+{
+	return params->disk_bytes && params->disk_bytes % ZSD_PAGE_BYTES == 0 &&
+	       params->disk_bytes <= ZSTORE_MAX_DISK_BYTES &&
+	       params->chain_size >= ZS_CHAIN_SIZE_MIN &&
+	       params->chain_size <= ZS_CHAIN_SIZE_MAX && params->zcomp.ops;
+}
+
+int zstore_create(const struct zstore_params *params, struct zstore **out)
+{
+	struct zstore *store;
+	int err;
+
+	if (!zstore_params_are_valid(params))
+		return -EINVAL;
+	err = zstore_alloc(params, &store);
+	if (err)
+		return err;
+	err = create_image(store);
+	if (err) {
+		zstore_free(store);
+		return err;
+	}
+	store->is_settled = true;
 	*out = store;
 	return 0;
 }
@@ -189,13 +217,11 @@ void zstore_destroy(struct zstore *store)
 	if (!store)
 		return;
 	BUG_ON(!list_is_empty(&store->ctxs));
+	zstore_leave_image(store);
 	zstore_dicts_fini(store);
 	zs_pool_destroy(store->pool);
 	mapping_destroy(&store->image);
-	pthread_mutex_destroy(&store->dicts_lock);
-	pthread_mutex_destroy(&store->ctxs_lock);
-	free(store->groups);
-	free(store);
+	zstore_free(store);
 }
 
 const struct zstore_params *zstore_params(const struct zstore *store)
@@ -217,16 +243,23 @@ bool zstore_range_is_valid(const struct zstore *store, uint64_t offset,
 
 void zstore_compact(struct zstore *store, struct zs_compacted *out)
 {
+	zstore_need_settled(store);
 	zs_compact(store->pool, out);
 }
 
 void zstore_shrink(struct zstore *store)
 {
+	zstore_need_settled(store);
 	zs_pool_shrink(store->pool);
 }
 
 bool zstore_housekeep(struct zstore *store, uint64_t max_pages)
 {
+	/* Writers wait for this. */
+	if (!zstore_is_settled(store)) {
+		(void)zstore_rebuild(store, REBUILD_LOOKS);
+		return true;
+	}
 	return zs_pool_housekeep(store->pool, max_pages);
 }
 
@@ -240,5 +273,5 @@ uint64_t zstore_reserve_pages(struct zstore *store)
 
 uint64_t zstore_reserve_target_pages(const struct zstore *store)
 {
-	return pool_params(&store->params).reserve_pages;
+	return zstore_pool_params(&store->params).reserve_pages;
 }

@@ -191,11 +191,11 @@ static int verify_image(struct zstore *store,
 
 int zstore_verify(struct zstore_ctx *ctx, struct zstore_verify_report *report)
 {
-	struct tally tally = {
-		.handles_end = zs_pool_handles_end(ctx->store->pool),
-	};
+	struct tally tally = {0};
 	int err;
 
+	zstore_need_settled(ctx->store);
+	tally.handles_end = zs_pool_handles_end(ctx->store->pool);
 	*report = (struct zstore_verify_report){0};
 	err = verify_image(ctx->store, report);
 	if (err)

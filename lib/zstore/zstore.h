@@ -22,6 +22,14 @@
  *      and the old object is freed only after that. At every instant a slot
  *      reads as its old or its new content.
  *
+ * Adoption: whoever holds a descriptor of the image can go on with it in
+ * another process when this one has ended, at whatever instruction.
+ * zstore_open() gets that one ready, and may be called long before;
+ * zstore_adopt() takes over. From then on pages can be read. zstore_rebuild()
+ * makes the rest anew; until it has no more to do, a write takes part in that
+ * first. What was being written when the process ended is as it was, or as it
+ * was to be, page by page.
+ *
  * Ownership: the store owns the image and the pool. A thread owns the scratch
  * memory it works in, and for each store that it works with a zstore_ctx.
  *
@@ -58,6 +66,9 @@
  */
 #define ZSTORE_MIN_LIMIT_BYTES MIB
 
+/* Of what tells one disk from another, bytes. */
+#define ZSTORE_UUID_BYTES 16
+
 #define ZSTORE_VERIFY_TEXT_BYTES ZS_VERIFY_TEXT_BYTES
 
 struct zstore;
@@ -70,6 +81,7 @@ struct zstore_params {
 	uint64_t reserve_bytes; /* arena memory to keep touched and ready */
 	unsigned chain_size; /* see ZS_CHAIN_SIZE_* */
 	struct zcomp_params zcomp; /* how pages are compressed */
+	uint8_t uuid[ZSTORE_UUID_BYTES]; /* the disk's; all zero: none */
 	bool checksum; /* keep one of each object, and compare it at reads */
 	bool inherit_priority; /* see struct zs_pool_params */
 	void (*wake)(void *arg); /* see struct zs_pool_params */
@@ -112,6 +124,71 @@ uint64_t zstore_tables_bytes(const struct zstore_params *params);
 int zstore_create(const struct zstore_params *params,
 		  struct zstore **out) ZSD_MUST_CHECK;
 void zstore_destroy(struct zstore *store);
+
+/**
+ * zstore_image_fd() - the file that the image is in
+ *
+ * As long as anybody has a descriptor of it, it is there. It stays the store's.
+ */
+int zstore_image_fd(const struct zstore *store);
+
+/**
+ * zstore_open() - get ready to adopt the image of another process
+ * @params: what that process created it with. But mem_limit_bytes,
+ * reserve_bytes and the functions may be others; and the uuid is the image's
+ * @fd:     its zstore_image_fd(); stays the caller's
+ * @out:    receives the store; untouched on error
+ *
+ * Allocates: some 2 bits a page of the disk, and what dictionaries take. The
+ * other process may go on meanwhile. Contexts can be made; nothing else can be
+ * done with the store until zstore_adopt().
+ * Release: zstore_destroy().
+ * Return: 0, or
+ *   -EBADMSG  it is no image, or one that was never complete
+ *   -EPROTONOSUPPORT  its format has another version
+ *   -EINVAL   it is not one of such a disk; or params out of range
+ *   -ENOMEM, or the -errno of mapping_open()
+ */
+int zstore_open(const struct zstore_params *params, int fd,
+		struct zstore **out) ZSD_MUST_CHECK;
+
+/**
+ * zstore_adopt() - take over an image whose process has ended
+ * @store: of zstore_open()
+ *
+ * From now on pages can be read. What counts events starts at 0, and what
+ * counts pages is right when all is rebuilt.
+ *
+ * Cost: a look at each handle, 8 MiB of them for 4 GiB of disk; dictionaries
+ * that came since zstore_open() are digested.
+ * Return: 0, -EBUSY where the other process still lives, -ENOMEM for a
+ * dictionary (another try may succeed), or the -errno of mapping_own().
+ */
+int zstore_adopt(struct zstore *store) ZSD_MUST_CHECK;
+
+/**
+ * zstore_rebuild() - make anew what follows from the slots, piece by piece
+ * @max_looks: at slots, handles or pages that it may take, at least 1
+ *
+ * Beside reads, by any thread; zstore_housekeep() does so, too. Damage is
+ * contained: a slot whose object is not there, or is another page's as well, is
+ * damaged from now on.
+ * Cost: up to 100 ns a look; all of it some 0.1 s for 4 GiB of disk.
+ * Return: true while there is more to do.
+ */
+bool zstore_rebuild(struct zstore *store, unsigned max_looks);
+
+/* Whether nothing is left of that. */
+bool zstore_is_settled(const struct zstore *store);
+
+/* zstore_generation() - how many processes had the image before this one */
+unsigned zstore_generation(const struct zstore *store);
+
+/* Whether the last of them ended by zstore_destroy(). */
+bool zstore_was_clean(const struct zstore *store);
+
+/* The disk's, ZSTORE_UUID_BYTES long. Valid as long as the store. */
+const uint8_t *zstore_uuid(const struct zstore *store);
 
 /**
  * zstore_populate() - put memory behind all slots and handles now
@@ -194,8 +271,8 @@ void zstore_prefetch(const struct zstore_ctx *ctx, uint64_t offset,
  * @offset, @bytes: any, inside the disk
  *
  * Whole pages are compressed straight from @src. A page of which only a part is
- * replaced is read, patched and stored again. Each page changes at once or not at
- * all.
+ * replaced is read, patched and stored again. Each page changes at once or not
+ * at all.
  *
  * A write of several pages stops at the first that it cannot write. The pages
  * before that one are new. It and the pages after it are as they were, and are
@@ -224,10 +301,10 @@ void zstore_trim(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes);
  * zstore_write_zeroes() - make a range read as zeros
  *
  * As zstore_trim(), but pages covered in part are patched. If the page that the
- * range begins in cannot be patched, nothing changes. Any other page that cannot
- * be changed stays as it is, is counted in failed_writes, and the rest changes.
- * Return: as zstore_write(). Without pages covered in part: 0, or -EIO where a
- * page stays locked (see zstore_write()).
+ * range begins in cannot be patched, nothing changes. Any other page that
+ * cannot be changed stays as it is, is counted in failed_writes, and the rest
+ * changes. Return: as zstore_write(). Without pages covered in part: 0, or -EIO
+ * where a page stays locked (see zstore_write()).
  */
 int zstore_write_zeroes(struct zstore_ctx *ctx, uint64_t offset,
 			uint64_t bytes) ZSD_MUST_CHECK;

@@ -10,9 +10,10 @@
  *   dicts    room for ZSTORE_MAX_DICTS dictionaries, committed as they come
  *   pool     handles, descriptors, arena: see zs_image.h
  *
- * Lock order (take only downwards): store->dicts_lock, a slot's lock bit, then
- * the pool's. store->ctxs_lock is a leaf. Nobody who waits for memory holds any
- * of them.
+ * Lock order (take only downwards): store->adoption_lock, which whoever needs
+ * the rebuilt store takes before anything else; store->dicts_lock, a slot's
+ * lock bit, then the pool's. store->ctxs_lock is a leaf. Nobody who waits for
+ * memory holds any of them.
  */
 #ifndef ZSD_ZSTORE_ZSTORE_INTERNAL_H
 #define ZSD_ZSTORE_ZSTORE_INTERNAL_H
@@ -28,11 +29,14 @@
 
 /* "zsd disk" in the machine's byte order: the image is not for others. */
 #define ZSTORE_MAGIC   UINT64_C(0x6b73696420647a73)
-#define ZSTORE_VERSION 3u
+#define ZSTORE_VERSION 4u
 
 /*
  * First page of the image: how to read the rest of it. For other processes:
  * this one does not look at it again, but to see whether it is damaged.
+ *
+ * Who adopts it must know all of its first part, up to the generation. A change
+ * of anything that stands in the image makes another version.
  */
 struct zstore_header {
 	uint64_t magic;
@@ -48,6 +52,10 @@ struct zstore_header {
 	uint32_t chain_size;
 	uint32_t has_checksums; /* 0 or 1: the pool's tags are checksums */
 	char algorithm[ZCOMP_NAME_BYTES];
+	uint32_t generation; /* processes that had it before */
+	uint32_t is_clean; /* 0 or 1: none has it, and the last one ended by
+			    * zstore_destroy() */
+	uint8_t uuid[ZSTORE_UUID_BYTES];
 	uint32_t dict_current; /* number, or 0 */
 	/* By number: length, bytes, 0 where there is none; sum_object() */
 	uint32_t dict_bytes[ZSTORE_MAX_DICTS + 1];
@@ -81,10 +89,20 @@ enum zstore_counter {
 	NR_COUNTERS
 };
 
+/* What of the slots was looked at since the image was adopted. */
+struct zstore_adoption {
+	_Atomic int64_t counters[NR_COUNTERS]; /* what they say so far */
+	int64_t dict_pages[ZSTORE_MAX_DICTS + 1]; /* the same */
+	uint64_t next; /* page of the disk */
+	bool has_shared; /* slots that name the same object were met */
+	bool is_second_look; /* for them */
+};
+
 struct zstore {
 	struct zstore_params params;
 	struct mapping image;
 	struct zstore_header header; /* what the image's should be */
+	bool was_clean; /* see zstore_was_clean() */
 	_Atomic uint64_t *slots; /* in the image */
 	uint64_t slots_offset; /* in the image, bytes */
 	uint64_t nr_slots;
@@ -93,6 +111,10 @@ struct zstore {
 
 	_Atomic uint8_t *groups; /* of slots: 1 where they have memory */
 	uint64_t nr_groups;
+
+	_Atomic bool is_settled; /* nothing is left to be made anew */
+	pthread_mutex_t adoption_lock; /* the one below, and the pool's part */
+	struct zstore_adoption adoption;
 
 	/* Dictionaries by number; see zstore_dict.h. */
 	pthread_mutex_t dicts_lock; /* who comes and goes; the header's part */
@@ -151,6 +173,23 @@ static inline void count(struct zstore_ctx *ctx, enum zstore_counter counter,
 	add_to(&ctx->counters[counter], n);
 }
 
+/* @sign is 1 where @slot's content comes, -1 where it goes. */
+static inline void count_slot(_Atomic int64_t counters[NR_COUNTERS],
+			      uint64_t slot, int sign)
+{
+	if (slot_kind(slot) == SLOT_EMPTY)
+		return;
+	add_to(&counters[COUNT_pages_stored], sign);
+	if (slot_kind(slot) == SLOT_FILLED || slot_is_word(slot)) {
+		add_to(&counters[COUNT_same_pages], sign);
+		return;
+	}
+	add_to(&counters[COUNT_compr_data_size],
+	       sign * (int64_t)slot_len_bytes(slot));
+	if (slot_is_huge(slot))
+		add_to(&counters[COUNT_huge_pages], sign);
+}
+
 /* Count a page that came (1) or whose object was freed (-1). */
 static inline void count_dict(struct zstore_ctx *ctx, unsigned number,
 			      int64_t n)
@@ -168,12 +207,58 @@ static inline bool slot_exists(const struct zstore *store, uint64_t index)
 				    memory_order_acquire);
 }
 
+/*
+ * Looks of a rebuild at a time, where nobody says how many: about 1 ms, for
+ * which others may have to wait for the lock.
+ */
+#define REBUILD_LOOKS 8192u
+
+/* --- store.c ------------------------------------------------------------- */
+
+struct zs_pool_params zstore_pool_params(const struct zstore_params *params);
+
+bool zstore_params_are_valid(const struct zstore_params *params);
+
+/* A store without an image, for valid params. 0 or -ENOMEM. */
+int zstore_alloc(const struct zstore_params *params,
+		 struct zstore **out) ZSD_MUST_CHECK;
+void zstore_free(struct zstore *store);
+
+/* It has an image, maybe an empty one: say where its parts are, and what its
+ * header should be. Return: where the pool is, bytes. */
+uint64_t zstore_lay_out(struct zstore *store);
+
+/* --- adopt.c ------------------------------------------------------------- */
+
+/* Say in the image that no process has it any more. */
+void zstore_leave_image(struct zstore *store);
+
+/* Make anew what is left to be. */
+void zstore_settle(struct zstore *store);
+
+/* Before anything but a read. */
+static inline void zstore_need_settled(struct zstore *store)
+{
+	if (unlikely(!atomic_load_explicit(&store->is_settled,
+					   memory_order_acquire)))
+		zstore_settle(store);
+}
+
 /* --- dict.c -------------------------------------------------------------- */
 
 /* Room for all of them in an image. */
 uint64_t zstore_dicts_bytes(void);
 
 void zstore_dicts_fini(struct zstore *store);
+
+/*
+ * Have the dictionaries that the image has, and no others. One that is damaged
+ * is not there, but its number stays taken. 0 or -ENOMEM: those up to one.
+ */
+int zstore_dicts_load(struct zstore *store) ZSD_MUST_CHECK;
+
+/* What all of them take, bytes. */
+uint64_t zstore_dicts_memory(const struct zstore *store);
 
 /* Make the current dictionary the context's. Return: its number. */
 unsigned zstore_ctx_switch_dict(struct zstore_ctx *ctx);

@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A disk whose processes are killed, one after the other, at any moment: while
+ * threads write, trim, compact and keep house, and while it is being adopted.
+ *
+ * A page's content follows from its number and its version. A journal, in
+ * memory that outlives the processes, has for each page the version that was
+ * written last, and the one that was being written. Each process adopts the
+ * disk, compares every page with the two, before, while and after the rest is
+ * rebuilt, has it verified, and goes on until it is killed.
+ *
+ * One generation counts as OPS_PER_GENERATION operations of ZSD_MODEL_OPS.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "model/model.h"
+#include "model/own_ctx.h"
+#include "model/train.h"
+#include "zstore/zstore.h"
+#include "zstore/zstore_dict.h"
+
+#define OPS_PER_GENERATION 1000u
+
+#define NR_PAGES   700u
+#define NR_WRITERS 2u
+
+/* Neighbours are in several groups of slots. */
+#define STRIDE 3u
+
+#define DISK_BYTES ((uint64_t)NR_PAGES * STRIDE * ZSD_PAGE_BYTES)
+
+/* How long a process goes on after it has begun to write, and how long one
+ * lives that is killed before, at most. */
+#define MAX_LIFE_US	  15000u
+#define MAX_EARLY_LIFE_US 6000u
+
+/* A process that gets no further hangs, seconds. */
+#define HANG_S 60
+
+static const struct {
+	const char *algorithm;
+	bool checksum;
+	uint64_t limit_bytes; /* 0: none */
+} rounds[] = {
+	{"lz4", false, 0},
+	{"zstd:1", true, 0},
+	{"lz4", true, 1500 * KIB},
+};
+
+#define NR_DICTS   3u
+#define DICT_BYTES (4 * (size_t)KIB)
+
+/* What outlives the processes, besides the image. */
+struct journal {
+	struct {
+		_Atomic uint32_t done; /* version */
+		_Atomic uint32_t doing; /* the same, but while it is written */
+	} pages[NR_PAGES];
+	_Atomic bool has_adopted, is_writing; /* the process at hand */
+	_Atomic uint64_t nr_old, nr_new; /* of pages that were being written */
+	_Atomic uint64_t nr_changes, nr_full, nr_compactions, nr_dicts;
+};
+
+static struct model {
+	struct model_run run;
+	struct model_rng rng;
+	struct zstore_params params;
+	struct journal *journal;
+	int image_fd;
+	struct zstore *store; /* of the process at hand */
+	unsigned char dicts[NR_DICTS][DICT_BYTES];
+	size_t dict_bytes[NR_DICTS];
+	uint64_t nr_early, nr_rebuilding; /* deaths */
+} m;
+
+/* --- content --------------------------------------------------------------- */
+
+enum change {
+	CHANGE_WRITE,
+	CHANGE_PATCH,
+	CHANGE_TRIM,
+};
+
+static void seed_change(struct model_rng *rng, uint32_t index, uint32_t version)
+{
+	model_rng_init(rng, m.run.seed * 1000003 + index * 7919 + version);
+}
+
+/* By which a page becomes what its version says. */
+static enum change change_of(struct model_rng *rng, uint32_t version)
+{
+	if (!version || model_rng_one_in(rng, 6))
+		return CHANGE_TRIM;
+	return model_rng_one_in(rng, 6) ? CHANGE_PATCH : CHANGE_WRITE;
+}
+
+/* Where a page is patched, and with how many bytes of @page. */
+static void choose_patch(struct model_rng *rng, unsigned char *page,
+			 uint32_t *at, uint32_t *bytes)
+{
+	*at = (uint32_t)model_rng_below(rng, ZSD_PAGE_BYTES - 1);
+	*bytes = 1 + (uint32_t)model_rng_below(rng, ZSD_PAGE_BYTES - 1 - *at);
+	model_page_fill(rng, model_page_kind(rng), page);
+}
+
+static void make_page(uint32_t index, uint32_t version, unsigned char *page)
+{
+	unsigned char patch[ZSD_PAGE_BYTES];
+	struct model_rng rng;
+	uint32_t at, bytes;
+
+	seed_change(&rng, index, version);
+	switch (change_of(&rng, version)) {
+	case CHANGE_WRITE:
+		model_page_fill(&rng, model_page_kind(&rng), page);
+		break;
+	case CHANGE_PATCH:
+		choose_patch(&rng, patch, &at, &bytes);
+		make_page(index, version - 1, page);
+		memcpy(page + at, patch, bytes);
+		break;
+	case CHANGE_TRIM:
+		memset(page, 0, ZSD_PAGE_BYTES);
+		break;
+	}
+}
+
+static uint64_t offset_of(uint32_t index)
+{
+	return (uint64_t)index * STRIDE * ZSD_PAGE_BYTES;
+}
+
+/* --- a process: changing --------------------------------------------------- */
+
+static int make_change(struct zstore_ctx *ctx, uint32_t index, uint32_t version)
+{
+	unsigned char page[ZSD_PAGE_BYTES];
+	struct model_rng rng;
+	uint32_t at, bytes;
+
+	seed_change(&rng, index, version);
+	switch (change_of(&rng, version)) {
+	case CHANGE_WRITE:
+		model_page_fill(&rng, model_page_kind(&rng), page);
+		return zstore_write(ctx, offset_of(index), sizeof(page), page);
+	case CHANGE_PATCH:
+		choose_patch(&rng, page, &at, &bytes);
+		return zstore_write(ctx, offset_of(index) + at, bytes, page);
+	case CHANGE_TRIM:
+		break;
+	}
+	return zstore_write_zeroes(ctx, offset_of(index), ZSD_PAGE_BYTES);
+}
+
+static void change_page(struct zstore_ctx *ctx, uint32_t index)
+{
+	uint32_t version = m.journal->pages[index].done + 1;
+	int err;
+
+	m.journal->pages[index].doing = version;
+	err = make_change(ctx, index, version);
+	MODEL_CHECK(&m.run,
+		    !err || (err == -ENOSPC && m.params.mem_limit_bytes),
+		    "page %u, version %u: %d", index, version, err);
+	if (err)
+		m.journal->pages[index].doing = version - 1;
+	else
+		m.journal->pages[index].done = version;
+	m.journal->nr_full += err != 0;
+	m.journal->nr_changes++;
+}
+
+static struct model_rng own_rng(uint64_t id)
+{
+	struct model_rng rng;
+
+	model_rng_init(&rng, model_rng_next(&m.rng) + id);
+	return rng;
+}
+
+struct writer {
+	pthread_t thread;
+	unsigned id;
+	struct model_rng rng;
+};
+
+static void *be_writer(void *arg)
+{
+	struct writer *writer = arg;
+	struct zstore_ctx *ctx;
+
+	MODEL_CHECK(&m.run, !own_ctx_create(m.store, &ctx), "no context");
+	for (;;) {
+		uint64_t of_mine = NR_PAGES / NR_WRITERS;
+
+		change_page(ctx,
+			    (uint32_t)(model_rng_below(&writer->rng, of_mine) *
+				       NR_WRITERS) +
+				    writer->id);
+	}
+	return NULL;
+}
+
+static void add_dict(struct model_rng *rng)
+{
+	uint64_t which = model_rng_below(rng, NR_DICTS);
+	unsigned number;
+	int err;
+
+	if (!m.dict_bytes[which])
+		return;
+	err = zstore_dict_add(m.store, m.dicts[which], m.dict_bytes[which],
+			      &number);
+	MODEL_CHECK(&m.run, !err || err == -EBUSY, "a dictionary: %d", err);
+	m.journal->nr_dicts += !err;
+}
+
+/* What goes on beside: by this thread until it is killed. */
+static void __attribute__((noreturn)) keep_house(struct model_rng rng)
+{
+	struct zs_compacted done;
+
+	for (;;) {
+		switch (model_rng_below(&rng, 4)) {
+		case 0:
+			zstore_compact(m.store, &done);
+			m.journal->nr_compactions += done.freed_pages > 0;
+			break;
+		case 1:
+			zstore_shrink(m.store);
+			break;
+		case 2:
+			(void)zstore_housekeep(m.store, 64);
+			break;
+		default:
+			add_dict(&rng);
+			usleep(300);
+			break;
+		}
+	}
+}
+
+/* --- a process: adopting --------------------------------------------------- */
+
+static void read_page(struct zstore_ctx *ctx, uint32_t index,
+		      unsigned char *page)
+{
+	int err = zstore_read(ctx, offset_of(index), ZSD_PAGE_BYTES, page);
+
+	MODEL_CHECK(&m.run, !err, "page %u: %d", index, err);
+}
+
+/* Whether a page is of a version. */
+static bool is_version(uint32_t index, uint32_t version,
+		       const unsigned char *found)
+{
+	unsigned char page[ZSD_PAGE_BYTES];
+
+	make_page(index, version, page);
+	return !memcmp(page, found, sizeof(page));
+}
+
+/* The page must be as it was, or as it was to be: now it is known which. */
+static void settle_page(struct zstore_ctx *ctx, uint32_t index)
+{
+	uint32_t done = m.journal->pages[index].done;
+	uint32_t doing = m.journal->pages[index].doing;
+	unsigned char found[ZSD_PAGE_BYTES];
+
+	read_page(ctx, index, found);
+	if (is_version(index, done, found)) {
+		m.journal->nr_old += done != doing;
+		m.journal->pages[index].doing = done;
+		return;
+	}
+	MODEL_CHECK(&m.run, done != doing && is_version(index, doing, found),
+		    "page %u is neither of version %u nor of %u", index, done,
+		    doing);
+	m.journal->nr_new++;
+	m.journal->pages[index].done = doing;
+}
+
+static void check_page(struct zstore_ctx *ctx, uint32_t index)
+{
+	unsigned char found[ZSD_PAGE_BYTES];
+
+	read_page(ctx, index, found);
+	MODEL_CHECK(&m.run,
+		    is_version(index, m.journal->pages[index].done, found),
+		    "page %u is not of version %u", index,
+		    m.journal->pages[index].done);
+}
+
+static void check_all(struct zstore_ctx *ctx)
+{
+	struct zstore_verify_report report;
+	int err = zstore_verify(ctx, &report);
+
+	MODEL_CHECK(&m.run, !err, "%s", report.text);
+	for (uint32_t i = 0; i < NR_PAGES; i++)
+		check_page(ctx, i);
+}
+
+static struct zstore_ctx *adopt(void)
+{
+	struct zstore_ctx *ctx;
+	int err = zstore_open(&m.params, m.image_fd, &m.store);
+
+	MODEL_CHECK(&m.run, !err, "zstore_open: %d", err);
+	MODEL_CHECK(&m.run, !own_ctx_create(m.store, &ctx), "no context");
+	err = zstore_adopt(m.store);
+	MODEL_CHECK(&m.run, !err, "zstore_adopt: %d", err);
+	m.journal->has_adopted = true;
+	for (uint32_t i = 0; i < NR_PAGES; i++)
+		settle_page(ctx, i);
+	for (uint32_t i = 0; zstore_rebuild(m.store, 97); i++)
+		check_page(ctx, i % NR_PAGES);
+	check_all(ctx);
+	return ctx;
+}
+
+static void __attribute__((noreturn)) be_process(void)
+{
+	static struct writer writers[NR_WRITERS];
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	alarm(HANG_S);
+	own_ctx_destroy(adopt());
+	for (unsigned id = 0; id < NR_WRITERS; id++) {
+		writers[id].id = id;
+		writers[id].rng = own_rng(id);
+		MODEL_CHECK(&m.run,
+			    !pthread_create(&writers[id].thread, NULL,
+					    be_writer, &writers[id]),
+			    "no thread");
+	}
+	m.journal->is_writing = true;
+	keep_house(own_rng(NR_WRITERS));
+}
+
+/* --- who kills them -------------------------------------------------------- */
+
+static void sleep_us(uint64_t us)
+{
+	const struct timespec time = {.tv_nsec = (long)us * 1000};
+
+	nanosleep(&time, NULL);
+}
+
+static void kill_process(pid_t pid)
+{
+	int status = 0;
+
+	kill(pid, SIGKILL);
+	MODEL_CHECK(&m.run, waitpid(pid, &status, 0) == pid, "waitpid");
+	MODEL_CHECK(&m.run, WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL,
+		    "generation %u ended by itself: status %#x",
+		    (unsigned)m.run.op, (unsigned)status);
+	m.nr_early += !m.journal->is_writing;
+	m.nr_rebuilding += m.journal->has_adopted && !m.journal->is_writing;
+}
+
+static void live_one_life(void)
+{
+	bool is_early = model_rng_one_in(&m.rng, 4);
+	pid_t pid;
+
+	m.journal->has_adopted = false;
+	m.journal->is_writing = false;
+	(void)model_rng_next(&m.rng);
+	pid = fork();
+	MODEL_CHECK(&m.run, pid >= 0, "fork");
+	if (!pid)
+		be_process();
+	while (!is_early && !m.journal->is_writing &&
+	       !waitpid(pid, NULL, WNOHANG))
+		sleep_us(100);
+	sleep_us(model_rng_below(&m.rng,
+				 is_early ? MAX_EARLY_LIFE_US : MAX_LIFE_US));
+	kill_process(pid);
+}
+
+/* --- rounds ---------------------------------------------------------------- */
+
+static void train_dicts(void)
+{
+	for (unsigned i = 0; i < NR_DICTS; i++) {
+		m.dict_bytes[i] = 0;
+		if (zcomp_has_dicts(&m.params.zcomp))
+			m.dict_bytes[i] =
+				model_train(&m.run, &m.params.zcomp, &m.rng,
+					    m.dicts[i], sizeof(m.dicts[i]));
+	}
+}
+
+/* The first process makes it, and lets go of it. */
+static void make_disk(size_t round)
+{
+	struct zstore *store;
+
+	m.params = (struct zstore_params){
+		.disk_bytes = DISK_BYTES,
+		.mem_limit_bytes = rounds[round].limit_bytes,
+		.reserve_bytes = 128 * KIB,
+		.chain_size = ZS_CHAIN_SIZE_DEFAULT,
+		.checksum = rounds[round].checksum,
+	};
+	MODEL_CHECK(&m.run,
+		    !zcomp_parse(rounds[round].algorithm, &m.params.zcomp),
+		    "%s", rounds[round].algorithm);
+	MODEL_CHECK(&m.run, !zstore_create(&m.params, &store), "no store");
+	m.image_fd = dup(zstore_image_fd(store));
+	zstore_destroy(store);
+	for (uint32_t i = 0; i < NR_PAGES; i++) {
+		m.journal->pages[i].done = 0;
+		m.journal->pages[i].doing = 0;
+	}
+	train_dicts();
+}
+
+int main(void)
+{
+	uint64_t nr_generations;
+
+	model_run_begin(&m.run, "model_adopt");
+	model_rng_init(&m.rng, m.run.seed);
+	m.journal = mmap(NULL, sizeof(*m.journal), PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	MODEL_CHECK(&m.run, m.journal != MAP_FAILED, "mmap");
+	nr_generations = m.run.nr_ops / OPS_PER_GENERATION / ARRAY_SIZE(rounds);
+	for (size_t round = 0; round < ARRAY_SIZE(rounds); round++) {
+		make_disk(round);
+		for (uint64_t i = 0; i < nr_generations; i++, m.run.op++)
+			live_one_life();
+		close(m.image_fd);
+	}
+	model_report_fact(&m.run, "generations", m.run.op);
+	model_report_fact(&m.run, "deaths before it wrote", m.nr_early);
+	model_report_fact(&m.run, "of them while it rebuilt", m.nr_rebuilding);
+	model_report_fact(&m.run, "changes", m.journal->nr_changes);
+	printf("model_adopt: %llu pages left new\n",
+	       (unsigned long long)m.journal->nr_new);
+	model_report_fact(&m.run, "pages that were being written",
+			  m.journal->nr_old + m.journal->nr_new);
+	model_report_fact(&m.run, "writes without room", m.journal->nr_full);
+	model_report_fact(&m.run, "compactions", m.journal->nr_compactions);
+	model_report_fact(&m.run, "dictionaries", m.journal->nr_dicts);
+	return 0;
+}
