@@ -173,7 +173,7 @@ int zstore_adopt(struct zstore *store) ZSD_MUST_CHECK;
  * Beside reads, by any thread; zstore_housekeep() does so, too. Damage is
  * contained: a slot whose object is not there, or is another page's as well, is
  * damaged from now on.
- * Cost: up to 100 ns a look; all of it some 0.1 s for 4 GiB of disk.
+ * Cost: up to 100 ns a look; all of it some 0.4 s for 4 GiB of disk.
  * Return: true while there is more to do.
  */
 bool zstore_rebuild(struct zstore *store, unsigned max_looks);
