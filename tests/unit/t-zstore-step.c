@@ -7,7 +7,7 @@
  * rebuilt the verifier must be content.
  *
  *   ZSD_STEP_EVERY=N  adopt each Nth image (default 16)
- *   ZSD_STEP_DEEDS=N  deeds of the process (default 30)
+ *   ZSD_STEP_DEEDS=N  deeds of the process (default 20)
  *   ZSD_STEP_SEED=N   which they are; a fresh one if unset
  */
 #include "config.h"
@@ -32,7 +32,7 @@
 
 #define DISK_PAGES    48u
 #define MAX_DEEDS     10000u
-#define DEFAULT_DEEDS 30u
+#define DEFAULT_DEEDS 20u
 #define DEFAULT_EVERY 16u
 
 /* By this the process says that it enters or leaves what need not be stepped
