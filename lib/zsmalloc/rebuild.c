@@ -189,13 +189,16 @@ static bool is_in_use(const struct zs_pool *pool, const struct zs_class *class,
 	struct zs_place place = zs_chain_place(class, chain, obj);
 	uint32_t header = zs_obj_header_load(pool, class, place);
 	zs_handle handle = header >> 1;
+	uint64_t entry;
 
-	return header & ZS_HEADER_ALLOCATED && handle != ZS_HANDLE_NONE &&
-	       handle < pool->handles.nr_fresh && zs_is_named(pool, handle) &&
-	       atomic_load_explicit(&pool->handles.entries[handle],
-				    memory_order_relaxed) ==
-		       zs_entry_live(class->geometry.class_idx, obj,
-				     place.page);
+	if (!(header & ZS_HEADER_ALLOCATED) || handle == ZS_HANDLE_NONE ||
+	    handle >= pool->handles.nr_fresh || !zs_is_named(pool, handle))
+		return false;
+	entry = atomic_load_explicit(&pool->handles.entries[handle],
+				     memory_order_relaxed);
+	/* It may be read at this moment. */
+	return (entry & ~ZS_ENTRY_PINNED) ==
+	       zs_entry_live(class->geometry.class_idx, obj, place.page);
 }
 
 static unsigned count_in_use(const struct zs_pool *pool,

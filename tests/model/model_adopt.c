@@ -314,9 +314,32 @@ static void check_all(struct zstore_ctx *ctx)
 		check_page(ctx, i);
 }
 
+/* Reads, and with that pins, what is being looked at. */
+static void *be_reader(void *arg)
+{
+	struct writer *reader = arg;
+	struct zstore_ctx *ctx;
+
+	MODEL_CHECK(&m.run, !own_ctx_create(m.store, &ctx), "no context");
+	while (!zstore_is_settled(m.store))
+		check_page(ctx,
+			   (uint32_t)model_rng_below(&reader->rng, NR_PAGES));
+	own_ctx_destroy(ctx);
+	return NULL;
+}
+
+static void start(struct writer *thread, unsigned id, void *(*run)(void *))
+{
+	thread->id = id;
+	thread->rng = own_rng(id);
+	MODEL_CHECK(&m.run, !pthread_create(&thread->thread, NULL, run, thread),
+		    "no thread");
+}
+
 static struct zstore_ctx *adopt(void)
 {
 	struct zstore_ctx *ctx;
+	struct writer reader;
 	int err = zstore_open(&m.params, m.image_fd, &m.store);
 
 	MODEL_CHECK(&m.run, !err, "zstore_open: %d", err);
@@ -326,8 +349,10 @@ static struct zstore_ctx *adopt(void)
 	m.journal->has_adopted = true;
 	for (uint32_t i = 0; i < NR_PAGES; i++)
 		settle_page(ctx, i);
+	start(&reader, NR_WRITERS + 1, be_reader);
 	for (uint32_t i = 0; zstore_rebuild(m.store, 97); i++)
 		check_page(ctx, i % NR_PAGES);
+	pthread_join(reader.thread, NULL);
 	check_all(ctx);
 	return ctx;
 }
@@ -339,14 +364,8 @@ static void __attribute__((noreturn)) be_process(void)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	alarm(HANG_S);
 	own_ctx_destroy(adopt());
-	for (unsigned id = 0; id < NR_WRITERS; id++) {
-		writers[id].id = id;
-		writers[id].rng = own_rng(id);
-		MODEL_CHECK(&m.run,
-			    !pthread_create(&writers[id].thread, NULL,
-					    be_writer, &writers[id]),
-			    "no thread");
-	}
+	for (unsigned id = 0; id < NR_WRITERS; id++)
+		start(&writers[id], id, be_writer);
 	m.journal->is_writing = true;
 	keep_house(own_rng(NR_WRITERS));
 }
