@@ -157,8 +157,12 @@ static void count_pages(struct zstore_adoption *adoption, uint64_t slot,
 			int sign)
 {
 	count_slot(adoption->counters, slot, sign);
-	if (slot_kind(slot) == SLOT_OBJECT)
-		adoption->dict_pages[slot_dict(slot)] += sign;
+	if (slot_kind(slot) != SLOT_OBJECT)
+		return;
+	adoption->dict_pages[slot_dict(slot)] += sign;
+	/* So many at least were stored raw so far. */
+	if (slot_is_huge(slot))
+		add_to(&adoption->counters[COUNT_huge_pages_since], sign);
 }
 
 /* Return: what the slot is to say. */
