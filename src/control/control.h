@@ -41,10 +41,11 @@ struct control_params {
 	struct io_log *log; /* outlives it */
 	unsigned nr_threads; /* worker threads, to be shown */
 	unsigned idle_ms; /* CONTROL_IDLE_MS, but for tests */
-	/* Fill in what is counted of connections and polling; called from the
-	 * control's thread. */
+	/* Fill in what is counted of connections, polling and survival; called
+	 * from the control's thread. */
 	void (*count)(void *arg, struct ctl_connections *connections,
-		      struct ctl_polling *polling);
+		      struct ctl_polling *polling,
+		      struct ctl_survival *survival);
 	void *count_arg;
 };
 

@@ -262,12 +262,15 @@ static json_t *whole_document(const struct control_env *env,
 	json_t *document = server_document(env);
 	struct ctl_connections connections;
 	struct ctl_polling polling;
+	struct ctl_survival survival;
 
-	env->params.count(env->params.count_arg, &connections, &polling);
+	env->params.count(env->params.count_arg, &connections, &polling,
+			  &survival);
 	document = with(document, "exports", exports_document(env, only));
 	document = with(document, "connections",
 			ctl_connections_document(&connections));
 	document = with(document, "polling", ctl_polling_document(&polling));
+	document = with(document, "survival", ctl_survival_document(&survival));
 	return with(document, "safety", safety_document(env->params.residence));
 }
 

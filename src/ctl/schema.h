@@ -52,6 +52,15 @@
 	X(misses, COUNT, COUNTER, "times that polling found none")    \
 	X(spun_us, MICROSECONDS, COUNTER, "time that workers spent polling")
 
+#define CTL_SURVIVAL(X)                                                  \
+	X(keeper_pid, COUNT, GAUGE,                                      \
+	  "process id of the keeper; 0: zsd runs without --survive")     \
+	X(generation, COUNT, COUNTER, "servers before this one")         \
+	X(deaths, COUNT, COUNTER, "servers that died while they served") \
+	X(last_pause_us, MICROSECONDS, GAUGE,                            \
+	  "time from the last death until another server served")        \
+	X(standby_ready, FLAG, GAUGE, "whether another server waits, ready")
+
 #define CTL_SAFETY(X)                                                       \
 	X(mode, TEXT, GAUGE, "zsd --swap: off, swap or strict")             \
 	X(vm_lck_bytes, BYTES, GAUGE, "address space that is locked")       \
@@ -212,6 +221,7 @@
 	X(requests, CTL_REQUESTS, "stats.exports[].requests")       \
 	X(connections, CTL_CONNECTIONS, "stats.connections")        \
 	X(polling, CTL_POLLING, "stats.polling")                    \
+	X(survival, CTL_SURVIVAL, "stats.survival")                 \
 	X(safety, CTL_SAFETY, "stats.safety")                       \
 	X(thread, CTL_THREAD, "stats.safety.threads[]")             \
 	X(class, CTL_CLASS, "stats.classes[]")                      \

@@ -261,6 +261,18 @@ static void log_end(const struct conn *c)
 		       c->reason ? strerror(-c->reason) : "done");
 }
 
+/* Where somebody else holds the socket, too, that does not keep it open. */
+static void let_go_of_socket(struct conn *c)
+{
+	const struct serve_params *params = c->worker->params;
+
+	if (params->closed)
+		(void)shutdown(c->fd, SHUT_RDWR);
+	close(c->fd);
+	if (params->closed)
+		params->closed(params->closed_arg, c->number);
+}
+
 void conn_close(struct conn *c)
 {
 	if (c->state == CONN_CLOSED)
@@ -274,7 +286,7 @@ void conn_close(struct conn *c)
 		io_watch_del(&c->worker->loop, &c->watch);
 	kept_end(c);
 	uv_close((uv_handle_t *)&c->deadline, on_timer_closed);
-	close(c->fd);
+	let_go_of_socket(c);
 }
 
 void conn_close_for(struct conn *c, int reason)

@@ -113,6 +113,7 @@ struct conn {
 	struct worker *worker;
 	struct io_watch watch;
 	uint64_t id; /* for people, in the log */
+	uint32_t number; /* see serve_give() */
 	int fd;
 	enum conn_state state;
 	int reason; /* why it closes: 0 or -errno */

@@ -64,7 +64,7 @@ static struct worker *pick_worker(const struct serve *s)
 	return best;
 }
 
-int serve_give(struct serve *s, int fd, bool is_local)
+int serve_give(struct serve *s, int fd, uint32_t number, bool is_local)
 {
 	uint64_t id = s->nr_accepted + s->nr_refused + 1;
 	unsigned max = s->params.max_connections;
@@ -81,6 +81,7 @@ int serve_give(struct serve *s, int fd, bool is_local)
 		atomic_fetch_add(&s->nr_refused, 1);
 		return err;
 	}
+	conn->number = number;
 	atomic_fetch_add(&s->nr_accepted, 1);
 	worker_give(pick_worker(s), conn);
 	return 0;

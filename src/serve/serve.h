@@ -56,6 +56,11 @@ struct serve_params {
 	 * block. May be NULL. */
 	void (*left)(void *arg);
 	void *left_arg;
+	/* Called from any worker's thread when a connection is closed, with its
+	 * number: whoever holds the socket, too, is to let go of it. Must not
+	 * block. NULL: nobody does. */
+	void (*closed)(void *arg, uint32_t number);
+	void *closed_arg;
 };
 
 /**
@@ -70,12 +75,14 @@ int serve_create(const struct serve_params *params,
 /**
  * serve_give() - hand a connection to a worker
  * @fd: a connected, non-blocking stream socket; the worker's if it succeeds
+ * @number: for closed(), and for whoever goes on with it
  * @is_local: whether its client is on this machine: places are kept for those
  *
  * Return: 0, -EUSERS where there are max_connections, -ESHUTDOWN after
  * serve_drain(), -ENOMEM.
  */
-int serve_give(struct serve *serve, int fd, bool is_local) ZSD_MUST_CHECK;
+int serve_give(struct serve *serve, int fd, uint32_t number,
+	       bool is_local) ZSD_MUST_CHECK;
 
 /**
  * serve_adopt() - go on with a connection whose server is dead

@@ -20,7 +20,7 @@
 #endif
 
 #define AREA_MAGIC   UINT64_C(0x6e6e6f6364737a00) /* "\0zsdconn" */
-#define AREA_VERSION 1u
+#define AREA_VERSION 2u
 
 struct area_header {
 	uint64_t magic;
@@ -166,15 +166,26 @@ unsigned stream_area_nr_slots(const struct stream_area *area)
 
 /* --- slots ---------------------------------------------------------------- */
 
+/* A word of a slot's stream; 0 where it cannot be read. */
+static uint32_t word_of(const struct stream_area *area, unsigned slot,
+			size_t offset)
+{
+	uint64_t at = slot_offset(area, slot) + offset;
+	uint32_t word;
+
+	return pread(area->fd, &word, sizeof(word), (off_t)at) == sizeof(word)
+		       ? word
+		       : 0;
+}
+
 bool stream_area_is_kept(const struct stream_area *area, unsigned slot)
 {
-	uint32_t is_kept;
-	uint64_t at =
-		slot_offset(area, slot) + offsetof(struct stream, is_kept);
+	return word_of(area, slot, offsetof(struct stream, is_kept));
+}
 
-	return pread(area->fd, &is_kept, sizeof(is_kept), (off_t)at) ==
-		       sizeof(is_kept) &&
-	       is_kept;
+uint32_t stream_area_number(const struct stream_area *area, unsigned slot)
+{
+	return word_of(area, slot, offsetof(struct stream, session.number));
 }
 
 int stream_area_take(struct stream_area *area, unsigned *slot)

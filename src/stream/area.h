@@ -56,6 +56,10 @@ unsigned stream_area_nr_slots(const struct stream_area *area);
  * A system call. */
 bool stream_area_is_kept(const struct stream_area *area, unsigned slot);
 
+/* stream_area_number() - that of the session in a slot that is kept. A system
+ * call. */
+uint32_t stream_area_number(const struct stream_area *area, unsigned slot);
+
 /**
  * stream_area_take() - take a slot
  *

@@ -69,6 +69,7 @@
 /* What the client was told, and does not change. */
 struct stream_session {
 	uint64_t disk_bytes;
+	uint32_t number; /* by which whoever holds its socket knows it */
 	bool structured_replies;
 	bool has_context;
 	char export_name[STREAM_NAME_BYTES + 1];

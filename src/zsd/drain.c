@@ -24,7 +24,7 @@ static void set_tick(struct drain *d, uint64_t ms);
 static void finish(struct drain *d)
 {
 	drain_stop(d);
-	d->over(d->arg);
+	d->calls.over(d->arg);
 }
 
 static void log_report(const struct drain *d, unsigned nr)
@@ -37,21 +37,27 @@ static void log_report(const struct drain *d, unsigned nr)
 
 void drain_report(struct drain *d)
 {
-	log_report(d, d->count(d->arg));
+	log_report(d, d->calls.count(d->arg));
 }
 
 static void report(struct drain *d, unsigned nr)
 {
+	char status[128];
+
 	if (!d->was_logged)
 		log_report(d, nr);
 	d->was_logged = true;
-	notify_waiting(nr, PATIENCE_S);
+	(void)snprintf(status, sizeof(status),
+		       "Waiting for %u connections to be closed: swapoff, then "
+		       "nbd-client -d",
+		       nr);
+	d->calls.status(d->arg, status, PATIENCE_S);
 }
 
 static void on_tick(uv_timer_t *tick)
 {
 	struct drain *d = tick->data;
-	unsigned nr = d->count(d->arg);
+	unsigned nr = d->calls.count(d->arg);
 
 	if (nr == 0) {
 		finish(d);
@@ -81,21 +87,19 @@ static void on_left(struct io_waker *left)
 {
 	struct drain *d = container_of(left, struct drain, left);
 
-	if (d->is_under_way && d->count(d->arg) == 0)
+	if (d->is_under_way && d->calls.count(d->arg) == 0)
 		finish(d);
 }
 
 int drain_open(struct drain *d, struct io_loop *loop, struct io_log *log,
-	       unsigned timeout_s, unsigned (*count)(void *arg),
-	       void (*over)(void *arg), void *arg)
+	       unsigned timeout_s, const struct drain_calls *calls, void *arg)
 {
 	int err;
 
 	memset(d, 0, sizeof(*d));
 	d->log = log;
 	d->timeout_s = timeout_s;
-	d->count = count;
-	d->over = over;
+	d->calls = *calls;
 	d->arg = arg;
 	err = io_waker_open(loop, &d->left, on_left);
 	if (err)
@@ -109,7 +113,7 @@ int drain_open(struct drain *d, struct io_loop *loop, struct io_log *log,
 void drain_start(struct drain *d)
 {
 	d->is_under_way = true;
-	if (d->count(d->arg) == 0) {
+	if (d->calls.count(d->arg) == 0) {
 		finish(d);
 		return;
 	}

@@ -97,6 +97,19 @@ static void note_damage(void *arg, uint64_t index)
 		    damage->name, index);
 }
 
+/* The disk of another server, which may still have it. */
+static int open_store(struct server *s, size_t index,
+		      const struct zstore_params *params, struct zstore **out)
+{
+	int err = zstore_open(params, keep_link_image(s->link, (unsigned)index),
+			      out);
+
+	if (err)
+		return server_complain(s, "cannot go on with the disk", err);
+	reserve_give_store(s->reserves[index], *out);
+	return 0;
+}
+
 static int create_store(struct server *s, size_t index, struct zstore **out)
 {
 	const struct disk_params *disk = &s->params->disks[index];
@@ -118,6 +131,8 @@ static int create_store(struct server *s, size_t index, struct zstore **out)
 		params.starve = reserve_starve;
 		params.inherit_priority = true; /* compaction's is lower */
 	}
+	if (s->link && !keep_link_is_first(s->link))
+		return open_store(s, index, &params, out);
 	err = zstore_create(&params, &store);
 	if (err)
 		return server_complain(s, "cannot make the store", err);

@@ -26,12 +26,12 @@ static int open_standard_descriptors(void)
 	return 0;
 }
 
-static int run(struct server_params *params)
+static int run(struct server_params *params, char *const *argv)
 {
 	struct io_log *log = NULL;
 	int err = 0;
 
-	if (params->daemon)
+	if (params->daemon && !params->is_kept)
 		err = daemon_begin(&params->ready_fd);
 	if (!err)
 		err = io_log_create(&log);
@@ -40,7 +40,10 @@ static int run(struct server_params *params)
 			      strerror(-err));
 		return err;
 	}
-	err = server_run(params, log);
+	if (params->survive && !params->is_kept)
+		err = survive_run(params, log, argv);
+	else
+		err = server_run(params, log);
 	io_log_close(log);
 	return err;
 }
@@ -48,13 +51,16 @@ static int run(struct server_params *params)
 int main(int argc, char **argv)
 {
 	struct options options;
+	bool is_kept;
 	int err;
 
 	if (open_standard_descriptors())
 		return EXIT_FAILURE;
 	signals_prepare();
+	is_kept = keep_link_is_wanted();
 	options_parse(argc, argv, &options);
-	err = run(&options.server);
+	options.server.is_kept = is_kept;
+	err = run(&options.server, argv);
 	options_fini(&options);
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -10,11 +10,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/units.h"
 #include "zsd/server_internal.h"
 
 #ifdef HAVE_SYSTEMD
 #include <systemd/sd-daemon.h>
 #endif
+
+/* Room for what is told of a disk, bytes. */
+#define DISK_TEXT_BYTES 96
 
 /* --- the process that waits ------------------------------------------------- */
 
@@ -72,7 +76,7 @@ static void let_go_of_descriptors(int last_fd)
 	close(null);
 }
 
-static void tell_parent(int ready_fd, struct io_log *log)
+void notify_detach(struct io_log *log)
 {
 	int err = io_log_to_syslog(log, IO_LOG_SYSLOG);
 
@@ -82,6 +86,11 @@ static void tell_parent(int ready_fd, struct io_log *log)
 		       "go to standard error",
 		       strerror(-err));
 	let_go_of_descriptors(err ? STDOUT_FILENO : STDERR_FILENO);
+}
+
+static void tell_parent(int ready_fd, struct io_log *log)
+{
+	notify_detach(log);
 	/* If it is gone, nobody waits. */
 	(void)!write(ready_fd, "r", 1);
 	close(ready_fd);
@@ -100,7 +109,7 @@ static void tell_manager(const char *state)
 #endif
 }
 
-void notify_ready(const struct server_params *params, struct io_log *log)
+static void notify_ready(const struct server_params *params, struct io_log *log)
 {
 	tell_manager("READY=1");
 	if (params->ready_fd >= 0)
@@ -112,14 +121,53 @@ void notify_stopping(void)
 	tell_manager("STOPPING=1");
 }
 
-void notify_waiting(unsigned nr, unsigned patience_s)
+void notify_status(const char *text, unsigned patience_s)
 {
-	char state[256];
+	char state[KEEP_TEXT_BYTES + 64];
 
-	(void)snprintf(state, sizeof(state),
-		       "STATUS=Waiting for %u connections to be closed: "
-		       "swapoff, then nbd-client -d\n"
-		       "EXTEND_TIMEOUT_USEC=%u000000",
-		       nr, patience_s);
+	if (patience_s)
+		(void)snprintf(state, sizeof(state),
+			       "STATUS=%s\nEXTEND_TIMEOUT_USEC=%u000000", text,
+			       patience_s);
+	else
+		(void)snprintf(state, sizeof(state), "STATUS=%s", text);
 	tell_manager(state);
+}
+
+/* --- people ---------------------------------------------------------------- */
+
+/* "64.0 MiB disk, lz4:1" */
+static const char *describe_disk(const struct disk_params *disk,
+				 char text[DISK_TEXT_BYTES])
+{
+	char size[UNITS_TEXT_BYTES], codec[ZCOMP_NAME_BYTES];
+
+	(void)snprintf(text, DISK_TEXT_BYTES, "%s disk, %s",
+		       units_format(disk->store.disk_bytes, size),
+		       zcomp_format(&disk->store.zcomp, codec));
+	return text;
+}
+
+void notify_announce(const struct server *s)
+{
+	const struct server_params *params = s->params;
+	char address[256], disk[DISK_TEXT_BYTES];
+
+	for (size_t i = 0; i < s->listeners.nr_nbd; i++)
+		io_log(s->log, IO_LOG_INFO, "listening on %s",
+		       io_listen_describe(&s->listeners, i, address,
+					  sizeof(address)));
+	if (params->nr_disks == 1) {
+		io_log(s->log, IO_LOG_INFO, "ready: %s, %u threads",
+		       describe_disk(&params->disks[0], disk),
+		       params->nr_threads);
+	} else {
+		for (size_t i = 0; i < params->nr_disks; i++)
+			io_log(s->log, IO_LOG_INFO, "export '%s': %s",
+			       params->disks[i].name,
+			       describe_disk(&params->disks[i], disk));
+		io_log(s->log, IO_LOG_INFO, "ready: %zu exports, %u threads",
+		       params->nr_disks, params->nr_threads);
+	}
+	notify_ready(params, s->log);
 }

@@ -50,7 +50,20 @@ struct server_params {
 	bool verbose; /* log connections as they come and go */
 	bool daemon; /* go to the background when ready */
 	int ready_fd; /* who waits for that is told there; -1: nobody */
+	bool survive; /* a keeper and a second server, so that none is missed */
+	bool is_kept; /* a keeper has started this process, to serve */
 };
+
+/**
+ * survive_run() - keep servers, each of which does server_run()
+ * @params: with .survive
+ * @log:    not started yet
+ * @argv:   of the program
+ *
+ * Return: as server_run().
+ */
+int survive_run(const struct server_params *params, struct io_log *log,
+		char *const *argv) ZSD_MUST_CHECK;
 
 /**
  * server_run() - serve until a signal ends it

@@ -9,6 +9,7 @@
  *   stop.c     signals, and what they begin
  *   drain.c    waiting for attached clients to leave
  *   notify.c   what they are told who started it
+ *   survive/   being a keeper, and being a server that has one
  */
 #ifndef ZSD_ZSD_SERVER_INTERNAL_H
 #define ZSD_ZSD_SERVER_INTERNAL_H
@@ -19,6 +20,7 @@
 #include "guard/reserve.h"
 #include "io/listen.h"
 #include "io/loop.h"
+#include "keep/link.h"
 #include "zsd/server.h"
 
 /* --- drain.c -------------------------------------------------------------- */
@@ -30,6 +32,15 @@
  * themselves. Meanwhile the log says whom it waits for and what to do about
  * it, and the service manager is kept from losing its patience.
  */
+struct drain_calls {
+	unsigned (*count)(void *arg); /* clients that are still attached */
+	/* Once, from the loop or from drain_start(), when none is or when the
+	 * time is over. */
+	void (*over)(void *arg);
+	/* See notify_status(). */
+	void (*status)(void *arg, const char *text, unsigned patience_s);
+};
+
 struct drain {
 	struct io_log *log;
 	struct io_waker left; /* any thread's: somebody has left */
@@ -39,23 +50,20 @@ struct drain {
 	bool is_open;
 	bool is_under_way;
 	bool was_logged; /* that somebody is waited for */
-	unsigned (*count)(void *arg);
-	void (*over)(void *arg);
-	void *arg;
+	struct drain_calls calls;
+	void *arg; /* of them */
 };
 
 /**
  * drain_open() - be ready to wait
  * @timeout_s: wait no longer than that; 0: as long as it takes
- * @count: tells how many clients are still attached
- * @over: is called once, from the loop or from drain_start(), when none is or
- *        when the time is over
+ * @calls: copied
  *
  * Return: 0 or -errno. Release: drain_close().
  */
 int drain_open(struct drain *drain, struct io_loop *loop, struct io_log *log,
-	       unsigned timeout_s, unsigned (*count)(void *arg),
-	       void (*over)(void *arg), void *arg) ZSD_MUST_CHECK;
+	       unsigned timeout_s, const struct drain_calls *calls,
+	       void *arg) ZSD_MUST_CHECK;
 
 /* drain_start() - begin to wait. Once. */
 void drain_start(struct drain *drain);
@@ -108,10 +116,65 @@ struct server {
 	uint64_t told_ms; /* when, by the loop's clock */
 	const char *pid_file; /* the one that was written, or NULL */
 	int pid_fd; /* its lock */
+	struct keep_link *link; /* to the keeper, if there is one */
+	bool is_orphan; /* there was one */
+	struct stream_area *area; /* with a keeper: of the connections */
 };
 
 /* server_complain() - log that @what failed. Return: @err. */
 int server_complain(const struct server *server, const char *what, int err);
+
+/* --- start.c -------------------------------------------------------------- */
+
+/*
+ * server_take_connection() - have a new connection served
+ * @fd:     the server's from now on
+ * @number: with a keeper: by which it knows it
+ *
+ * Return: false where it is refused, and was closed.
+ */
+bool server_take_connection(struct server *server, int fd, uint32_t number);
+
+/* The steps that a keeper takes as well. Return: 0 or -errno, which was
+ * logged. */
+int server_start_residence(struct server *server) ZSD_MUST_CHECK;
+int server_start_log(struct server *server) ZSD_MUST_CHECK;
+int server_write_pid_file(struct server *server) ZSD_MUST_CHECK;
+
+/* --- survive/kept.c ------------------------------------------------------- */
+
+/* The steps of a server that has a keeper; in this order. Each logs what goes
+ * wrong. Return: 0 or -errno. */
+
+/* Connections that a keeper holds besides --max-connections: those that are
+ * being refused, or closed. */
+#define KEPT_MORE_CONNECTIONS 16u
+
+unsigned kept_max_connections(const struct server_params *params);
+
+/* kept_join() - learn what there is */
+int kept_join(struct server *server) ZSD_MUST_CHECK;
+
+/* kept_have_stores() - have the keeper hold the disks that were made; or wait
+ * until those that were opened are ours, and adopt them */
+int kept_have_stores(struct server *server) ZSD_MUST_CHECK;
+
+/* kept_open_area() - and have @params say so */
+int kept_open_area(struct server *server,
+		   struct serve_params *params) ZSD_MUST_CHECK;
+
+/* kept_adopt_connections() - go on with those that the dead server left */
+int kept_adopt_connections(struct server *server) ZSD_MUST_CHECK;
+
+/* kept_wait_for_connections() - be told of new ones, and of the end */
+int kept_wait_for_connections(struct server *server) ZSD_MUST_CHECK;
+
+/* kept_count() - what is told of survival; zeros where there is no keeper.
+ * Context: any thread. */
+void kept_count(const struct server *server, struct ctl_survival *out);
+
+/* kept_leave() - be told no more. Nothing where there is no keeper. */
+void kept_leave(struct server *server);
 
 /* --- limits.c ------------------------------------------------------------- */
 
@@ -151,6 +214,10 @@ int exports_create(struct server *server) ZSD_MUST_CHECK;
  */
 void signals_prepare(void);
 
+/* stop_begin() - begin the end, or hear of it once more, because of @why: "the
+ * keeper is gone", … */
+void stop_begin(struct server *server, const char *why);
+
 /* stop_open() - wait for signals. Return: 0 or -errno. Release: stop_close(). */
 int stop_open(struct server *server) ZSD_MUST_CHECK;
 void stop_close(struct server *server);
@@ -173,13 +240,17 @@ void stop_close(struct server *server);
  */
 int daemon_begin(int *ready_fd) ZSD_MUST_CHECK;
 
-/* notify_ready() - the server serves; @log is where it writes. A daemon lets go
- * of its standard descriptors, and writes to the system's log. */
-void notify_ready(const struct server_params *params, struct io_log *log);
+/* notify_detach() - a daemon lets go of its standard descriptors, and writes to
+ * the system's log. */
+void notify_detach(struct io_log *log);
+
+/* notify_announce() - the server serves: say so in the log, and to who started
+ * it. A daemon detaches. */
+void notify_announce(const struct server *server);
 void notify_stopping(void);
 
-/* notify_waiting() - stopping waits for @nr connections; hear from us again
- * within @patience_s before you lose yours. */
-void notify_waiting(unsigned nr, unsigned patience_s);
+/* notify_status() - @text is what we do; unless @patience_s is 0, hear from us
+ * again within so many seconds before you lose your patience. */
+void notify_status(const char *text, unsigned patience_s);
 
 #endif

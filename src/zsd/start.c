@@ -22,9 +22,6 @@
  * disk, and one that takes its place. */
 #define READY_CONNECTIONS 2u
 
-/* Room for what is told of a disk, bytes. */
-#define DISK_TEXT_BYTES 96
-
 int server_complain(const struct server *s, const char *what, int err)
 {
 	io_log(s->log, IO_LOG_ERROR, "%s: %s", what, strerror(-err));
@@ -58,36 +55,42 @@ static const char *reason(int err)
 	}
 }
 
-static void on_accepted(void *arg, int fd)
+bool server_take_connection(struct server *s, int fd, uint32_t number)
 {
-	struct server *s = arg;
 	const bool is_local = io_socket_is_local(fd);
 	int err;
 
 	if (!is_local)
 		tcp_tune(fd);
-	err = serve_give(s->serve, fd, is_local);
+	err = serve_give(s->serve, fd, number, is_local);
 	if (!err)
-		return;
+		return true;
 	close(fd);
 	io_log_some(s->log, &s->refusals, IO_LOG_WARNING,
 		    "refused a connection over %s: %s",
 		    is_local ? "a Unix socket" : "TCP", reason(err));
+	return false;
+}
+
+static void on_accepted(void *arg, int fd)
+{
+	(void)server_take_connection(arg, fd, 0);
 }
 
 /* For the control thread: workers are neither made nor ended meanwhile. */
 static void count(void *arg, struct ctl_connections *connections,
-		  struct ctl_polling *polling)
+		  struct ctl_polling *polling, struct ctl_survival *survival)
 {
 	struct server *s = arg;
 
 	serve_count(s->serve, connections, polling);
+	kept_count(s, survival);
 }
 
 /* --- the steps of a start ------------------------------------------------- */
 
 /* Before anything else: what comes later is to be covered by it. */
-static int start_residence(struct server *s)
+int server_start_residence(struct server *s)
 {
 	int err = residence_begin(s->params->swap,
 				  s->params->nr_threads + THREADS_FIXED, s->log,
@@ -99,15 +102,18 @@ static int start_residence(struct server *s)
 	return 0;
 }
 
-static int start_log(struct server *s)
+int server_start_log(struct server *s)
 {
 	int err = io_log_start(s->log);
 
 	return err ? complain_of_thread(s, "cannot start the log", err) : 0;
 }
 
+/* Or hear of what the keeper has. */
 static int open_listeners(struct server *s)
 {
+	if (s->params->is_kept)
+		return kept_join(s);
 	return io_listen_open(&s->params->listen, s->log, &s->listeners);
 }
 
@@ -125,9 +131,18 @@ static int start_stores(struct server *s)
 	if (err)
 		return server_complain(s, "cannot make the housekeeper", err);
 	err = exports_create(s);
+	if (!err)
+		residence_settle(s->residence);
+	return err;
+}
+
+/* Where another server has the disks, nothing goes on here until it is dead. */
+static int have_stores(struct server *s)
+{
+	int err = s->link ? kept_have_stores(s) : 0;
+
 	if (err)
 		return err;
-	residence_settle(s->residence);
 	err = housekeeper_start(s->keeper);
 	return err ? complain_of_thread(s, "cannot start the housekeeper", err)
 		   : 0;
@@ -144,7 +159,7 @@ static unsigned places_for_local(const struct server_params *params)
 
 static int start_serving(struct server *s)
 {
-	const struct serve_params params = {
+	struct serve_params params = {
 		.exports = &s->exports,
 		.residence = s->residence,
 		.log = s->log,
@@ -169,8 +184,15 @@ static int start_serving(struct server *s)
 		       "client could not run meanwhile; leave it out");
 		return -EINVAL;
 	}
+	if (s->link) {
+		err = kept_open_area(s, &params);
+		if (err)
+			return err;
+	}
 	err = serve_create(&params, &s->serve);
-	return err ? complain_of_thread(s, "cannot start the workers", err) : 0;
+	if (err)
+		return complain_of_thread(s, "cannot start the workers", err);
+	return s->link ? kept_adopt_connections(s) : 0;
 }
 
 static int start_control(struct server *s)
@@ -188,7 +210,10 @@ static int start_control(struct server *s)
 	int err;
 
 	params.nr_listen_fds =
-		io_listen_take_control(&s->listeners, params.listen_fds);
+		s->link ? keep_link_take_controls(s->link, params.listen_fds,
+						  IO_LISTEN_MAX)
+			: io_listen_take_control(&s->listeners,
+						 params.listen_fds);
 	if (!params.nr_listen_fds)
 		return 0;
 	err = control_start(&params, &s->control);
@@ -206,10 +231,12 @@ static int wait_for_signals(struct server *s)
 
 static int wait_for_connections(struct server *s)
 {
-	int err =
-		io_accept_open(&s->acceptor, &s->loop, s->log, s->listeners.nbd,
-			       s->listeners.nr_nbd, on_accepted, s);
+	int err;
 
+	if (s->link)
+		return kept_wait_for_connections(s);
+	err = io_accept_open(&s->acceptor, &s->loop, s->log, s->listeners.nbd,
+			     s->listeners.nr_nbd, on_accepted, s);
 	return err ? server_complain(s, "cannot wait for connections", err) : 0;
 }
 
@@ -222,13 +249,13 @@ static int check_residence(struct server *s)
 	return err ? server_complain(s, "cannot serve swap", err) : 0;
 }
 
-static int write_pid_file(struct server *s)
+int server_write_pid_file(struct server *s)
 {
 	const char *path = s->params->pid_file;
 	pid_t owner;
 	int err;
 
-	if (!path)
+	if (!path || s->link)
 		return 0;
 	err = pid_file_take(path, &s->pid_fd, &owner);
 	if (err == -EEXIST) {
@@ -246,9 +273,10 @@ static int write_pid_file(struct server *s)
 
 /* In order: each may count on those before it. */
 static int (*const steps[])(struct server *s) = {
-	start_residence, start_log,	 open_listeners,   start_stores,
-	start_serving,	 start_control,	 wait_for_signals, wait_for_connections,
-	check_residence, write_pid_file,
+	server_start_residence, server_start_log,      open_listeners,
+	start_stores,		have_stores,	       start_serving,
+	start_control,		wait_for_signals,      wait_for_connections,
+	check_residence,	server_write_pid_file,
 };
 
 static int start(struct server *s)
@@ -258,42 +286,6 @@ static int start(struct server *s)
 	for (size_t i = 0; i < ARRAY_SIZE(steps) && !err; i++)
 		err = steps[i](s);
 	return err;
-}
-
-/* "64.0 MiB disk, lz4:1" */
-static const char *describe_disk(const struct disk_params *disk,
-				 char text[DISK_TEXT_BYTES])
-{
-	char size[UNITS_TEXT_BYTES], codec[ZCOMP_NAME_BYTES];
-
-	(void)snprintf(text, DISK_TEXT_BYTES, "%s disk, %s",
-		       units_format(disk->store.disk_bytes, size),
-		       zcomp_format(&disk->store.zcomp, codec));
-	return text;
-}
-
-static void announce(const struct server *s)
-{
-	const struct server_params *params = s->params;
-	char address[256], disk[DISK_TEXT_BYTES];
-
-	for (size_t i = 0; i < s->listeners.nr_nbd; i++)
-		io_log(s->log, IO_LOG_INFO, "listening on %s",
-		       io_listen_describe(&s->listeners, i, address,
-					  sizeof(address)));
-	if (params->nr_disks == 1) {
-		io_log(s->log, IO_LOG_INFO, "ready: %s, %u threads",
-		       describe_disk(&params->disks[0], disk),
-		       params->nr_threads);
-	} else {
-		for (size_t i = 0; i < params->nr_disks; i++)
-			io_log(s->log, IO_LOG_INFO, "export '%s': %s",
-			       params->disks[i].name,
-			       describe_disk(&params->disks[i], disk));
-		io_log(s->log, IO_LOG_INFO, "ready: %zu exports, %u threads",
-		       params->nr_disks, params->nr_threads);
-	}
-	notify_ready(params, s->log);
 }
 
 /* --- end ---------------------------------------------------------------- */
@@ -308,8 +300,11 @@ static void stop(struct server *s)
 	/* The control counts over the workers, so they stay until it is gone. */
 	control_stop(s->control);
 	serve_destroy(s->serve);
+	kept_leave(s);
 	drain_close(&s->drain);
 	io_loop_fini(&s->loop);
+	keep_link_close(s->link);
+	stream_area_destroy(s->area);
 	housekeeper_destroy(s->keeper);
 	export_table_fini(&s->exports);
 	residence_end(s->residence);
@@ -354,8 +349,20 @@ static int probe_descriptors(void)
 	return err;
 }
 
+static void tell_status(void *arg, const char *text, unsigned patience_s)
+{
+	struct server *s = arg;
+
+	if (s->link)
+		keep_link_status(s->link, text, patience_s);
+	else
+		notify_status(text, patience_s);
+}
+
 static int init_loop(struct server *s)
 {
+	static const struct drain_calls calls = {
+		.count = nr_attached, .over = end, .status = tell_status};
 	int err = probe_descriptors();
 
 	if (!err)
@@ -367,12 +374,24 @@ static int init_loop(struct server *s)
 		s->signals[i].data = s;
 	}
 	err = drain_open(&s->drain, &s->loop, s->log, s->params->stop_timeout_s,
-			 nr_attached, end, s);
+			 &calls, s);
 	if (err) {
 		stop_close(s);
 		io_loop_fini(&s->loop);
 	}
 	return err;
+}
+
+/* Where there is a keeper, that tells the rest of the world. */
+static void tell_ready(struct server *s)
+{
+	if (!s->link) {
+		notify_announce(s);
+		return;
+	}
+	if (s->params->daemon)
+		notify_detach(s->log);
+	keep_link_ready(s->link);
 }
 
 int server_run(const struct server_params *params, struct io_log *log)
@@ -401,7 +420,7 @@ int server_run(const struct server_params *params, struct io_log *log)
 	}
 	err = start(s);
 	if (!err) {
-		announce(s);
+		tell_ready(s);
 		while (!s->is_over)
 			io_loop_turn(&s->loop, true);
 	}

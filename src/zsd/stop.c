@@ -14,6 +14,7 @@
 #include "config.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -136,13 +137,13 @@ static const char *name_of(int number)
 	}
 }
 
-static void begin_end(struct server *s, int number)
+static void begin_end(struct server *s, const char *why)
 {
-	io_log(s->log, IO_LOG_NOTICE, "received %s: shutting down",
-	       name_of(number));
+	io_log(s->log, IO_LOG_NOTICE, "%s: shutting down", why);
 	s->is_ending = true;
 	s->told_ms = uv_now(&s->loop.uv);
-	notify_stopping();
+	if (!s->link)
+		notify_stopping();
 	/* On a socket that was passed clients would wait for the next server:
 	 * those are accepted, and refused. */
 	if (!s->listeners.are_passed) {
@@ -154,43 +155,54 @@ static void begin_end(struct server *s, int number)
 }
 
 /* Another one, while clients are still attached. */
-static void hear_again(struct server *s, int number)
+static void hear_again(struct server *s, const char *why)
 {
 	if (s->params->swap != SWAP_OFF) {
 		io_log(s->log, IO_LOG_NOTICE,
-		       "received %s again: with --swap attached clients are "
-		       "waited for, whatever is sent; SIGKILL ends zsd, and "
-		       "what is swapped out is lost",
-		       name_of(number));
+		       "%s again: with --swap attached clients are waited for, "
+		       "whatever is sent; SIGKILL ends zsd, and what is "
+		       "swapped out is lost",
+		       why);
 		drain_report(&s->drain);
 		return;
 	}
 	if (uv_now(&s->loop.uv) - s->told_ms < AGAIN_MS) {
 		io_log(s->log, IO_LOG_NOTICE,
-		       "received %s again within %u s: ignored; send it later "
-		       "to close the connections",
-		       name_of(number), AGAIN_MS / 1000);
+		       "%s again within %u s: ignored; send it later to close "
+		       "the connections",
+		       why, AGAIN_MS / 1000);
 		return;
 	}
-	io_log(s->log, IO_LOG_WARNING,
-	       "received %s again: closing %u connections", name_of(number),
+	io_log(s->log, IO_LOG_WARNING, "%s again: closing %u connections", why,
 	       serve_nr_conns(s->serve));
 	drain_stop(&s->drain);
 	s->is_over = true;
 }
 
+void stop_begin(struct server *s, const char *why)
+{
+	if (s->is_ending)
+		hear_again(s, why);
+	else
+		begin_end(s, why);
+}
+
 static void on_signal(uv_signal_t *signal, int number)
 {
 	struct server *s = signal->data;
+	char why[32];
 
-	if (number == SIGHUP)
+	(void)snprintf(why, sizeof(why), "received %s", name_of(number));
+	if (s->link && !s->is_orphan)
+		io_log(s->log, IO_LOG_NOTICE,
+		       "%s: ignored, it is for the keeper, process %d", why,
+		       (int)getppid());
+	else if (number == SIGHUP)
 		io_log(s->log, IO_LOG_NOTICE,
 		       "received SIGHUP: there is no configuration file to be "
 		       "read again");
-	else if (s->is_ending)
-		hear_again(s, number);
 	else
-		begin_end(s, number);
+		stop_begin(s, why);
 }
 
 int stop_open(struct server *s)

@@ -126,7 +126,7 @@ static void __attribute__((noreturn)) be_server(int fresh, int ready)
 	must(serve_create(&params, &serve), "serve_create");
 	adopt_all(serve);
 	if (fresh >= 0)
-		must(serve_give(serve, fresh, true), "serve_give");
+		must(serve_give(serve, fresh, 0, true), "serve_give");
 	if (write(ready, "", 1) != 1)
 		error(1, errno, "write");
 	for (;;)

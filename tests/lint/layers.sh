@@ -23,11 +23,12 @@ src/ctl         lib/base
 src/io          lib/base
 src/guard       lib/base lib/zstore src/io
 src/stream      lib/base src/io
+src/keep        lib/base src/io
 src/export      lib/base lib/zstore src/nbd src/ctl
 src/serve       lib/base lib/zstore src/nbd src/ctl src/io src/guard src/stream src/export
 src/policy      lib/base lib/zstore lib/zcomp src/guard src/ctl
 src/control     lib/base lib/zsmalloc lib/zcomp lib/zstore src/ctl src/io src/guard src/export src/policy
-src/zsd         lib/base lib/zsmalloc lib/zcomp lib/zstore src/nbd src/io src/guard src/export src/serve src/policy src/control
+src/zsd         lib/base lib/zsmalloc lib/zcomp lib/zstore src/nbd src/io src/guard src/stream src/keep src/export src/serve src/policy src/control
 src/zsctl       lib/base src/ctl
 '
 
@@ -53,27 +54,28 @@ stdlib.h          lib src
 string.h          lib src
 strings.h         lib src
 unistd.h          lib src
-pthread.h         lib/base/lock.c lib/base/lock.h lib/zsmalloc lib/zstore src/stream/area.c src/export src/serve
+pthread.h         lib/base/lock.c lib/base/lock.h lib/zsmalloc lib/zstore src/stream/area.c src/keep/link.c src/export src/serve
 dirent.h          src/zsctl
-fcntl.h           lib/base src/io src/stream/area.c src/guard src/control src/zsd src/zsctl
+fcntl.h           lib/base src/io src/stream/area.c src/keep src/guard src/control src/zsd src/zsctl
 sys/mman.h        lib/base/mapping.c src/io/ring.c src/stream/area.c src/guard
 sys/types.h       lib src
 sys/file.h        src/io/unix_socket.c src/zsd/pid_file.c
 sys/epoll.h       src/io/loop.h
 sys/eventfd.h     src/io/loop.c
-poll.h            lib/base/check.c src/io/log.c
+poll.h            lib/base/check.c src/io/log.c src/keep
 sys/stat.h        src/io src/zsd src/zsctl/train.c
 sys/resource.h    src/guard src/zsd
 sys/prctl.h       src/guard
 malloc.h          src/guard src/policy
 sys/ioctl.h       src/serve
-signal.h          src/zsd
+signal.h          src/keep src/zsd
 sys/syscall.h     src/zsd/stop.c
 sys/time.h        src/zsctl
-sys/wait.h        src/zsd/notify.c
-time.h            src/guard/share.c src/policy/train.c
+sys/wait.h        src/keep src/zsd/notify.c
+sys/signalfd.h    src/keep/keeper.c
+time.h            src/keep/ward.c src/guard/share.c src/policy/train.c
 sys/uio.h         src/stream/stream.c
-sys/socket.h      src/io src/stream src/serve src/control src/zsd src/zsctl
+sys/socket.h      src/io src/stream src/keep src/serve src/control src/zsd src/zsctl
 sys/un.h          src/io src/zsctl
 netdb.h           src/io
 netinet/in.h      src/io
@@ -85,7 +87,7 @@ zstd_errors.h     lib/zcomp/backend_zstd.c
 zdict.h           lib/zcomp/backend_zstd.c
 xxhash.h          lib/zstore/sum.c
 jansson.h         src/ctl src/control/commands.h src/zsctl
-uv.h              src/io src/guard src/serve src/control src/zsd
+uv.h              src/io src/keep/link.c src/guard src/serve src/control src/zsd
 systemd/sd-daemon.h src/io/passed.c src/zsd/notify.c
 '
 

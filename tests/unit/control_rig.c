@@ -91,13 +91,20 @@ static void fill_polling(struct ctl_polling *out)
 	CTL_POLLING(FILL_FIGURE)
 }
 
+static void fill_survival(struct ctl_survival *out)
+{
+	CTL_SURVIVAL(FILL_FIGURE)
+	out->standby_ready = true;
+}
+
 static void count(void *arg, struct ctl_connections *connections,
-		  struct ctl_polling *polling)
+		  struct ctl_polling *polling, struct ctl_survival *survival)
 {
 	ck_assert_ptr_eq(arg, &rig);
 	wait_while(&rig.stats_held);
 	fill_connections(connections);
 	fill_polling(polling);
+	fill_survival(survival);
 }
 
 const struct zstore_params *zstore_params(const struct zstore *store)

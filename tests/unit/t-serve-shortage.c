@@ -363,7 +363,7 @@ START_TEST(who_has_no_memory_is_refused)
 				socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
 			atomic_store(&failing.nr_to_come, nr++);
 			atomic_store(&failing.err[calls[i]], ENOMEM);
-			err = serve_give(serve, fds[1], true);
+			err = serve_give(serve, fds[1], 0, true);
 			atomic_store(&failing.err[calls[i]], 0);
 			if (err) {
 				ck_assert_int_eq(err, -ENOMEM);

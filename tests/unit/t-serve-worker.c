@@ -329,7 +329,7 @@ START_TEST(drain_turns_away_who_comes_after_it)
 
 	serve_drain(serve);
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-	ck_assert_int_eq(serve_give(serve, fds[1], true), -ESHUTDOWN);
+	ck_assert_int_eq(serve_give(serve, fds[1], 0, true), -ESHUTDOWN);
 	ck_assert_uint_eq(serve_nr_conns(serve), 0);
 	close(fds[0]);
 	close(fds[1]);

@@ -99,7 +99,7 @@ int connect_client(void)
 
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
 	set_patience(fds[0]);
-	ck_assert_int_eq(serve_give(serve, fds[1], true), 0);
+	ck_assert_int_eq(serve_give(serve, fds[1], 0, true), 0);
 	return fds[0];
 }
 
@@ -124,7 +124,7 @@ int connect_tcp_client(void)
 	set_patience(fd);
 	accepted = accept(listener, NULL, NULL);
 	ck_assert_int_ge(accepted, 0);
-	ck_assert_int_eq(serve_give(serve, accepted, false), 0);
+	ck_assert_int_eq(serve_give(serve, accepted, 0, false), 0);
 	close(listener);
 	return fd;
 }

@@ -25,11 +25,12 @@ _Static_assert(EXPORT_MAX_NAME_BYTES <= STREAM_NAME_BYTES,
 
 /* --- the server ----------------------------------------------------------- */
 
-static void put_session(const struct nbd_session *session,
+static void put_session(const struct nbd_session *session, uint32_t number,
 			struct stream_session *to)
 {
 	memset(to, 0, sizeof(*to));
 	to->disk_bytes = session->export->size_bytes;
+	to->number = number;
 	to->structured_replies = session->structured_replies;
 	to->has_context = session->has_context;
 	memcpy(to->export_name, session->export->name,
@@ -41,7 +42,7 @@ void kept_begin(struct conn *c)
 	if (!c->stream)
 		return;
 	stream_begin(c->stream, &c->rx, &c->tx);
-	put_session(&c->handshake.session, &c->stream->session);
+	put_session(&c->handshake.session, c->number, &c->stream->session);
 	c->transmission.mark = &c->stream->mark;
 	kept_save(c);
 	stream_keep(c->stream);
@@ -183,6 +184,7 @@ int kept_resume(struct conn *c, const struct serve_params *params,
 		return err;
 	blame(c, params, was_killed);
 	c->transmission.mark = &c->stream->mark;
+	c->number = c->stream->session.number;
 	c->is_kept = true;
 	return 0;
 }

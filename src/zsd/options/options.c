@@ -81,10 +81,14 @@ static const struct argp_option argp_options[] = {
 	 "memory that swapping is to free; strict: end where a measure fails, "
 	 "instead of warning",
 	 22},
+	{"survive", KEY_SURVIVE, NULL, 0,
+	 "Keep the disks and the connections in a process of its own: another "
+	 "server goes on where one dies, and clients do not notice",
+	 23},
 	{"poll", KEY_POLL, "MICROSECONDS", OPTION_ARG_OPTIONAL,
 	 "Look for the next request for that long (default 50) before a worker "
 	 "sleeps: less delay, but up to a core busy for each worker",
-	 23},
+	 24},
 	{"version", 'V', NULL, 0, "Print program version", -1},
 	{0},
 };

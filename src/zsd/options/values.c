@@ -280,6 +280,7 @@ static const struct value values[] = {
 	{'P', "pid-file", take_text, SERVER(pid_file), 0, 0},
 	{'v', "verbose", take_flag, SERVER(verbose), 0, 0},
 	{KEY_SWAP, "swap", take_swap, SERVER(swap), 0, 0},
+	{KEY_SURVIVE, "survive", take_flag, SERVER(survive), 0, 0},
 	{KEY_POLL, "poll", take_poll, SERVER(poll_us), 0, BUSY_POLL_MAX_US},
 	{KEY_DAEMON, "daemon", take_flag, SERVER(daemon), 0, 0},
 };

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Servers that come and go: starting them, handing over what one left to the
+ * next, hearing what they say, and what follows from their deaths.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "keep/keeper_internal.h"
+
+/* How long to wait before a server is started in place of one that died young,
+ * ms: it may be memory that is short. Twice as long each time, up to the most.
+ */
+#define FIRST_WAIT_MS 20u
+#define MAX_WAIT_MS   2000u
+
+/* --- telling --------------------------------------------------------------- */
+
+void keeper_tell(const struct ward *w, enum keep_kind kind, uint32_t number,
+		 int fd)
+{
+	const struct keep_message message = {.kind = kind, .number = number};
+
+	ward_tell(w, &message, fd);
+}
+
+static void tell_figures(struct keeper *k, const struct ward *w,
+			 enum keep_kind kind)
+{
+	const struct keep_message message = {.kind = kind,
+					     .figures = k->figures};
+
+	ward_tell(w, &message, -1);
+}
+
+/* The standby's state, to whoever serves. */
+static void note_standby(struct keeper *k)
+{
+	k->figures.is_standby_ready = k->standby.state == WARD_STANDING_BY;
+	if (k->serving.state == WARD_SERVING)
+		tell_figures(k, &k->serving, KEEP_FIGURES);
+}
+
+static void give_controls(const struct keeper *k, const struct ward *w)
+{
+	for (size_t i = 0; i < k->params->nr_controls; i++)
+		keeper_tell(w, KEEP_CONTROL, 0, k->params->controls[i]);
+}
+
+static void give_images(const struct keeper *k, const struct ward *w)
+{
+	for (unsigned i = 0; i < k->held.nr_images; i++)
+		keeper_tell(w, KEEP_IMAGE, i, k->held.images[i]);
+	keeper_tell(w, KEEP_AREA, 0, k->held.area);
+}
+
+/* --- starting servers ------------------------------------------------------ */
+
+int keeper_begin(struct keeper *k)
+{
+	int err = ward_start(&k->serving, WARD_BEGINNING, k->params->argv);
+
+	if (err) {
+		io_log(k->log, IO_LOG_ERROR, "cannot start a server: %s",
+		       strerror(-err));
+		return err;
+	}
+	give_controls(k, &k->serving);
+	keeper_tell(&k->serving, KEEP_BEGIN, 0, -1);
+	return 0;
+}
+
+static unsigned wait_ms(const struct keeper *k)
+{
+	unsigned shift = k->nr_short_lives < 8 ? k->nr_short_lives : 8;
+
+	return (unsigned)min_u64(FIRST_WAIT_MS << shift, MAX_WAIT_MS);
+}
+
+static void put_off(struct keeper *k)
+{
+	k->start_at_ns = ward_now_ns() + (uint64_t)wait_ms(k) * NS_PER_MS;
+}
+
+void keeper_start_standby(struct keeper *k)
+{
+	int err = ward_start(&k->standby, WARD_GETTING_READY, k->params->argv);
+
+	if (err) {
+		io_log(k->log, IO_LOG_WARNING,
+		       "warning: cannot start a server to stand by: %s; trying "
+		       "again",
+		       strerror(-err));
+		put_off(k);
+		return;
+	}
+	k->start_at_ns = 0;
+	give_controls(k, &k->standby);
+	give_images(k, &k->standby);
+	keeper_tell(&k->standby, KEEP_STAND_BY, 0, -1);
+}
+
+bool keeper_wants_standby(const struct keeper *k)
+{
+	bool is_of_use = !k->is_ending || k->serving.state == WARD_NONE;
+
+	return k->standby.state == WARD_NONE && k->was_ready && is_of_use &&
+	       !k->is_stuck && held_is_whole(&k->held);
+}
+
+/* --- taking over ----------------------------------------------------------- */
+
+/* It has all that was left, and goes on with it. */
+static void hand_over(struct keeper *k)
+{
+	k->serving = k->standby;
+	k->standby = (struct ward){.state = WARD_NONE, .channel = -1};
+	k->figures.generation++;
+	k->figures.is_standby_ready = 0;
+	ward_set_state(&k->serving, WARD_TAKING_OVER);
+	for (unsigned i = 0; i < k->held.max_conns; i++) {
+		if (k->held.conns[i] >= 0)
+			keeper_tell(&k->serving, KEEP_HELD, i,
+				    k->held.conns[i]);
+	}
+	tell_figures(k, &k->serving, KEEP_SERVE);
+	if (k->is_ending)
+		keeper_tell(&k->serving, KEEP_END, 0, -1);
+}
+
+void keeper_hand_over_if_due(struct keeper *k)
+{
+	if (k->serving.state == WARD_NONE &&
+	    k->standby.state == WARD_STANDING_BY && !k->is_stuck)
+		hand_over(k);
+}
+
+static void on_serving(struct keeper *k)
+{
+	bool is_first = k->serving.state == WARD_BEGINNING;
+
+	ward_set_state(&k->serving, WARD_SERVING);
+	if (is_first) {
+		k->was_ready = true;
+		k->params->ready(k->params->arg);
+		return;
+	}
+	k->figures.pause_us = (k->serving.since_ns - k->died_ns) / 1000;
+	io_log(k->log, IO_LOG_WARNING,
+	       "another server has taken over, %" PRIu64 ".%03" PRIu64
+	       " ms after the death, with %u connections",
+	       k->figures.pause_us / 1000, k->figures.pause_us % 1000,
+	       k->held.nr_conns);
+	tell_figures(k, &k->serving, KEEP_FIGURES);
+	put_off(k); /* who was served last goes first */
+}
+
+/* --- what servers say ------------------------------------------------------ */
+
+static void on_ready(struct keeper *k, struct ward *w)
+{
+	if (w->state == WARD_GETTING_READY) {
+		ward_set_state(w, WARD_STANDING_BY);
+		note_standby(k);
+		keeper_hand_over_if_due(k);
+	} else if (w->state == WARD_BEGINNING || w->state == WARD_TAKING_OVER) {
+		on_serving(k);
+	}
+}
+
+/* One that stands by has nothing to give. */
+static void on_message(struct keeper *k, struct ward *w,
+		       const struct keep_message *message, int fd)
+{
+	bool is_serving = w == &k->serving;
+
+	if (message->kind == KEEP_READY) {
+		on_ready(k, w);
+	} else if (message->kind == KEEP_DROP && is_serving) {
+		held_drop_conn(&k->held, message->number);
+	} else if (message->kind == KEEP_STATUS && is_serving) {
+		k->params->status(k->params->arg, message->text,
+				  message->number);
+	} else if (message->kind == KEEP_IMAGE && is_serving && fd >= 0) {
+		held_put_image(&k->held, message->number, fd);
+		return;
+	} else if (message->kind == KEEP_AREA && is_serving && fd >= 0) {
+		held_put_area(&k->held, fd);
+		return;
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+/* All that it has said. */
+void keeper_hear(struct keeper *k, struct ward *w)
+{
+	struct keep_message message;
+	int fd;
+
+	while (w->state != WARD_NONE &&
+	       keep_receive(w->channel, &message, &fd, false) == 0)
+		on_message(k, w, &message, fd);
+}
+
+/* --- deaths ---------------------------------------------------------------- */
+
+static void describe_death(int status, char *text, size_t bytes)
+{
+	if (WIFSIGNALED(status))
+		(void)snprintf(text, bytes, "signal %d, %s", WTERMSIG(status),
+			       strsignal(WTERMSIG(status)));
+	else
+		(void)snprintf(text, bytes, "exit status %d",
+			       WEXITSTATUS(status));
+}
+
+void keeper_end(struct keeper *k, int result)
+{
+	k->is_over = true;
+	k->result = result;
+}
+
+static bool was_killed(int status)
+{
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+}
+
+/* Too many in too short a time: what kills them is still there. Unless it was
+ * somebody. */
+static void count_life(struct keeper *k, const struct ward *w, int status)
+{
+	if (was_killed(status))
+		return;
+	if (ward_now_ns() - w->since_ns > KEEPER_SHORT_LIFE_S * NS_PER_S)
+		k->nr_short_lives = 0;
+	if (++k->nr_short_lives < KEEPER_MAX_SHORT_LIVES)
+		return;
+	k->is_stuck = true;
+	io_log(k->log, IO_LOG_ERROR,
+	       "%u servers died, each within %u s: no more are started. What is "
+	       "stored is kept, and clients wait. Look at the log for why; send "
+	       "SIGHUP to process %d to try again",
+	       k->nr_short_lives, KEEPER_SHORT_LIFE_S, (int)getpid());
+	k->params->status(k->params->arg,
+			  "Servers die: all is kept; SIGHUP tries again", 0);
+}
+
+static void on_death(struct keeper *k, int status)
+{
+	char text[80];
+
+	k->died_ns = ward_now_ns();
+	describe_death(status, text, sizeof(text));
+	k->figures.deaths++;
+	k->figures.was_killed = was_killed(status);
+	io_log(k->log, IO_LOG_ERROR,
+	       "the server died (%s); %u connections "
+	       "are kept",
+	       text, k->held.nr_conns);
+	count_life(k, &k->serving, status);
+	ward_forget(&k->serving);
+	if (k->nr_short_lives > 1)
+		put_off(k);
+	keeper_hand_over_if_due(k);
+}
+
+static void reap_serving(struct keeper *k)
+{
+	int status;
+
+	if (!ward_reap(&k->serving, &status))
+		return;
+	keeper_hear(k, &k->serving);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		keeper_end(k, 0);
+	else if (!k->was_ready)
+		keeper_end(k, -ECHILD);
+	else
+		on_death(k, status);
+}
+
+static void reap_standby(struct keeper *k)
+{
+	char text[80];
+	int status;
+
+	if (!ward_reap(&k->standby, &status))
+		return;
+	describe_death(status, text, sizeof(text));
+	io_log(k->log, IO_LOG_WARNING,
+	       "warning: the server that stands by died (%s)", text);
+	count_life(k, &k->standby, status);
+	ward_forget(&k->standby);
+	note_standby(k);
+	put_off(k);
+}
+
+void keeper_reap(struct keeper *k)
+{
+	reap_serving(k);
+	reap_standby(k);
+}

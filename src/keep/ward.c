@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "keep/ward.h"
+
+/* What runs, whatever has been installed in its place since. */
+#define SELF "/proc/self/exe"
+
+/* How long a server may not read what it is told, ms. It reads in a thread that
+ * does nothing else for long. */
+#define PATIENCE_MS 5000
+
+uint64_t ward_now_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * UINT64_C(1000000000) +
+	       (uint64_t)now.tv_nsec;
+}
+
+void ward_set_state(struct ward *w, enum ward_state state)
+{
+	w->state = state;
+	w->since_ns = ward_now_ns();
+}
+
+/* In the child. Its end of the channel is where it will look for it. */
+static void __attribute__((noreturn))
+become_server(int channel, char *const *argv)
+{
+	sigset_t none;
+
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	if (channel == KEEP_CHANNEL_FD)
+		(void)fcntl(channel, F_SETFD, 0);
+	else
+		(void)dup2(channel, KEEP_CHANNEL_FD);
+	(void)execv(SELF, argv);
+	_exit(EXIT_FAILURE);
+}
+
+int ward_start(struct ward *w, enum ward_state state, char *const *argv)
+{
+	int fds[2], err = keep_channel_pair(fds);
+	pid_t pid;
+
+	if (err)
+		return err;
+	pid = fork();
+	if (pid < 0) {
+		err = -errno;
+		close(fds[0]);
+		close(fds[1]);
+		return err;
+	}
+	if (!pid)
+		become_server(fds[1], argv);
+	close(fds[1]);
+	w->pid = pid;
+	w->channel = fds[0];
+	ward_set_state(w, state);
+	return 0;
+}
+
+static bool has_room(const struct ward *w)
+{
+	struct pollfd poll_fd = {.fd = w->channel, .events = POLLOUT};
+	int n;
+
+	do {
+		n = poll(&poll_fd, 1, PATIENCE_MS);
+	} while (n < 0 && errno == EINTR);
+	return n > 0;
+}
+
+void ward_tell(const struct ward *w, const struct keep_message *message, int fd)
+{
+	int err;
+
+	do {
+		err = keep_send(w->channel, message, fd, false);
+	} while (err == -EAGAIN && has_room(w));
+	if (err && err != -EPIPE)
+		(void)kill(w->pid, SIGKILL);
+}
+
+bool ward_reap(const struct ward *w, int *status)
+{
+	return w->state != WARD_NONE &&
+	       waitpid(w->pid, status, WNOHANG) == w->pid;
+}
+
+void ward_forget(struct ward *w)
+{
+	close(w->channel);
+	*w = (struct ward){.state = WARD_NONE, .channel = -1};
+}

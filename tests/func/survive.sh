@@ -1,0 +1,126 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# zsd --survive: servers are killed, and no client notices, over a Unix socket
+# and over TCP; what is stored is there; and the end is clean.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+require jq jq
+require nbdcopy libnbd-bin
+
+rawclient=$top_builddir/tests/func/rawclient
+kills=${ZSD_SURVIVE_KILLS:-25}
+
+server_pid() {
+    get_stat pid
+}
+
+has_standby() {
+    [ "$(get_stat survival.standby_ready 2>"$dir/stat")" = true ]
+}
+
+# The server that serves now is another than process $1.
+serves_other_than() {
+    local pid
+
+    pid=$(server_pid 2>/dev/null) && [ "$pid" != "$1" ]
+}
+
+# Once one stands by; and wait for that to serve.
+kill_server() {
+    local pid
+
+    eventually has_standby
+    pid=$(server_pid)
+    kill -KILL "$pid"
+    eventually serves_other_than "$pid"
+}
+
+mkfifo "$dir/end"
+
+# Clients that check each byte, each answer and the order, from here on to
+# let_clients_go: have_clients ADDRESS
+have_clients() {
+    choose_seed
+    "$rawclient" "$1" order "$seed" 4 0 <"$dir/end" >"$dir/clients" 2>&1 &
+    clients=$!
+    exec {end}>"$dir/end"
+}
+
+let_clients_go() {
+    local status=0
+
+    exec {end}>&-
+    wait "$clients" || status=$?
+    cat "$dir/clients"
+    expect_equal "the status of the clients" "$status" 0
+}
+
+kill_many() {
+    local i
+
+    for ((i = 0; i < kills; i++)); do
+        kill_server
+    done
+}
+
+get_port() {
+    sed -n 's/^zsd: listening on 127.0.0.1:\([0-9]*\)$/\1/p' "$log"
+}
+
+echo "$kills servers are killed under clients on a Unix socket"
+start_zsd --size 64M --survive --checksum
+have_clients "$socket"
+kill_many
+expect_equal "the deaths" "$(get_stat survival.deaths)" "$kills"
+expect_equal "the generation" "$(get_stat survival.generation)" "$kills"
+expect_at_least "the last pause" "$(get_stat survival.last_pause_us)" 1
+expect_equal "the keeper" "$(get_stat survival.keeper_pid)" "$zsd_pid"
+let_clients_go
+verify_store
+stop_zsd
+
+echo "the same over TCP"
+try_zsd --size 64M --survive --listen 127.0.0.1:0 --control "$control"
+have_clients "127.0.0.1:$(get_port)"
+kill_many
+let_clients_go
+stop_zsd
+
+echo "what is stored outlives its servers"
+start_zsd --size 16M --survive --swap
+"$top_builddir/tests/bench/pagegen" --size 16M "$dir/pages"
+nbdcopy "$dir/pages" "$uri"
+stored=$(get_stat mm_stat)
+kill_server
+kill_server
+nbdcopy "$uri" "$dir/copy"
+cmp "$dir/pages" "$dir/copy"
+verify_store
+expect_equal "what is stored" \
+    "$(get_stat 'mm_stat | del(.mem_used_max)')" \
+    "$(jq 'del(.mem_used_max)' <<<"$stored")"
+
+echo "one that stands by is replaced when it dies"
+eventually has_standby
+standby=$(pgrep -P "$zsd_pid" | grep -vx "$(server_pid)")
+kill -KILL "$standby"
+eventually grep -q 'the server that stands by died' "$log"
+eventually has_standby
+
+echo "a server that has no keeper any more goes on for its clients, and ends"
+stop_zsd
+start_zsd --size 64M --survive
+have_clients "$socket"
+sleep 0.2
+server=$(server_pid)
+kill -KILL "$zsd_pid"
+wait "$zsd_pid" 2>"$dir/wait" || true
+zsd_pid=
+eventually grep -q 'the keeper is gone: shutting down' "$log"
+kill -0 "$server"
+let_clients_go
+gone() {
+    ! kill -0 "$server" 2>/dev/null
+}
+eventually gone
