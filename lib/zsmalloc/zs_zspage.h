@@ -29,8 +29,17 @@ bool zs_is_zspage(const struct zs_pool *pool, const struct zs_class *class,
 
 /* Whether @page, which may be any number, is the one behind @prev in the zspage
  * @head. */
-bool zs_is_tail(const struct zs_pool *pool, const struct zs_class *class,
-		uint32_t head, uint32_t prev, uint32_t page);
+static inline bool zs_is_tail(const struct zs_pool *pool,
+			      const struct zs_class *class, uint32_t head,
+			      uint32_t prev, uint32_t page)
+{
+	const struct zs_desc *desc = &pool->arena.descs[page];
+
+	return page < zs_nr_described(&pool->arena) && desc->prev == prev &&
+	       desc->head == head &&
+	       zs_state_load(&pool->arena, page) ==
+		       zs_state_tail(class->geometry.class_idx, head);
+}
 
 /* All pages that it should have are there, and no more. */
 bool zs_chain_open(const struct zs_pool *pool, const struct zs_class *class,

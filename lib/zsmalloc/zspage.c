@@ -31,17 +31,6 @@ bool zs_is_zspage(const struct zs_pool *pool, const struct zs_class *class,
 	       zs_state_class(state) == class->geometry.class_idx;
 }
 
-bool zs_is_tail(const struct zs_pool *pool, const struct zs_class *class,
-		uint32_t head, uint32_t prev, uint32_t page)
-{
-	const struct zs_desc *desc = &pool->arena.descs[page];
-
-	return page < zs_nr_described(&pool->arena) && desc->prev == prev &&
-	       desc->head == head &&
-	       zs_state_load(&pool->arena, page) ==
-		       zs_state_tail(class->geometry.class_idx, head);
-}
-
 /* Pages that a zspage should have. */
 static uint32_t nr_pages_of(const struct zs_class *class, uint32_t head)
 {

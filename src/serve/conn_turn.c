@@ -293,6 +293,7 @@ static int conn_go(struct conn *c, enum step *step)
 		/* A lot that is begun late is cut into two by the deadline, and
 		 * so are its answers. */
 		if (transmission_now_ns() + CONN_TURN_NS / 2 >= deadline_ns) {
+			c->may_recv = true; /* first thing in the next turn */
 			*step = STEP_YIELDS;
 			return 0;
 		}

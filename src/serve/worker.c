@@ -8,6 +8,10 @@
 #include "base/lock.h"
 #include "serve/worker.h"
 
+/* Turns that a connection has in a row where there is no other, at most: timers
+ * are that late. */
+#define TURNS_ALONE 16u
+
 /* How long to leave the kernel alone that had no memory, ms. */
 #define PAUSE_MS 5u
 
@@ -91,6 +95,19 @@ static void on_window(uv_timer_t *window)
 	keep_share(window->data);
 }
 
+/* Whether it is time to look at the sockets. Between two turns of a connection
+ * that is alone there is nothing else to be served. */
+static bool should_look(struct worker *w)
+{
+	bool is_alone = w->nr_runnable == 1 && atomic_load(&w->nr_conns) == 1;
+
+	if (is_alone && !atomic_load(&w->is_called) &&
+	    ++w->nr_turns < TURNS_ALONE)
+		return false;
+	w->nr_turns = 0;
+	return true;
+}
+
 static void thread_main(void *arg)
 {
 	struct worker *w = arg;
@@ -100,7 +117,10 @@ static void thread_main(void *arg)
 	while (!is_done(w)) {
 		bool may_sleep = busy_poll_may_sleep(&w->busy_poll);
 
-		io_loop_turn(&w->loop, may_sleep && !w->nr_runnable);
+		if (should_look(w))
+			io_loop_turn(&w->loop, may_sleep && !w->nr_runnable);
+		else
+			uv_update_time(&w->loop.uv);
 		run_runnable(w);
 		keep_share(w);
 	}
@@ -157,6 +177,7 @@ static void on_woken(struct io_waker *waker)
 	bool is_drain, is_stop, is_wake;
 
 	list_init(&given);
+	atomic_store(&w->is_called, false);
 	pthread_mutex_lock(&w->inbox_lock);
 	list_for_each_safe (conn, next, &w->inbox, struct conn, node) {
 		list_del(&conn->node);
@@ -195,6 +216,7 @@ static void give_order(struct worker *w, bool *order)
 	pthread_mutex_lock(&w->inbox_lock);
 	*order = true;
 	pthread_mutex_unlock(&w->inbox_lock);
+	atomic_store(&w->is_called, true);
 	io_wake(&w->waker);
 }
 

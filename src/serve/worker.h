@@ -8,7 +8,8 @@
  *
  * Connections that have work left after their turn are runnable: each gets one
  * turn between two looks at the sockets, so that neither they nor the others
- * starve. Those that the kernel had no memory for are paused for a moment.
+ * starve. One that is alone has several. Those that the kernel had no memory for
+ * are paused for a moment.
  *
  * Ownership: serve owns the workers; a worker owns its connections.
  * Threads: named with each function.
@@ -46,6 +47,7 @@ struct worker {
 
 	struct list_node runnable; /* struct conn.runnable */
 	unsigned nr_runnable;
+	unsigned nr_turns; /* since it looked at the sockets */
 	struct list_node paused; /* struct conn.paused */
 	uv_timer_t pause; /* runs while there are some */
 
@@ -60,6 +62,7 @@ struct worker {
 	bool inbox_stop; /* under inbox_lock: the order to stop */
 	bool inbox_wake; /* under inbox_lock: requests that wait may go on */
 
+	_Atomic bool is_called; /* any thread's: the inbox has an order */
 	_Atomic unsigned nr_conns; /* any thread's */
 	_Atomic uint64_t handshake_failures;
 };
