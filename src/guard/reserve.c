@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include "base/bits.h"
+#include "base/lock.h"
 #include "base/units.h"
 #include "guard/around.h"
 #include "guard/reserve.h"
@@ -57,7 +58,9 @@ struct housekeeper {
 	struct around around; /* the same */
 	atomic_bool is_ending;
 
-	uv_mutex_t lock; /* for what those who starve look at */
+	/* For what those who starve look at. Inherits priority: control threads,
+	 * which run as any others, ask for the counts. */
+	uv_mutex_t lock;
 	uv_cond_t told; /* a step, or is_dry, of any reserve */
 };
 
@@ -232,18 +235,15 @@ int housekeeper_create(struct residence *residence, struct housekeeper **out)
 	err = uv_sem_init(&keeper->work, 0);
 	if (err)
 		goto err_watermark;
-	err = uv_mutex_init(&keeper->lock);
-	if (err)
-		goto err_sem;
+	lock_init(&keeper->lock, keeper->is_cautious);
 	err = uv_cond_init(&keeper->told);
 	if (err)
-		goto err_mutex;
+		goto err_lock;
 	*out = keeper;
 	return 0;
 
-err_mutex:
+err_lock:
 	uv_mutex_destroy(&keeper->lock);
-err_sem:
 	uv_sem_destroy(&keeper->work);
 err_watermark:
 	if (keeper->is_cautious) {

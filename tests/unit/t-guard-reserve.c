@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <uv.h>
 
+#include "base/lock.h"
 #include "guard/reserve.h"
 #include "guard/watermark.h"
 #include "suite.h"
@@ -50,6 +51,18 @@ uint64_t watermark_room_pages(struct watermark *w)
 {
 	(void)w;
 	return fake.room_pages;
+}
+
+/* Whether the last lock that was made inherits priority. */
+static bool inherits_priority;
+
+void __real_lock_init(pthread_mutex_t *lock, bool inherit_priority);
+void __wrap_lock_init(pthread_mutex_t *lock, bool inherit_priority);
+
+void __wrap_lock_init(pthread_mutex_t *lock, bool inherit_priority)
+{
+	inherits_priority = inherit_priority;
+	__real_lock_init(lock, inherit_priority);
 }
 
 bool zstore_housekeep(struct zstore *of, uint64_t max_pages)
@@ -232,6 +245,13 @@ START_TEST(a_large_reserve_keeps_no_small_one_waiting)
 }
 END_TEST
 
+/* Workers, in real time, wait for those who ask what they count. */
+START_TEST(its_lock_inherits_priority)
+{
+	ck_assert(inherits_priority);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("guard/reserve");
@@ -239,6 +259,7 @@ int main(void)
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, its_lock_inherits_priority);
 	tcase_add_test(tc, it_takes_what_the_kernel_has);
 	tcase_add_test(tc, who_starves_gets_what_comes);
 	tcase_add_test(tc, who_starves_waits_for_memory);
