@@ -100,6 +100,7 @@ clean_up() {
         wait "$zsd_pid"
     fi
     [[ ! -d $cgroup ]] || rmdir "$cgroup"
+    [[ ! -d $cgroup-zsd ]] || rmdir "$cgroup-zsd"
     rm -rf "$work"
     exit "$status"
 }
@@ -151,11 +152,24 @@ has_started() {
     [[ -s $work/zsd.pid ]]
 }
 
+# Nothing of what is in this group is swapped out, locked or not.
+make_zsd_group() {
+    mkdir -p "$cgroup-zsd"
+    [[ -e $cgroup-zsd/memory.max ]] ||
+        echo +memory > /sys/fs/cgroup/cgroup.subtree_control
+    echo 0 > "$cgroup-zsd/memory.swap.max"
+}
+
+# Run a command in that group, if there is one, and in a session of its own: an
+# interrupt from the terminal must not end it while the kernel swaps on it.
+run_zsd() {
+    [[ ! -d $cgroup-zsd ]] || echo "$BASHPID" > "$cgroup-zsd/cgroup.procs"
+    exec setsid zsd "$@"
+}
+
 # start_zsd [OPTION...]
 start_zsd() {
-    # In a session of its own: an interrupt from the terminal must not end it
-    # while the kernel swaps on it.
-    setsid zsd --size "$disk_mib"M --socket "$socket" --algorithm "$algorithm" \
+    run_zsd --size "$disk_mib"M --socket "$socket" --algorithm "$algorithm" \
         --swap=strict --pid-file "$work/zsd.pid" "$@" 2> "$work/zsd.log" &
     zsd_pid=$!
     wait_for 30 "start of zsd" has_started
