@@ -87,6 +87,7 @@ make_machine() {
         {id: 1, result: {pid: 4711, exports: [{name: "",
             disk: {size_bytes: 67108864}, mm_stat: {mem_limit: 0},
             memory: {starved_requests: 0, failed_requests: 0}}],
+            survival: {keeper_pid: 4710, deaths: 0, standby_ready: true},
             safety: {mode: "swap", threads: [thread("main"; false), thread("control"; false),
                     thread("worker"; true), thread("housekeeper"; true)]}}}' \
         >"$dir/reply"
@@ -145,6 +146,15 @@ change_reply '.result.safety.threads[0].io_flusher = false'
 diagnose fail 'I/O flusher'
 change_reply '.result.safety.threads[2].realtime = false'
 diagnose fail 'real time'
+change_reply '.result.survival.standby_ready = false'
+diagnose warn survival
+change_reply '.result.survival.deaths = 2'
+diagnose warn survival
+change_reply '.result.survival = {keeper_pid: 0, deaths: 0, standby_ready: false}'
+ask_doctor 0 --json
+expect_equal "checks of survival without a keeper" \
+    "$(jq '[.checks[] | select(.name == "survival")] | length' "$dir/output")" 0
+make_machine
 change_reply '.result.exports[0].memory.starved_requests = 3'
 diagnose warn reserve
 change_reply '.result.exports[0].memory.failed_requests = 1'

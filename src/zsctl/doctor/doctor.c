@@ -170,6 +170,7 @@ static bool take_stats(struct doctor *d, const json_t *stats)
 	d->stats = stats;
 	d->exports = json_object_get(stats, "exports");
 	d->safety = json_object_get(stats, "safety");
+	d->survival = json_object_get(stats, "survival");
 	d->pid = json_integer_value(pid);
 	if (json_is_integer(pid) && json_array_size(d->exports))
 		return true;

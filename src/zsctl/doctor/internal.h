@@ -56,6 +56,7 @@ struct doctor {
 	const json_t *stats;
 	const json_t *exports; /* of stats: not empty */
 	const json_t *safety; /* of stats, or NULL */
+	const json_t *survival; /* the same */
 	const char *root;
 	long long pid; /* zsd's */
 	const char *section; /* of the findings that come */

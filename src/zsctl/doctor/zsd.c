@@ -255,6 +255,30 @@ static void check_proc(struct doctor *d)
 	doctor_mend(d, "ProcSubset=all in its unit");
 }
 
+/* Without --survive there is nothing to be checked. */
+static void check_survival(struct doctor *d)
+{
+	const json_int_t deaths = json_integer_value(
+		json_object_get(d->survival, "deaths"));
+
+	if (!json_integer_value(json_object_get(d->survival, "keeper_pid")))
+		return;
+	if (!json_is_true(json_object_get(d->survival, "standby_ready"))) {
+		doctor_add(d, "survival", DOCTOR_WARN,
+			   "no other server stands by: if this one dies, "
+			   "clients wait until one has been started");
+		doctor_mend(d, "look at zsd's log for why, if it stays so");
+	} else if (deaths) {
+		doctor_add(d, "survival", DOCTOR_WARN,
+			   "%lld servers died so far; another one stands by",
+			   (long long)deaths);
+		doctor_mend(d, "look at zsd's log for why, and report it");
+	} else {
+		doctor_add(d, "survival", DOCTOR_PASS,
+			   "another server stands by");
+	}
+}
+
 void doctor_check_zsd(struct doctor *d)
 {
 	check_swap_mode(d);
@@ -262,5 +286,6 @@ void doctor_check_zsd(struct doctor *d)
 	check_memory(d);
 	check_oom_score(d);
 	check_proc(d);
+	check_survival(d);
 	check_exports(d);
 }
