@@ -24,6 +24,7 @@
 #ifndef ZSD_KEEP_CHANNEL_H
 #define ZSD_KEEP_CHANNEL_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -89,7 +90,8 @@ int keep_channel_pair(int fds[2]) ZSD_MUST_CHECK;
  * @may_wait: for the other end to read
  *
  * Return: 0; -EAGAIN where it would have to wait and may not; -EPIPE where
- * there is no other end any more; or another -errno of sendmsg(2).
+ * there is no other end any more; or another -errno of sendmsg(2), of which
+ * keep_is_short() says whether it passes.
  */
 int keep_send(int channel, const struct keep_message *message, int fd,
 	      bool may_wait) ZSD_MUST_CHECK;
@@ -99,9 +101,18 @@ int keep_send(int channel, const struct keep_message *message, int fd,
  * @fd: receives the descriptor that came with it, the caller's, closed by
  *      execve(2); or -1
  *
- * Return: 0; -EAGAIN; -EPIPE at the end; -EPROTO where it is no message.
+ * Return: 0; -EAGAIN; -EPIPE at the end; -EPROTO where it is no message; or
+ * another -errno of recvmsg(2).
  */
 int keep_receive(int channel, struct keep_message *message, int *fd,
 		 bool may_wait) ZSD_MUST_CHECK;
+
+/* How long to leave the kernel alone that has no memory for a message, us. */
+#define KEEP_SHORT_US 1000
+
+static inline bool keep_is_short(int err)
+{
+	return err == -ENOMEM || err == -ENOBUFS;
+}
 
 #endif

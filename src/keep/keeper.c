@@ -171,8 +171,11 @@ static void turn(struct keeper *k)
 	struct pollfd fds[POLL_MAX];
 	nfds_t nr = fill_poll(k, fds);
 
-	if (poll(fds, nr, timeout_ms(k)) < 0)
+	if (poll(fds, nr, timeout_ms(k)) < 0) {
+		if (errno != EINTR)
+			(void)usleep(KEEP_SHORT_US);
 		return;
+	}
 	/* First: what died has still its last words to say. */
 	if (fds[POLL_SIGNALS].revents)
 		on_signals(k);

@@ -24,7 +24,8 @@
  * (stream.h). If servers die for all that, soon after they began,
  * KEEPER_MAX_SHORT_LIVES times one after the other, no more are started, and
  * everything is kept, until somebody sends SIGHUP. Those that were killed by
- * somebody do not count.
+ * somebody do not count. One that cannot get ready to stand by is tried again
+ * and again.
  *
  * If the keeper dies, the server goes on for the clients that it has, and the
  * one that stands by ends.

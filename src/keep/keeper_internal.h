@@ -23,7 +23,8 @@ struct keeper {
 	struct ward standby; /* or about to be */
 	struct keep_figures figures;
 	int signal_fd;
-	unsigned nr_short_lives; /* one after the other */
+	unsigned nr_short_lives; /* of those that served, one after another */
+	unsigned nr_failures; /* to have one stand by, one after another */
 	uint64_t died_ns; /* the last one that was serving */
 	uint64_t start_at_ns; /* the next one to stand by; 0: at once */
 	uint64_t accept_at_ns; /* not before */

@@ -115,10 +115,13 @@ static int take_until(struct keep_link *link, enum keep_kind one,
 
 	do {
 		err = keep_receive(link->channel, message, &fd, true);
-		if (err)
+		if (keep_is_short(err))
+			(void)usleep(KEEP_SHORT_US);
+		else if (err)
 			return err;
-		take(link, message, fd);
-	} while (message->kind != one && message->kind != other);
+		else
+			take(link, message, fd);
+	} while (err || (message->kind != one && message->kind != other));
 	return 0;
 }
 
@@ -207,11 +210,25 @@ int keep_link_take_held(struct keep_link *link, uint32_t number)
 	return fd;
 }
 
+/* Say something that must be heard. */
+static int give(struct keep_link *link, enum keep_kind kind, unsigned number,
+		int fd)
+{
+	const struct keep_message message = {.kind = kind, .number = number};
+	int err;
+
+	do {
+		err = keep_send(link->channel, &message, fd, true);
+		if (keep_is_short(err))
+			(void)usleep(KEEP_SHORT_US);
+	} while (keep_is_short(err));
+	return err;
+}
+
 int keep_link_wait(struct keep_link *link)
 {
-	const struct keep_message ready = {.kind = KEEP_READY};
 	struct keep_message message;
-	int err = keep_send(link->channel, &ready, -1, true);
+	int err = give(link, KEEP_READY, 0, -1);
 
 	if (!err)
 		err = take_until(link, KEEP_SERVE, KEEP_SERVE, &message);
@@ -221,14 +238,6 @@ int keep_link_wait(struct keep_link *link)
 }
 
 /* --- telling the keeper ---------------------------------------------------- */
-
-static int give(struct keep_link *link, enum keep_kind kind, unsigned number,
-		int fd)
-{
-	const struct keep_message message = {.kind = kind, .number = number};
-
-	return keep_send(link->channel, &message, fd, true);
-}
 
 int keep_link_give_image(struct keep_link *link, unsigned number, int fd)
 {
@@ -256,30 +265,31 @@ void keep_link_status(struct keep_link *link, const char *text,
 	(void)!keep_send(link->channel, &message, -1, false);
 }
 
-static void drop_again(uv_timer_t *timer);
+static void on_again(uv_timer_t *timer);
+
+static void go_on_later(struct keep_link *link)
+{
+	BUG_ON(uv_timer_start(&link->again, on_again, AGAIN_MS, 0));
+}
 
 /* Tell of all that are to be dropped. Where the keeper takes no more, go on a
  * little later. */
 static void drop_all(struct keep_link *link)
 {
 	struct keep_message message = {.kind = KEEP_DROP};
+	int err;
 
 	for (uint32_t i = 0; i < link->held.max_conns; i++) {
 		message.number = i;
 		if (!atomic_load(&link->to_drop[i]))
 			continue;
-		if (keep_send(link->channel, &message, -1, false) == -EAGAIN) {
-			BUG_ON(uv_timer_start(&link->again, drop_again,
-					      AGAIN_MS, 0));
+		err = keep_send(link->channel, &message, -1, false);
+		if (err && err != -EPIPE) {
+			go_on_later(link);
 			return;
 		}
 		atomic_store(&link->to_drop[i], false);
 	}
-}
-
-static void drop_again(uv_timer_t *timer)
-{
-	drop_all(timer->data);
 }
 
 static void on_dropped(struct io_waker *waker)
@@ -310,19 +320,34 @@ static void on_message(struct keep_link *link,
 		link->events.end(link->events.arg);
 }
 
-static void on_ready(struct io_watch *watch, uint32_t events)
+static void hear(struct keep_link *link)
 {
-	struct keep_link *link = container_of(watch, struct keep_link, watch);
 	struct keep_message message;
 	int fd, err;
 
-	(void)events;
 	while (!(err = keep_receive(link->channel, &message, &fd, false)))
 		on_message(link, &message, fd);
-	if (err == -EAGAIN || link->is_gone)
-		return;
-	link->is_gone = true;
-	link->events.gone(link->events.arg);
+	if (keep_is_short(err)) {
+		go_on_later(link);
+	} else if (err != -EAGAIN && !link->is_gone) {
+		link->is_gone = true;
+		link->events.gone(link->events.arg);
+	}
+}
+
+static void on_ready(struct io_watch *watch, uint32_t events)
+{
+	(void)events;
+	hear(container_of(watch, struct keep_link, watch));
+}
+
+/* What could not be said, or heard, a little earlier. */
+static void on_again(uv_timer_t *timer)
+{
+	struct keep_link *link = timer->data;
+
+	drop_all(link);
+	hear(link);
 }
 
 int keep_link_watch(struct keep_link *link, struct io_loop *loop,

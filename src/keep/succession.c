@@ -16,8 +16,9 @@
 #include "base/bits.h"
 #include "keep/keeper_internal.h"
 
-/* How long to wait before a server is started in place of one that died young,
- * ms: it may be memory that is short. Twice as long each time, up to the most.
+/* How long to wait before a server is started in place of one that could not
+ * get ready, ms: it may be memory that is short. Twice as long each time, up to
+ * the most.
  */
 #define FIRST_WAIT_MS 20u
 #define MAX_WAIT_MS   2000u
@@ -80,7 +81,7 @@ int keeper_begin(struct keeper *k)
 
 static unsigned wait_ms(const struct keeper *k)
 {
-	unsigned shift = k->nr_short_lives < 8 ? k->nr_short_lives : 8;
+	unsigned shift = k->nr_failures < 8 ? k->nr_failures : 8;
 
 	return (unsigned)min_u64(FIRST_WAIT_MS << shift, MAX_WAIT_MS);
 }
@@ -99,6 +100,7 @@ void keeper_start_standby(struct keeper *k)
 		       "warning: cannot start a server to stand by: %s; trying "
 		       "again",
 		       strerror(-err));
+		k->nr_failures++;
 		put_off(k);
 		return;
 	}
@@ -169,6 +171,7 @@ static void on_ready(struct keeper *k, struct ward *w)
 {
 	if (w->state == WARD_GETTING_READY) {
 		ward_set_state(w, WARD_STANDING_BY);
+		k->nr_failures = 0;
 		note_standby(k);
 		keeper_hand_over_if_due(k);
 	} else if (w->state == WARD_BEGINNING || w->state == WARD_TAKING_OVER) {
@@ -236,11 +239,12 @@ static bool was_killed(int status)
 
 /* Too many in too short a time: what kills them is still there. Unless it was
  * somebody. */
-static void count_life(struct keeper *k, const struct ward *w, int status)
+static void count_life(struct keeper *k, int status)
 {
 	if (was_killed(status))
 		return;
-	if (ward_now_ns() - w->since_ns > KEEPER_SHORT_LIFE_S * NS_PER_S)
+	if (ward_now_ns() - k->serving.since_ns >
+	    KEEPER_SHORT_LIFE_S * NS_PER_S)
 		k->nr_short_lives = 0;
 	if (++k->nr_short_lives < KEEPER_MAX_SHORT_LIVES)
 		return;
@@ -266,10 +270,8 @@ static void on_death(struct keeper *k, int status)
 	       "the server died (%s); %u connections "
 	       "are kept",
 	       text, k->held.nr_conns);
-	count_life(k, &k->serving, status);
+	count_life(k, status);
 	ward_forget(&k->serving);
-	if (k->nr_short_lives > 1)
-		put_off(k);
 	keeper_hand_over_if_due(k);
 }
 
@@ -298,7 +300,7 @@ static void reap_standby(struct keeper *k)
 	describe_death(status, text, sizeof(text));
 	io_log(k->log, IO_LOG_WARNING,
 	       "warning: the server that stands by died (%s)", text);
-	count_life(k, &k->standby, status);
+	k->nr_failures++;
 	ward_forget(&k->standby);
 	note_standby(k);
 	put_off(k);

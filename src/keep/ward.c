@@ -87,11 +87,15 @@ static bool has_room(const struct ward *w)
 
 void ward_tell(const struct ward *w, const struct keep_message *message, int fd)
 {
+	const uint64_t end_ns = ward_now_ns() + PATIENCE_MS * UINT64_C(1000000);
 	int err;
 
 	do {
 		err = keep_send(w->channel, message, fd, false);
-	} while (err == -EAGAIN && has_room(w));
+		if (keep_is_short(err))
+			(void)usleep(KEEP_SHORT_US);
+	} while ((err == -EAGAIN && has_room(w)) ||
+		 (keep_is_short(err) && ward_now_ns() < end_ns));
 	if (err && err != -EPIPE)
 		(void)kill(w->pid, SIGKILL);
 }

@@ -159,15 +159,16 @@ int kept_join(struct server *server) ZSD_MUST_CHECK;
  * until those that were opened are ours, and adopt them */
 int kept_have_stores(struct server *server) ZSD_MUST_CHECK;
 
+/* kept_wait_for_connections() - be told of new ones, and of the end; and be
+ * able to say which are closed */
+int kept_wait_for_connections(struct server *server) ZSD_MUST_CHECK;
+
 /* kept_open_area() - and have @params say so */
 int kept_open_area(struct server *server,
 		   struct serve_params *params) ZSD_MUST_CHECK;
 
 /* kept_adopt_connections() - go on with those that the dead server left */
 int kept_adopt_connections(struct server *server) ZSD_MUST_CHECK;
-
-/* kept_wait_for_connections() - be told of new ones, and of the end */
-int kept_wait_for_connections(struct server *server) ZSD_MUST_CHECK;
 
 /* kept_count() - what is told of survival; zeros where there is no keeper.
  * Context: any thread. */

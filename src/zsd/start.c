@@ -185,7 +185,9 @@ static int start_serving(struct server *s)
 		return -EINVAL;
 	}
 	if (s->link) {
-		err = kept_open_area(s, &params);
+		err = kept_wait_for_connections(s);
+		if (!err)
+			err = kept_open_area(s, &params);
 		if (err)
 			return err;
 	}
@@ -233,8 +235,8 @@ static int wait_for_connections(struct server *s)
 {
 	int err;
 
-	if (s->link)
-		return kept_wait_for_connections(s);
+	if (s->link) /* and has been told of them for long */
+		return 0;
 	err = io_accept_open(&s->acceptor, &s->loop, s->log, s->listeners.nbd,
 			     s->listeners.nr_nbd, on_accepted, s);
 	return err ? server_complain(s, "cannot wait for connections", err) : 0;
@@ -391,7 +393,8 @@ static void tell_ready(struct server *s)
 	}
 	if (s->params->daemon)
 		notify_detach(s->log);
-	keep_link_ready(s->link);
+	if (keep_link_is_first(s->link))
+		keep_link_ready(s->link);
 }
 
 int server_run(const struct server_params *params, struct io_log *log)

@@ -24,6 +24,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -50,10 +51,15 @@ enum call {
 	MEMFD_CREATE,
 	MMAP,
 	MUNMAP,
+	POLL,
 	PREAD,
 	READ,
 	RECV,
+	RECVMMSG,
+	RECVMSG,
 	SEND,
+	SENDMMSG,
+	SENDMSG,
 	SETSOCKOPT,
 	WRITE,
 	NR_CALLS,
@@ -78,10 +84,15 @@ static const int errors[NR_CALLS][MAX_ERRORS] = {
 	[MEMFD_CREATE] = {ENOMEM, EMFILE, ENFILE},
 	[MMAP] = {ENOMEM, EAGAIN, ENFILE},
 	[MUNMAP] = {ENOMEM},
+	[POLL] = {ENOMEM, EINTR},
 	[PREAD] = {ENOMEM, EINTR},
 	[READ] = {EINTR},
 	[RECV] = {ENOMEM, ENOBUFS, EINTR},
+	[RECVMMSG] = {ENOMEM, ENOBUFS, EINTR},
+	[RECVMSG] = {ENOMEM, ENOBUFS, EINTR},
 	[SEND] = {ENOMEM, ENOBUFS, EINTR},
+	[SENDMMSG] = {ENOMEM, ENOBUFS, EINTR},
+	[SENDMSG] = {ENOMEM, ENOBUFS, EINTR},
 	[SETSOCKOPT] = {ENOMEM, ENOBUFS},
 	[WRITE] = {EINTR},
 };
@@ -279,6 +290,36 @@ ssize_t send(int fd, const void *buf, size_t bytes, int flags)
 	return fails(SEND)
 		       ? -1
 		       : syscall(SYS_sendto, fd, buf, bytes, flags, NULL, 0);
+}
+
+int recvmmsg(int fd, struct mmsghdr *messages, unsigned nr, int flags,
+	     struct timespec *timeout)
+{
+	return fails(RECVMMSG) ? -1
+			       : (int)syscall(SYS_recvmmsg, fd, messages, nr,
+					      flags, timeout);
+}
+
+int sendmmsg(int fd, struct mmsghdr *messages, unsigned nr, int flags)
+{
+	return fails(SENDMMSG)
+		       ? -1
+		       : (int)syscall(SYS_sendmmsg, fd, messages, nr, flags);
+}
+
+ssize_t recvmsg(int fd, struct msghdr *message, int flags)
+{
+	return fails(RECVMSG) ? -1 : syscall(SYS_recvmsg, fd, message, flags);
+}
+
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+	return fails(SENDMSG) ? -1 : syscall(SYS_sendmsg, fd, message, flags);
+}
+
+int poll(struct pollfd *fds, nfds_t nr, int timeout)
+{
+	return fails(POLL) ? -1 : (int)syscall(SYS_poll, fds, nr, timeout);
 }
 
 /* --- the heap ------------------------------------------------------------ */

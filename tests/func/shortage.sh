@@ -15,8 +15,8 @@ rawclient=$top_builddir/tests/func/rawclient
 # In the order of shortage.c. With --swap zsd looks at the kernel's watermarks,
 # without it gives memory back by fallocate(2).
 names=(accept4 calloc close epoll_ctl epoll_wait fallocate ftruncate getsockopt
-    madvise malloc memfd_create mmap munmap pread read recv send setsockopt
-    write)
+    madvise malloc memfd_create mmap munmap poll pread read recv recvmmsg recvmsg
+    send sendmmsg sendmsg setsockopt write)
 any=255
 
 # How often each call fails at least, before it is the next one's turn; more by
@@ -174,7 +174,7 @@ run_short() {
 }
 
 choose_seed
-for swap in '' --swap; do
+for swap in '' --swap --survive; do
     truncate -s 0 "$dir/shortage"
     truncate -s 4096 "$dir/shortage"
     put_byte 1 8
@@ -189,7 +189,10 @@ for swap in '' --swap; do
     safe=() store=()
     for i in "${!names[@]}"; do
         case ${names[i]}$swap in
-        pread | fallocate--swap) continue ;;
+        pread* | fallocate--swap) continue ;;
+        ftruncate--survive | memfd_create--survive) continue ;;
+        poll--survive | recvm*--survive | sendm*--survive) ;;
+        poll* | recvm* | sendm*) continue ;;
         malloc* | calloc*) ((calls[i])) || continue ;; # a sanitizer's own
         esac
         if is_of_the_store "${names[i]}"; then

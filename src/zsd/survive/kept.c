@@ -151,6 +151,9 @@ int kept_adopt_connections(struct server *s)
 			(void)adopt(s, i, figures.was_killed);
 	}
 	drop_others(s);
+	/* Who was served is served again. The rest can wait. */
+	if (!keep_link_is_first(s->link))
+		keep_link_ready(s->link);
 	return 0;
 }
 
