@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
@@ -18,6 +19,8 @@
 #include "io/listen.h"
 #include "keep/keeper_internal.h"
 
+#define SELF "/proc/self/exe"
+
 /* How long to leave connections in their queue where there are no descriptors,
  * ms. */
 #define ACCEPT_AGAIN_MS 100u
@@ -30,12 +33,10 @@
 
 /* --- signals --------------------------------------------------------------- */
 
-static void try_again(struct keeper *k)
+static void on_hup(struct keeper *k)
 {
 	if (!k->is_stuck) {
-		io_log(k->log, IO_LOG_NOTICE,
-		       "received SIGHUP: there is no configuration file to be "
-		       "read again");
+		keeper_upgrade(k);
 		return;
 	}
 	k->is_stuck = false;
@@ -63,7 +64,7 @@ static void on_signals(struct keeper *k)
 
 	while (read(k->signal_fd, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGHUP)
-			try_again(k);
+			on_hup(k);
 		else if (info.ssi_signo != SIGCHLD)
 			begin_end(k);
 	}
@@ -151,6 +152,7 @@ static int timeout_ms(const struct keeper *k)
 
 	if (keeper_wants_standby(k))
 		until = k->start_at_ns;
+	until = min_u64(until, keeper_patience_ends_ns(k));
 	if (k->accept_at_ns > now)
 		until = min_u64(until, k->accept_at_ns);
 	if (until == UINT64_MAX)
@@ -187,11 +189,25 @@ static void turn(struct keeper *k)
 		if (fds[i].revents)
 			accept_one(k, fds[i].fd);
 	}
+	if (ward_now_ns() >= keeper_patience_ends_ns(k))
+		keeper_end_patience(k);
 	if (keeper_wants_standby(k) && ward_now_ns() >= k->start_at_ns)
 		keeper_start_standby(k);
 }
 
 /* --- life ------------------------------------------------------------------ */
+
+/* What runs here, and where it was taken from. */
+static int open_program(struct keeper *k)
+{
+	ssize_t n = readlink(SELF, k->path, sizeof(k->path) - 1);
+
+	if (n < 0)
+		return -errno;
+	k->path[n] = '\0';
+	k->program_fd = open(SELF, O_PATH | O_CLOEXEC);
+	return k->program_fd < 0 ? -errno : 0;
+}
 
 static int open_keeper(struct keeper *k)
 {
@@ -204,7 +220,8 @@ static int open_keeper(struct keeper *k)
 	(void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
 	if (setenv(KEEP_VARIABLE, pid, 1) < 0)
 		return -errno;
-	return open_signals(k);
+	err = open_program(k);
+	return err ? err : open_signals(k);
 }
 
 static void kill_ward(struct ward *w)
@@ -223,6 +240,10 @@ static void close_keeper(struct keeper *k)
 		ward_forget(&k->serving);
 	if (k->signal_fd >= 0)
 		close(k->signal_fd);
+	if (k->program_fd >= 0)
+		close(k->program_fd);
+	if (k->upgrade_fd >= 0)
+		close(k->upgrade_fd);
 	held_fini(&k->held);
 	(void)unsetenv(KEEP_VARIABLE);
 }
@@ -234,6 +255,8 @@ int keeper_run(const struct keeper_params *params)
 		.log = params->log,
 		.serving = {.state = WARD_NONE, .channel = -1},
 		.standby = {.state = WARD_NONE, .channel = -1},
+		.program_fd = -1,
+		.upgrade_fd = -1,
 		.signal_fd = -1,
 	};
 	int err = open_keeper(&k);

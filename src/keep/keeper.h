@@ -30,6 +30,11 @@
  * If the keeper dies, the server goes on for the clients that it has, and the
  * one that stands by ends.
  *
+ * SIGHUP otherwise hands over to the program that is installed by then, where
+ * this one was: an upgrade is a death at a moment of our choice. Nothing
+ * changes where that program cannot get ready, as it cannot where the image,
+ * the area of connections, or the messages of the channel have another version.
+ *
  * Signals: SIGTERM, SIGINT and SIGQUIT are passed on as KEEP_END.
  * Threads: one; the log has another. After the start it allocates nothing but
  * what fork(2) and accept(2) take.

@@ -8,6 +8,8 @@
 #ifndef ZSD_KEEP_KEEPER_INTERNAL_H
 #define ZSD_KEEP_KEEPER_INTERNAL_H
 
+#include <limits.h>
+
 #include "keep/held.h"
 #include "keep/keeper.h"
 #include "keep/ward.h"
@@ -22,6 +24,10 @@ struct keeper {
 	struct ward serving; /* or about to */
 	struct ward standby; /* or about to be */
 	struct keep_figures figures;
+	char path[PATH_MAX]; /* where the program is installed */
+	int program_fd; /* what servers run, whatever is there by now */
+	int upgrade_fd; /* what is to be run from now on, or -1 */
+	bool is_handing_over; /* the server was killed for that */
 	int signal_fd;
 	unsigned nr_short_lives; /* of those that served, one after another */
 	unsigned nr_failures; /* to have one stand by, one after another */
@@ -44,6 +50,20 @@ int keeper_begin(struct keeper *k) ZSD_MUST_CHECK;
 /* Whether there should be one that stands by, and is none. */
 bool keeper_wants_standby(const struct keeper *k);
 void keeper_start_standby(struct keeper *k);
+
+/*
+ * keeper_upgrade() - hand over to the program that is installed now
+ *
+ * A server of that is started to stand by. When it is ready, the one that
+ * serves is killed, and what follows is what follows from a death. Where it
+ * does not get ready, or dies before it serves, all stays as it was.
+ */
+void keeper_upgrade(struct keeper *k);
+
+/* When one that gets ready, or takes over, has had enough time for that, or
+ * UINT64_MAX; and what follows. */
+uint64_t keeper_patience_ends_ns(const struct keeper *k);
+void keeper_end_patience(struct keeper *k);
 
 /* Where nobody serves, and one stands by, it is its turn. */
 void keeper_hand_over_if_due(struct keeper *k);

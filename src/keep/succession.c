@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,6 +23,10 @@
  */
 #define FIRST_WAIT_MS 20u
 #define MAX_WAIT_MS   2000u
+
+/* How long one may take to get ready to stand by, or to take over, s: it maps
+ * disks, digests dictionaries, starts threads. */
+#define READY_S 60u
 
 /* --- telling --------------------------------------------------------------- */
 
@@ -67,7 +72,8 @@ static void give_images(const struct keeper *k, const struct ward *w)
 
 int keeper_begin(struct keeper *k)
 {
-	int err = ward_start(&k->serving, WARD_BEGINNING, k->params->argv);
+	int err = ward_start(&k->serving, WARD_BEGINNING, k->program_fd,
+			     k->params->argv);
 
 	if (err) {
 		io_log(k->log, IO_LOG_ERROR, "cannot start a server: %s",
@@ -93,7 +99,10 @@ static void put_off(struct keeper *k)
 
 void keeper_start_standby(struct keeper *k)
 {
-	int err = ward_start(&k->standby, WARD_GETTING_READY, k->params->argv);
+	bool is_upgrade = k->upgrade_fd >= 0;
+	int err = ward_start(&k->standby, WARD_GETTING_READY,
+			     is_upgrade ? k->upgrade_fd : k->program_fd,
+			     k->params->argv);
 
 	if (err) {
 		io_log(k->log, IO_LOG_WARNING,
@@ -104,6 +113,7 @@ void keeper_start_standby(struct keeper *k)
 		put_off(k);
 		return;
 	}
+	k->standby.is_upgrade = is_upgrade;
 	k->start_at_ns = 0;
 	give_controls(k, &k->standby);
 	give_images(k, &k->standby);
@@ -112,7 +122,8 @@ void keeper_start_standby(struct keeper *k)
 
 bool keeper_wants_standby(const struct keeper *k)
 {
-	bool is_of_use = !k->is_ending || k->serving.state == WARD_NONE;
+	bool is_of_use = k->serving.state == WARD_NONE ||
+			 (k->serving.state == WARD_SERVING && !k->is_ending);
 
 	return k->standby.state == WARD_NONE && k->was_ready && is_of_use &&
 	       !k->is_stuck && held_is_whole(&k->held);
@@ -145,6 +156,17 @@ void keeper_hand_over_if_due(struct keeper *k)
 		hand_over(k);
 }
 
+/* From now on others run it, too. */
+static void settle_upgrade(struct keeper *k)
+{
+	if (!k->serving.is_upgrade)
+		return;
+	k->serving.is_upgrade = false;
+	close(k->program_fd);
+	k->program_fd = k->upgrade_fd;
+	k->upgrade_fd = -1;
+}
+
 static void on_serving(struct keeper *k)
 {
 	bool is_first = k->serving.state == WARD_BEGINNING;
@@ -157,12 +179,98 @@ static void on_serving(struct keeper *k)
 	}
 	k->figures.pause_us = (k->serving.since_ns - k->died_ns) / 1000;
 	io_log(k->log, IO_LOG_WARNING,
-	       "another server has taken over, %" PRIu64 ".%03" PRIu64
-	       " ms after the death, with %u connections",
+	       "%s has taken over after %" PRIu64 ".%03" PRIu64
+	       " ms, with %u connections",
+	       k->serving.is_upgrade ? "the program that is installed now"
+				     : "another server",
 	       k->figures.pause_us / 1000, k->figures.pause_us % 1000,
 	       k->held.nr_conns);
+	settle_upgrade(k);
 	tell_figures(k, &k->serving, KEEP_FIGURES);
 	put_off(k); /* who was served last goes first */
+}
+
+/* --- upgrades -------------------------------------------------------------- */
+
+static void describe_death(int status, char *text, size_t bytes)
+{
+	if (WIFSIGNALED(status))
+		(void)snprintf(text, bytes, "signal %d, %s", WTERMSIG(status),
+			       strsignal(WTERMSIG(status)));
+	else
+		(void)snprintf(text, bytes, "exit status %d",
+			       WEXITSTATUS(status));
+}
+
+void keeper_upgrade(struct keeper *k)
+{
+	if (k->upgrade_fd >= 0 || k->is_ending)
+		return; /* one is under way */
+	k->upgrade_fd = open(k->path, O_PATH | O_CLOEXEC);
+	if (k->upgrade_fd < 0) {
+		io_log(k->log, IO_LOG_ERROR,
+		       "cannot hand over to another program: %s: %s", k->path,
+		       strerror(errno));
+		return;
+	}
+	io_log(k->log, IO_LOG_NOTICE,
+	       "received SIGHUP: handing over to the program that is installed "
+	       "now, %s",
+	       k->path);
+	k->start_at_ns = 0;
+	if (k->standby.state != WARD_NONE)
+		(void)kill(k->standby.pid, SIGKILL);
+}
+
+/* It is of no use. @status: of its end, as waitpid(2) says it. */
+static void refuse_upgrade(struct keeper *k, int status)
+{
+	char text[80];
+
+	describe_death(status, text, sizeof(text));
+	io_log(k->log, IO_LOG_ERROR,
+	       "%s cannot take over (%s), and has said why: the program that "
+	       "was there before goes on",
+	       k->path, text);
+	close(k->upgrade_fd);
+	k->upgrade_fd = -1;
+}
+
+/* The one that stands by is better. */
+static void make_way(struct keeper *k)
+{
+	k->is_handing_over = true;
+	(void)kill(k->serving.pid, SIGKILL);
+}
+
+static uint64_t patience_ends_ns(const struct ward *w)
+{
+	return w->state == WARD_GETTING_READY || w->state == WARD_TAKING_OVER
+		       ? w->since_ns + READY_S * NS_PER_S
+		       : UINT64_MAX;
+}
+
+uint64_t keeper_patience_ends_ns(const struct keeper *k)
+{
+	return min_u64(patience_ends_ns(&k->serving),
+		       patience_ends_ns(&k->standby));
+}
+
+static void end_patience(struct keeper *k, struct ward *w)
+{
+	if (ward_now_ns() < patience_ends_ns(w))
+		return;
+	io_log(k->log, IO_LOG_WARNING,
+	       "warning: a server has not got ready in %u s: killing it",
+	       READY_S);
+	(void)kill(w->pid, SIGKILL);
+	ward_set_state(w, w->state); /* its death is seen elsewhere */
+}
+
+void keeper_end_patience(struct keeper *k)
+{
+	end_patience(k, &k->serving);
+	end_patience(k, &k->standby);
 }
 
 /* --- what servers say ------------------------------------------------------ */
@@ -174,6 +282,8 @@ static void on_ready(struct keeper *k, struct ward *w)
 		k->nr_failures = 0;
 		note_standby(k);
 		keeper_hand_over_if_due(k);
+		if (w->is_upgrade && k->serving.state == WARD_SERVING)
+			make_way(k);
 	} else if (w->state == WARD_BEGINNING || w->state == WARD_TAKING_OVER) {
 		on_serving(k);
 	}
@@ -216,16 +326,6 @@ void keeper_hear(struct keeper *k, struct ward *w)
 
 /* --- deaths ---------------------------------------------------------------- */
 
-static void describe_death(int status, char *text, size_t bytes)
-{
-	if (WIFSIGNALED(status))
-		(void)snprintf(text, bytes, "signal %d, %s", WTERMSIG(status),
-			       strsignal(WTERMSIG(status)));
-	else
-		(void)snprintf(text, bytes, "exit status %d",
-			       WEXITSTATUS(status));
-}
-
 void keeper_end(struct keeper *k, int result)
 {
 	k->is_over = true;
@@ -263,14 +363,18 @@ static void on_death(struct keeper *k, int status)
 	char text[80];
 
 	k->died_ns = ward_now_ns();
-	describe_death(status, text, sizeof(text));
-	k->figures.deaths++;
 	k->figures.was_killed = was_killed(status);
-	io_log(k->log, IO_LOG_ERROR,
-	       "the server died (%s); %u connections "
-	       "are kept",
-	       text, k->held.nr_conns);
-	count_life(k, status);
+	if (!k->is_handing_over) {
+		describe_death(status, text, sizeof(text));
+		k->figures.deaths++;
+		io_log(k->log, IO_LOG_ERROR,
+		       "the server died (%s); %u connections are kept", text,
+		       k->held.nr_conns);
+		count_life(k, status);
+	}
+	k->is_handing_over = false;
+	if (k->serving.is_upgrade)
+		refuse_upgrade(k, status);
 	ward_forget(&k->serving);
 	keeper_hand_over_if_due(k);
 }
@@ -297,10 +401,14 @@ static void reap_standby(struct keeper *k)
 
 	if (!ward_reap(&k->standby, &status))
 		return;
-	describe_death(status, text, sizeof(text));
-	io_log(k->log, IO_LOG_WARNING,
-	       "warning: the server that stands by died (%s)", text);
-	k->nr_failures++;
+	if (k->standby.is_upgrade) {
+		refuse_upgrade(k, status);
+	} else if (k->upgrade_fd < 0) {
+		describe_death(status, text, sizeof(text));
+		io_log(k->log, IO_LOG_WARNING,
+		       "warning: the server that stands by died (%s)", text);
+		k->nr_failures++;
+	}
 	ward_forget(&k->standby);
 	note_standby(k);
 	put_off(k);

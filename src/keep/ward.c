@@ -13,9 +13,6 @@
 #include "base/check.h"
 #include "keep/ward.h"
 
-/* What runs, whatever has been installed in its place since. */
-#define SELF "/proc/self/exe"
-
 /* How long a server may not read what it is told, ms. It reads in a thread that
  * does nothing else for long. */
 #define PATIENCE_MS 5000
@@ -37,21 +34,25 @@ void ward_set_state(struct ward *w, enum ward_state state)
 
 /* In the child. Its end of the channel is where it will look for it. */
 static void __attribute__((noreturn))
-become_server(int channel, char *const *argv)
+become_server(int channel, int program, char *const *argv)
 {
 	sigset_t none;
 
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	/* What has the number of the channel by now may be the program. */
+	if (program == KEEP_CHANNEL_FD)
+		program = fcntl(program, F_DUPFD_CLOEXEC, KEEP_CHANNEL_FD + 1);
 	if (channel == KEEP_CHANNEL_FD)
 		(void)fcntl(channel, F_SETFD, 0);
 	else
 		(void)dup2(channel, KEEP_CHANNEL_FD);
-	(void)execv(SELF, argv);
+	(void)fexecve(program, argv, environ);
 	_exit(EXIT_FAILURE);
 }
 
-int ward_start(struct ward *w, enum ward_state state, char *const *argv)
+int ward_start(struct ward *w, enum ward_state state, int program,
+	       char *const *argv)
 {
 	int fds[2], err = keep_channel_pair(fds);
 	pid_t pid;
@@ -66,7 +67,7 @@ int ward_start(struct ward *w, enum ward_state state, char *const *argv)
 		return err;
 	}
 	if (!pid)
-		become_server(fds[1], argv);
+		become_server(fds[1], program, argv);
 	close(fds[1]);
 	w->pid = pid;
 	w->channel = fds[0];

@@ -32,6 +32,7 @@ struct ward {
 	pid_t pid;
 	int channel; /* or -1 */
 	uint64_t since_ns; /* it has that state, CLOCK_MONOTONIC */
+	bool is_upgrade; /* of another program than the one that runs */
 };
 
 /* Of CLOCK_MONOTONIC. */
@@ -39,13 +40,14 @@ uint64_t ward_now_ns(void);
 
 /**
  * ward_start() - start a server
- * @ward: WARD_NONE; gets state @state
- * @argv: the program's own, once more: it runs itself
+ * @ward:    WARD_NONE; gets state @state
+ * @program: a descriptor of what it is to run
+ * @argv:    the keeper's own, once more
  *
  * Return: 0 or -errno of socketpair(2) or fork(2). What fails in execve(2) is a
  * process that dies at once.
  */
-int ward_start(struct ward *ward, enum ward_state state,
+int ward_start(struct ward *ward, enum ward_state state, int program,
 	       char *const *argv) ZSD_MUST_CHECK;
 
 void ward_set_state(struct ward *ward, enum ward_state state);

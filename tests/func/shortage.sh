@@ -50,7 +50,7 @@ read_counts() {
 has_failed() { # INDEX TIMES
     kill -0 "$zsd_pid" || fail "zsd is gone when ${names[$1]} fails"
     # To be told something is a call as well, and so is to be asked.
-    kill -HUP "$zsd_pid"
+    [ "$swap" = --survive ] || kill -HUP "$zsd_pid"
     read_counts
     [ "${failed[$1]}" -ge "$2" ]
 }
@@ -59,7 +59,7 @@ have_failed() { # TIMES, all together since this was asked first
     local sum=0 times
 
     kill -0 "$zsd_pid" || fail "zsd is gone when all calls fail"
-    kill -HUP "$zsd_pid"
+    [ "$swap" = --survive ] || kill -HUP "$zsd_pid"
     read_counts
     for times in "${failed[@]}"; do
         sum=$((sum + times))

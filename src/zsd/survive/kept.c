@@ -55,12 +55,36 @@ static int adopt_stores(struct server *s)
 	return err;
 }
 
+/* Whether the connections are such that this program can go on with them: now
+ * it can still be refused. */
+static int check_area(struct server *s)
+{
+	const struct serve_params params = {
+		.nr_threads = s->params->nr_threads,
+		.max_connections = s->params->max_connections,
+	};
+	int fd = fcntl(keep_link_area(s->link), F_DUPFD_CLOEXEC, 0), err;
+	struct stream_area *area;
+
+	if (fd < 0)
+		return -errno;
+	err = serve_area_open(&params, fd, &area);
+	if (err)
+		close(fd);
+	else
+		stream_area_destroy(area);
+	return err;
+}
+
 int kept_have_stores(struct server *s)
 {
 	int err;
 
 	if (keep_link_is_first(s->link))
 		return give_stores(s);
+	err = check_area(s);
+	if (err)
+		return server_complain(s, "cannot go on with connections", err);
 	err = keep_link_wait(s->link);
 	if (err)
 		return server_complain(s, "the keeper is gone", err);

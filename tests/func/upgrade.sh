@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# SIGHUP to zsd --survive: the program that is installed by then takes over, under
+# clients who do not notice; one that cannot is refused.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+require jq jq
+
+rawclient=$top_builddir/tests/func/rawclient
+
+# What is installed can be replaced.
+cp "$zsd" "$dir/zsd"
+real=$zsd
+zsd=$dir/zsd
+
+install_program() { # FILE
+    cp "$1" "$dir/new"
+    mv "$dir/new" "$dir/zsd"
+}
+
+inode_of_server() {
+    stat -L -c %i "/proc/$(get_stat pid)/exe"
+}
+
+runs_what_is_installed() {
+    [ "$(inode_of_server 2>"$dir/stat")" = "$(stat -c %i "$dir/zsd")" ]
+}
+
+has_standby() {
+    [ "$(get_stat survival.standby_ready 2>"$dir/stat")" = true ]
+}
+
+standby_runs_what_is_installed() {
+    local pid
+
+    for pid in $(pgrep -P "$zsd_pid"); do
+        [ "$(stat -L -c %i "/proc/$pid/exe")" = "$(stat -c %i "$dir/zsd")" ] ||
+            return 1
+    done
+}
+
+says_refused() { # TIMES
+    [ "$(grep -c 'cannot take over' "$log")" -eq "$1" ]
+}
+
+mkfifo "$dir/end"
+start_zsd --size 64M --survive --checksum
+choose_seed
+"$rawclient" "$socket" order "$seed" 4 0 <"$dir/end" >"$dir/clients" 2>&1 &
+clients=$!
+exec {end}>"$dir/end"
+
+echo "ten upgrades"
+for _ in {1..10}; do
+    eventually has_standby
+    install_program "$real"
+    kill -HUP "$zsd_pid"
+    eventually runs_what_is_installed
+done
+expect_equal "the generation" "$(get_stat survival.generation)" 10
+expect_equal "the deaths" "$(get_stat survival.deaths)" 0
+eventually has_standby
+eventually standby_runs_what_is_installed
+
+echo "a program that cannot take over is refused"
+server=$(get_stat pid)
+install_program "$(type -P false)"
+kill -HUP "$zsd_pid"
+eventually says_refused 1
+expect_equal "the server" "$(get_stat pid)" "$server"
+eventually has_standby # of the program that is there no more
+
+echo "and one that is not there"
+rm "$dir/zsd"
+kill -HUP "$zsd_pid"
+eventually grep -q 'cannot hand over to another program' "$log"
+expect_equal "the server" "$(get_stat pid)" "$server"
+
+echo "which does not keep the next server from being started"
+eventually has_standby
+kill -KILL "$server"
+serves_another() {
+    local pid
+
+    pid=$(get_stat pid 2>"$dir/stat") && [ "$pid" != "$server" ]
+}
+eventually serves_another
+
+exec {end}>&-
+wait "$clients" || fail "$(cat "$dir/clients")"
+cat "$dir/clients"
+stop_zsd
