@@ -293,9 +293,10 @@ static struct zs_class *class_of_state(struct zs_pool *pool, uint32_t state)
 		       : NULL;
 }
 
+/* Or was about to be, for the first time: then it may have a link already. */
 static bool was_never_taken(const struct zs_desc *desc)
 {
-	return !desc->next && !desc->head && !desc->prev && !desc->state;
+	return !desc->state;
 }
 
 /* A page that may be the first of a zspage. */

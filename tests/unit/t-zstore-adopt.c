@@ -387,6 +387,23 @@ START_TEST(what_no_slot_names_is_freed)
 }
 END_TEST
 
+/* It has a link before it has a state. */
+START_TEST(a_page_that_was_to_be_taken_is_no_damage)
+{
+	struct zs_arena *arena = &rig.store->pool->arena;
+	uint64_t top;
+
+	fill(&rig);
+	top = arena->nr_top;
+	ck_assert_uint_lt(top, zs_nr_described(arena));
+	arena->descs[top].next = 3;
+	rig_inherit(&rig, &heir);
+	arena->descs[top].next = 0;
+	rig_assert_sound(&heir);
+	rig_disinherit(&heir);
+}
+END_TEST
+
 START_TEST(two_slots_of_one_object_are_damaged)
 {
 	unsigned char page[ZSD_PAGE_BYTES];
@@ -516,6 +533,7 @@ int main(void)
 	tcase_add_test(tc, a_damaged_dictionary_is_not_used);
 	tcase_add_test(tc, locks_and_pins_of_the_dead_are_gone);
 	tcase_add_test(tc, what_no_slot_names_is_freed);
+	tcase_add_test(tc, a_page_that_was_to_be_taken_is_no_damage);
 	tcase_add_test(tc, two_slots_of_one_object_are_damaged);
 	tcase_add_test(tc, a_second_owner_is_refused);
 	tcase_add_test(tc, another_disk_is_refused);
