@@ -27,7 +27,7 @@ TOP = os.path.abspath(__file__ + "/../../..")
 # the targets are about, and one of each kind.
 FULL = Run(
     parts="cpu profile nbdload connections fio density compaction scaling "
-          "dictionary startup",
+          "dictionary startup adoption",
     rounds=5,
     wide_rounds=2,  # of loads that no target is about
     compactions=3,  # timed
@@ -39,6 +39,7 @@ FULL = Run(
     disk_bytes=256 << 20,
     large_bytes=256 << 20,  # of pages whose density is measured
     compaction_bytes=1 << 30,  # of a disk that is compacted for speed
+    adoption_bytes=4 << 30,  # of a disk that is adopted
     weigh_each=True,  # page file, and not only all of them together
     servers="zsd-lz4 zsd-lz4-poll zsd-zstd:-1 zsd-zstd:1 zsd-zstd:3 "
             "nbdkit-malloc nbdkit-sparse nbdkit-zstd qemu-nbd zram",
@@ -49,7 +50,7 @@ FULL = Run(
 QUICK = Run(
     FULL, parts=FULL.parts.replace("profile ", ""), rounds=2, wide_rounds=0,
     compactions=2, startups=5, seconds=0.5, tries=1, disk_bytes=128 << 20,
-    compaction_bytes=256 << 20, weigh_each=False, cpu_servers="zsd-lz4",
+    compaction_bytes=256 << 20, adoption_bytes=1 << 30, weigh_each=False, cpu_servers="zsd-lz4",
     servers="zsd-lz4 zsd-lz4-poll nbdkit-malloc nbdkit-zstd zram",
     trim_servers=["zsd-lz4", "zram"], trim_percents=[90],
     fio_loads="write-d32 read-d32")
@@ -379,13 +380,20 @@ def part_startup(b):
                resident_bytes=pages * os.sysconf("SC_PAGE_SIZE"))
 
 
+def part_adoption(b):
+    """Going on with the image of a server that died; see docs/survival.md."""
+    for _ in b.rounds_of("adoption", b.rounds):
+        b.note("adoption", adopted=b.program(
+            "adoptcost", *b.pages, f"--size={b.adoption_bytes}"))
+
+
 PARTS = {
     "cpu": part_cpu, "profile": part_profile,
     **{client: lambda b, client=client: part_speed(b, client)
        for client in CLIENTS},
     "density": part_density, "compaction": part_compaction,
     "scaling": part_scaling, "dictionary": part_dictionary,
-    "startup": part_startup,
+    "startup": part_startup, "adoption": part_adoption,
 }
 
 

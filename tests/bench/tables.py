@@ -277,6 +277,14 @@ def startup_table(runs, about):
                 runs.where(part="startup").by("size"))]
 
 
+def adoption_table(runs, about):
+    mine = runs.where(part="adoption")
+    return mine and [
+        f"disk of {mine[0].adopted.disk_bytes >> 30} GiB, full: read after "
+        f"{mine.cell('adopted.read_ms', 1)} ms, rebuilt after "
+        f"{mine.cell('adopted.rebuilt_ms', 0)} ms; {len(mine)} adoptions"]
+
+
 def targets_table(runs, about):
     """Requests per second prove nothing where others wanted the cores too."""
     rows = []
@@ -312,6 +320,7 @@ TABLES = {
     "model": ("Many cores, on paper", model_table),
     "dictionary": ("Dictionary", dictionary_table),
     "startup": ("Start-up", startup_table),
+    "adoption": ("Adoption", adoption_table),
     "targets": ("Targets", targets_table),
 }
 
