@@ -277,6 +277,8 @@ static int conn_go(struct conn *c, enum step *step)
 		*step = conn_step(c, deadline_ns);
 		kept_commit(c);
 		err = conn_send(c);
+		if (*step == STEP_YIELDS) /* what has come may be a read */
+			c->may_recv = true;
 		if (err || *step == STEP_ENDS || *step == STEP_YIELDS)
 			return err;
 		if (*step == STEP_NEEDS_ROOM && io_ring_used(&c->tx))
