@@ -392,7 +392,8 @@ static int grow(struct zs_arena *arena, uint64_t want)
 	uint32_t done;
 	int err;
 
-	if (!can_gather(arena)) {
+	/* Others may use up what was described before we come to it. */
+	while (!can_gather(arena)) {
 		err = extend(arena, &arena->descriptors, DESCRIBE_BYTES,
 			     ZS_SHRINKING);
 		if (err)

@@ -102,6 +102,35 @@ START_TEST(what_is_being_committed_is_counted)
 }
 END_TEST
 
+/* --- others take what was described --------------------------------------- */
+
+static uint32_t nr_taken;
+
+static void take_all_described(void)
+{
+	const struct zs_arena *arena = &rig.pool->arena;
+
+	do {
+		handles[nr_taken] = rig_put(&rig, 4096, nr_taken);
+		nr_taken++;
+	} while (arena->nr_top < zs_nr_described(arena) || arena->free.nr);
+}
+
+/* Two need descriptors at once: one gets them, and uses them up before the other
+ * comes to run again. */
+START_TEST(who_comes_late_describes_more)
+{
+	nr_taken = 0;
+	nr_before = 1; /* the handles come first */
+	meanwhile = take_all_described;
+	ck_assert_int_eq(rig_try_put(&rig, 4096, ZS_NORMAL, 1 << 20,
+				     &handles[MAX_HANDLES - 1]),
+			 0);
+	ck_assert_uint_gt(nr_taken, 1000);
+	rig_assert_sound(&rig);
+}
+END_TEST
+
 /* --- the kernel has a part ------------------------------------------------ */
 
 /* Take a page of the arena's addresses away: the kernel has none for it. */
@@ -151,6 +180,7 @@ int main(void)
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, who_comes_late_describes_more);
 	tcase_add_loop_test(tc, what_is_being_committed_is_counted, 0, 40);
 	tcase_add_test(tc, a_part_of_what_was_asked_for_is_used);
 	suite_add_tcase(suite, tc);
