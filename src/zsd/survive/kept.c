@@ -55,23 +55,31 @@ static int adopt_stores(struct server *s)
 	return err;
 }
 
-/* Whether the connections are such that this program can go on with them: now
- * it can still be refused. */
-static int check_area(struct server *s)
+/* What the connections of the other server are in. */
+static int open_area(const struct server *s, const struct serve_params *params,
+		     struct stream_area **out)
+{
+	int fd = fcntl(keep_link_area(s->link), F_DUPFD_CLOEXEC, 0), err;
+
+	if (fd < 0)
+		return -errno;
+	err = serve_area_open(params, fd, out);
+	if (err)
+		close(fd);
+	return err;
+}
+
+/* Whether this program can go on with them: now it can still be refused. */
+static int check_area(const struct server *s)
 {
 	const struct serve_params params = {
 		.nr_threads = s->params->nr_threads,
 		.max_connections = s->params->max_connections,
 	};
-	int fd = fcntl(keep_link_area(s->link), F_DUPFD_CLOEXEC, 0), err;
 	struct stream_area *area;
+	int err = open_area(s, &params, &area);
 
-	if (fd < 0)
-		return -errno;
-	err = serve_area_open(&params, fd, &area);
-	if (err)
-		close(fd);
-	else
+	if (!err)
 		stream_area_destroy(area);
 	return err;
 }
@@ -107,22 +115,10 @@ static int make_area(struct server *s, const struct serve_params *params)
 	return err;
 }
 
-static int reopen_area(struct server *s, const struct serve_params *params)
-{
-	int fd = fcntl(keep_link_area(s->link), F_DUPFD_CLOEXEC, 0), err;
-
-	if (fd < 0)
-		return -errno;
-	err = serve_area_open(params, fd, &s->area);
-	if (err)
-		close(fd);
-	return err;
-}
-
 int kept_open_area(struct server *s, struct serve_params *params)
 {
 	int err = keep_link_is_first(s->link) ? make_area(s, params)
-					      : reopen_area(s, params);
+					      : open_area(s, params, &s->area);
 
 	if (err)
 		return server_complain(s, "cannot keep connections", err);
