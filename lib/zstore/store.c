@@ -255,6 +255,8 @@ void zstore_shrink(struct zstore *store)
 
 bool zstore_housekeep(struct zstore *store, uint64_t max_pages)
 {
+	if (store->image.owner_fd < 0)
+		return false; /* another process does it, for now */
 	/* Writers wait for this. */
 	if (!zstore_is_settled(store)) {
 		(void)zstore_rebuild(store, REBUILD_LOOKS);

@@ -148,10 +148,15 @@ int stream_area_open(int fd, const struct stream_area_params *params,
 		return -EUCLEAN;
 	}
 	area->fd = fd;
-	for (unsigned i = 0; i < params->nr_slots; i++)
-		area->is_taken[i] = stream_area_is_kept(area, i);
+	stream_area_look(area);
 	*out = area;
 	return 0;
+}
+
+void stream_area_look(struct stream_area *area)
+{
+	for (unsigned i = 0; i < area->params.nr_slots; i++)
+		area->is_taken[i] = stream_area_is_kept(area, i);
 }
 
 int stream_area_fd(const struct stream_area *area)

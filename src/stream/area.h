@@ -45,6 +45,10 @@ int stream_area_create(const struct stream_area_params *params,
 int stream_area_open(int fd, const struct stream_area_params *params,
 		     struct stream_area **out) ZSD_MUST_CHECK;
 
+/* stream_area_look() - see once more which slots are kept: the process that has
+ * it is dead by now. A system call for each. */
+void stream_area_look(struct stream_area *area);
+
 /* stream_area_destroy() - unmap it, and close the descriptor. All slots must be
  * unmapped. Takes NULL, too. */
 void stream_area_destroy(struct stream_area *area);

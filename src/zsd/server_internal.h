@@ -155,8 +155,7 @@ unsigned kept_max_connections(const struct server_params *params);
 /* kept_join() - learn what there is */
 int kept_join(struct server *server) ZSD_MUST_CHECK;
 
-/* kept_have_stores() - have the keeper hold the disks that were made; or wait
- * until those that were opened are ours, and adopt them */
+/* kept_have_stores() - have the keeper hold the disks that were made */
 int kept_have_stores(struct server *server) ZSD_MUST_CHECK;
 
 /* kept_wait_for_connections() - be told of new ones, and of the end; and be
@@ -167,8 +166,14 @@ int kept_wait_for_connections(struct server *server) ZSD_MUST_CHECK;
 int kept_open_area(struct server *server,
 		   struct serve_params *params) ZSD_MUST_CHECK;
 
-/* kept_adopt_connections() - go on with those that the dead server left */
-int kept_adopt_connections(struct server *server) ZSD_MUST_CHECK;
+/*
+ * kept_take_over() - wait until the other server is dead, and go on with its
+ * disks and connections
+ *
+ * All threads that serve are there by then, with what they need. Nothing where
+ * there was no other.
+ */
+int kept_take_over(struct server *server) ZSD_MUST_CHECK;
 
 /* kept_count() - what is told of survival; zeros where there is no keeper.
  * Context: any thread. */

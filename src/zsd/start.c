@@ -98,7 +98,9 @@ int server_start_residence(struct server *s)
 
 	if (err)
 		return server_complain(s, "cannot start", err);
-	residence_join(s->residence, "main", false);
+	/* With a keeper it is that which takes over. */
+	residence_join(s->residence, "main",
+		       s->params->is_kept || s->params->survive);
 	return 0;
 }
 
@@ -136,7 +138,6 @@ static int start_stores(struct server *s)
 	return err;
 }
 
-/* Where another server has the disks, nothing goes on here until it is dead. */
 static int have_stores(struct server *s)
 {
 	int err = s->link ? kept_have_stores(s) : 0;
@@ -192,9 +193,7 @@ static int start_serving(struct server *s)
 			return err;
 	}
 	err = serve_create(&params, &s->serve);
-	if (err)
-		return complain_of_thread(s, "cannot start the workers", err);
-	return s->link ? kept_adopt_connections(s) : 0;
+	return err ? complain_of_thread(s, "cannot start the workers", err) : 0;
 }
 
 static int start_control(struct server *s)
@@ -275,10 +274,10 @@ int server_write_pid_file(struct server *s)
 
 /* In order: each may count on those before it. */
 static int (*const steps[])(struct server *s) = {
-	server_start_residence, server_start_log,      open_listeners,
-	start_stores,		have_stores,	       start_serving,
-	start_control,		wait_for_signals,      wait_for_connections,
-	check_residence,	server_write_pid_file,
+	server_start_residence, server_start_log, open_listeners,
+	start_stores,		have_stores,	  start_serving,
+	kept_take_over,		start_control,	  wait_for_signals,
+	wait_for_connections,	check_residence,  server_write_pid_file,
 };
 
 static int start(struct server *s)

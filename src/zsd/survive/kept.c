@@ -69,34 +69,9 @@ static int open_area(const struct server *s, const struct serve_params *params,
 	return err;
 }
 
-/* Whether this program can go on with them: now it can still be refused. */
-static int check_area(const struct server *s)
-{
-	const struct serve_params params = {
-		.nr_threads = s->params->nr_threads,
-		.max_connections = s->params->max_connections,
-	};
-	struct stream_area *area;
-	int err = open_area(s, &params, &area);
-
-	if (!err)
-		stream_area_destroy(area);
-	return err;
-}
-
 int kept_have_stores(struct server *s)
 {
-	int err;
-
-	if (keep_link_is_first(s->link))
-		return give_stores(s);
-	err = check_area(s);
-	if (err)
-		return server_complain(s, "cannot go on with connections", err);
-	err = keep_link_wait(s->link);
-	if (err)
-		return server_complain(s, "the keeper is gone", err);
-	return adopt_stores(s);
+	return keep_link_is_first(s->link) ? give_stores(s) : 0;
 }
 
 /* --- connections ----------------------------------------------------------- */
@@ -123,6 +98,9 @@ int kept_open_area(struct server *s, struct serve_params *params)
 	if (err)
 		return server_complain(s, "cannot keep connections", err);
 	params->area = s->area;
+	/* Those that the other has ready are not ours to take. */
+	if (!keep_link_is_first(s->link))
+		params->nr_ready = 0;
 	params->closed = on_closed;
 	params->closed_arg = s->link;
 	return 0;
@@ -161,19 +139,36 @@ static void drop_others(struct server *s)
 	}
 }
 
-int kept_adopt_connections(struct server *s)
+static void adopt_connections(struct server *s)
 {
 	struct keep_figures figures;
 
+	stream_area_look(s->area);
 	keep_link_figures(s->link, &figures);
 	for (unsigned i = 0; i < stream_area_nr_slots(s->area); i++) {
 		if (stream_area_is_kept(s->area, i))
 			(void)adopt(s, i, figures.was_killed);
 	}
 	drop_others(s);
+}
+
+int kept_take_over(struct server *s)
+{
+	int err;
+
+	if (!s->link || keep_link_is_first(s->link))
+		return 0;
+	err = keep_link_wait(s->link);
+	if (err)
+		return server_complain(s, "the keeper is gone", err);
+	err = adopt_stores(s);
+	if (err)
+		return err;
+	adopt_connections(s);
 	/* Who was served is served again. The rest can wait. */
-	if (!keep_link_is_first(s->link))
-		keep_link_ready(s->link);
+	keep_link_ready(s->link);
+	for (size_t i = 0; i < s->exports.nr; i++)
+		reserve_wake(s->reserves[i]);
 	return 0;
 }
 
