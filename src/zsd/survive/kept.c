@@ -106,8 +106,8 @@ int kept_open_area(struct server *s, struct serve_params *params)
 	return 0;
 }
 
-/* Return: whether it is served. */
-static bool adopt(struct server *s, unsigned slot, bool was_killed)
+/* Where it cannot be served, it is closed. */
+static void adopt(struct server *s, unsigned slot, bool was_killed)
 {
 	uint32_t number = stream_area_number(s->area, slot);
 	int fd = keep_link_take_held(s->link, number), err = -ENOENT;
@@ -115,7 +115,7 @@ static bool adopt(struct server *s, unsigned slot, bool was_killed)
 	if (fd >= 0)
 		err = serve_adopt(s->serve, slot, fd, was_killed);
 	if (!err)
-		return true;
+		return;
 	if (fd >= 0) {
 		io_log(s->log, IO_LOG_ERROR,
 		       "cannot go on with a connection: %s", strerror(-err));
@@ -123,7 +123,6 @@ static bool adopt(struct server *s, unsigned slot, bool was_killed)
 		keep_link_drop(s->link, number);
 	}
 	stream_area_free(s->area, slot);
-	return false;
 }
 
 /* What is left is nobody's: clients that negotiated. They try again. */
@@ -147,7 +146,7 @@ static void adopt_connections(struct server *s)
 	keep_link_figures(s->link, &figures);
 	for (unsigned i = 0; i < stream_area_nr_slots(s->area); i++) {
 		if (stream_area_is_kept(s->area, i))
-			(void)adopt(s, i, figures.was_killed);
+			adopt(s, i, figures.was_killed);
 	}
 	drop_others(s);
 }
