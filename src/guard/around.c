@@ -25,14 +25,18 @@ struct hierarchy {
 	const char *mount;
 	const char *usage;
 	const char *limits[2]; /* what stops zsd, or slows it down */
+	const char *swap; /* how much of a group may be swapped out */
 };
 
-static const struct hierarchy version_2 = {
-	"/sys/fs/cgroup", "memory.current", {"memory.max", "memory.high"}};
+static const struct hierarchy version_2 = {"/sys/fs/cgroup",
+					   "memory.current",
+					   {"memory.max", "memory.high"},
+					   "memory.swap.max"};
 
 static const struct hierarchy version_1 = {"/sys/fs/cgroup/memory",
 					   "memory.usage_in_bytes",
-					   {"memory.limit_in_bytes", NULL}};
+					   {"memory.limit_in_bytes", NULL},
+					   NULL};
 
 /* --- numbers ---------------------------------------------------------------- */
 
@@ -108,6 +112,20 @@ static void watch(struct around *around, const char *root,
 		around->limits[around->nr_limits++] = limit;
 }
 
+static void look_at_swap(struct around *around, const char *root,
+			 const struct hierarchy *hierarchy, const char *group)
+{
+	int fd;
+
+	if (!hierarchy->swap)
+		return;
+	fd = open_file(root, hierarchy, group, hierarchy->swap);
+	if (fd < 0)
+		return;
+	around->is_never_swapped |= read_number(fd) == 0;
+	close(fd);
+}
+
 /* The group itself, and those around it: all their limits hold. The root of the
  * machine has none; what looks like it in a container has. */
 static void watch_groups(struct around *around, const char *root,
@@ -123,6 +141,7 @@ static void watch_groups(struct around *around, const char *root,
 				watch(around, root, hierarchy, group,
 				      hierarchy->limits[i]);
 		}
+		look_at_swap(around, root, hierarchy, group);
 		end = strrchr(group, '/');
 		if (end)
 			*end = '\0';

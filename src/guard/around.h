@@ -6,6 +6,8 @@
  * those that it is in: beyond memory.max (memory.limit_in_bytes of version 1)
  * there is no more, and beyond memory.high the kernel slows zsd down, with all
  * who wait for it. Groups that have a limit when this is opened are watched.
+ * Where one of them has memory.swap.max 0, the kernel swaps out nothing of what
+ * is in it, locked or not.
  *
  * Threads: one at a time for each struct. Allocates nothing after opening.
  * Source: cgroups(7); Linux Documentation/admin-guide/cgroup-v2.rst, "Memory
@@ -14,6 +16,7 @@
 #ifndef ZSD_GUARD_AROUND_H
 #define ZSD_GUARD_AROUND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +39,7 @@ struct around {
 	char least_name[AROUND_PATH_BYTES]; /* whose that is, for a message */
 	struct around_limit limits[AROUND_MAX_LIMITS];
 	size_t nr_limits;
+	bool is_never_swapped; /* by the limit of a group */
 };
 
 /**

@@ -100,11 +100,13 @@ void residence_join(struct residence *r, const char *name, bool is_urgent);
 /**
  * residence_check() - log measures that failed
  * @nr_threads: waits until so many have joined
+ * @was_said:   the process that started this one has warned of them
  *
  * Also marks READY for the counts since then.
  * Return: 0, or with SWAP_STRICT the -errno of one that failed.
  */
-int residence_check(struct residence *r, unsigned nr_threads) ZSD_MUST_CHECK;
+int residence_check(struct residence *r, unsigned nr_threads,
+		    bool was_said) ZSD_MUST_CHECK;
 
 enum swap_mode residence_mode(const struct residence *r);
 

@@ -58,16 +58,23 @@ static void begin_end(struct keeper *k)
 		keeper_end(k, -ECHILD); /* nobody could go on */
 }
 
+static void on_signal(struct keeper *k, int number)
+{
+	if (number == SIGCHLD)
+		return;
+	io_log(k->log, IO_LOG_NOTICE, "received SIG%s", sigabbrev_np(number));
+	if (number == SIGHUP)
+		on_hup(k);
+	else
+		begin_end(k);
+}
+
 static void on_signals(struct keeper *k)
 {
 	struct signalfd_siginfo info;
 
-	while (read(k->signal_fd, &info, sizeof(info)) == sizeof(info)) {
-		if (info.ssi_signo == SIGHUP)
-			on_hup(k);
-		else if (info.ssi_signo != SIGCHLD)
-			begin_end(k);
-	}
+	while (read(k->signal_fd, &info, sizeof(info)) == sizeof(info))
+		on_signal(k, (int)info.ssi_signo);
 	keeper_reap(k);
 }
 

@@ -214,8 +214,7 @@ void keeper_upgrade(struct keeper *k)
 		return;
 	}
 	io_log(k->log, IO_LOG_NOTICE,
-	       "received SIGHUP: handing over to the program that is installed "
-	       "now, %s",
+	       "handing over to the program that is installed now, %s",
 	       k->path);
 	k->start_at_ns = 0;
 	if (k->standby.state != WARD_NONE)
@@ -403,7 +402,7 @@ static void reap_standby(struct keeper *k)
 		return;
 	if (k->standby.is_upgrade) {
 		refuse_upgrade(k, status);
-	} else if (k->upgrade_fd < 0) {
+	} else if (k->upgrade_fd < 0 && !k->is_ending) {
 		describe_death(status, text, sizeof(text));
 		io_log(k->log, IO_LOG_WARNING,
 		       "warning: the server that stands by died (%s)", text);

@@ -40,7 +40,7 @@ static int run(struct server_params *params, char *const *argv)
 			      strerror(-err));
 		return err;
 	}
-	if (params->survive && !params->is_kept)
+	if (params->survive != SURVIVE_OFF && !params->is_kept)
 		err = survive_run(params, log, argv);
 	else
 		err = server_run(params, log);
@@ -56,8 +56,8 @@ int main(int argc, char **argv)
 
 	if (open_standard_descriptors())
 		return EXIT_FAILURE;
-	signals_prepare();
 	is_kept = keep_link_is_wanted();
+	signals_prepare(is_kept);
 	options_parse(argc, argv, &options);
 	options.server.is_kept = is_kept;
 	err = run(&options.server, argv);

@@ -27,6 +27,14 @@
 #include "serve/serve.h"
 #include "zstore/zstore.h"
 
+/* Whether there is a keeper, and a second server, so that none is missed. */
+enum survive_mode {
+	SURVIVE_AS_SWAP, /* on with --swap, else off; not after options_parse() */
+	SURVIVE_OFF,
+	SURVIVE_ON, /* a condition that does not hold is warned of */
+	SURVIVE_STRICT, /* and here ends the start */
+};
+
 /* One disk that is served. Strings are not copied. */
 struct disk_params {
 	const char *name; /* UTF-8, at most EXPORT_MAX_NAME_BYTES */
@@ -50,13 +58,13 @@ struct server_params {
 	bool verbose; /* log connections as they come and go */
 	bool daemon; /* go to the background when ready */
 	int ready_fd; /* who waits for that is told there; -1: nobody */
-	bool survive; /* a keeper and a second server, so that none is missed */
+	enum survive_mode survive;
 	bool is_kept; /* a keeper has started this process, to serve */
 };
 
 /**
  * survive_run() - keep servers, each of which does server_run()
- * @params: with .survive
+ * @params: with .survive on or strict
  * @log:    not started yet
  * @argv:   of the program
  *

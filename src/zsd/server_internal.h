@@ -117,7 +117,6 @@ struct server {
 	const char *pid_file; /* the one that was written, or NULL */
 	int pid_fd; /* its lock */
 	struct keep_link *link; /* to the keeper, if there is one */
-	bool is_orphan; /* there was one */
 	struct stream_area *area; /* with a keeper: of the connections */
 };
 
@@ -214,17 +213,19 @@ int exports_create(struct server *server) ZSD_MUST_CHECK;
 
 /**
  * signals_prepare() - let no signal end the process by its default
+ * @is_kept: a keeper has started it, to whom those are meant that zsd waits for
  *
  * First thing in main(). Signals that zsd waits for keep their default until
- * stop_open().
+ * stop_open(); with a keeper they are ignored.
  */
-void signals_prepare(void);
+void signals_prepare(bool is_kept);
 
 /* stop_begin() - begin the end, or hear of it once more, because of @why: "the
  * keeper is gone", … */
 void stop_begin(struct server *server, const char *why);
 
-/* stop_open() - wait for signals. Return: 0 or -errno. Release: stop_close(). */
+/* stop_open() - wait for signals. With a keeper: once that is gone. Return: 0 or
+ * -errno. Release: stop_close(), in any case. */
 int stop_open(struct server *server) ZSD_MUST_CHECK;
 void stop_close(struct server *server);
 

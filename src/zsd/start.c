@@ -100,7 +100,7 @@ int server_start_residence(struct server *s)
 		return server_complain(s, "cannot start", err);
 	/* With a keeper it is that which takes over. */
 	residence_join(s->residence, "main",
-		       s->params->is_kept || s->params->survive);
+		       s->params->survive != SURVIVE_OFF);
 	return 0;
 }
 
@@ -225,7 +225,7 @@ static int start_control(struct server *s)
 
 static int wait_for_signals(struct server *s)
 {
-	int err = stop_open(s);
+	int err = s->link ? 0 : stop_open(s);
 
 	return err ? server_complain(s, "cannot wait for signals", err) : 0;
 }
@@ -245,7 +245,7 @@ static int check_residence(struct server *s)
 {
 	unsigned nr =
 		s->params->nr_threads + THREADS_FIXED - (s->control ? 0 : 1);
-	int err = residence_check(s->residence, nr);
+	int err = residence_check(s->residence, nr, s->link);
 
 	return err ? server_complain(s, "cannot serve swap", err) : 0;
 }

@@ -10,6 +10,9 @@
  *   SEGV and others   end the process where it is to blame, not where somebody
  *                     sent them
  *   KILL, STOP        cannot be helped
+ *
+ * A server that has a keeper hears of none of them: a terminal, and many who
+ * send one, send it to the keeper as well, which knows what is to be done.
  */
 #include "config.h"
 
@@ -104,10 +107,16 @@ static void unblock_all(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-void signals_prepare(void)
+static const int waited_for[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP};
+
+_Static_assert(ARRAY_SIZE(waited_for) == NR_SIGNALS, "each has a handle");
+
+void signals_prepare(bool is_kept)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
 		(void)signal(ignored[i], SIG_IGN);
+	for (size_t i = 0; is_kept && i < ARRAY_SIZE(waited_for); i++)
+		(void)signal(waited_for[i], SIG_IGN);
 	for (int number = FIRST_REALTIME; number < SIGRTMIN; number++)
 		ignore_reserved(number);
 	for (int number = SIGRTMIN; number <= SIGRTMAX; number++)
@@ -118,10 +127,6 @@ void signals_prepare(void)
 }
 
 /* --- those that are -------------------------------------------------------- */
-
-static const int waited_for[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP};
-
-_Static_assert(ARRAY_SIZE(waited_for) == NR_SIGNALS, "each has a handle");
 
 static const char *name_of(int number)
 {
@@ -193,11 +198,7 @@ static void on_signal(uv_signal_t *signal, int number)
 	char why[32];
 
 	(void)snprintf(why, sizeof(why), "received %s", name_of(number));
-	if (s->link && !s->is_orphan)
-		io_log(s->log, IO_LOG_NOTICE,
-		       "%s: ignored, it is for the keeper, process %d", why,
-		       (int)getppid());
-	else if (number == SIGHUP)
+	if (number == SIGHUP)
 		io_log(s->log, IO_LOG_NOTICE,
 		       "received SIGHUP: there is no configuration file to be "
 		       "read again");

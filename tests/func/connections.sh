@@ -80,7 +80,7 @@ spent_ms() {
 }
 
 echo "with --swap, on one processor"
-start_zsd --size 16M --swap --max-connections 64
+start_zsd --size 16M --swap --survive=off --max-connections 64
 taskset --all-tasks --cpu-list --pid 0 "$zsd_pid" >/dev/null
 before=$(spent_ms)
 for _ in {1..5}; do

@@ -65,13 +65,19 @@ overfill() {
     done
 }
 
-for swap in '' --swap; do
-    echo "standard error is a pipe that nobody reads${swap:+, with $swap}"
+# On a pipe that is full: start_unread OPTION...
+start_unread() {
     rm -f "$dir/pipe"
     mkfifo "$dir/pipe"
     exec {pipe}<>"$dir/pipe"
     head -c "$filler_bytes" /dev/zero >&"$pipe"
-    start_anyhow --verbose $swap >&"$pipe" 2>&1
+    start_anyhow --verbose "$@" >&"$pipe" 2>&1
+}
+
+for swap in '' '--swap --survive=off'; do
+    echo "standard error is a pipe that nobody reads${swap:+, with $swap}"
+    # shellcheck disable=SC2086 # options are words
+    start_unread $swap
     expect_start
     overfill
     expect_served
@@ -92,6 +98,22 @@ for swap in '' --swap; do
     stop_zsd
     exec {pipe}>&-
 done
+
+echo "nor does a keeper wait for who reads: a server dies, another goes on"
+start_unread --survive
+expect_start
+overfill
+kill -HUP "$zsd_pid"
+for _ in 1 2 3; do
+    server=$(eventually get_stat pid)
+    kill -KILL "$server" || true # it may have handed over by itself
+    eventually [ ! -d "/proc/$server" ]
+    expect_served
+    overfill
+done
+expect_at_least "servers that died" "$(get_stat survival.deaths)" 1
+stop_zsd
+exec {pipe}>&-
 
 echo "standard error goes away"
 mkfifo "$dir/gone"

@@ -123,7 +123,7 @@ drain_zsd
 began=$SECONDS
 eventually is_later_than $((began + 6))
 kill -TERM "$zsd_pid"
-eventually grep -q 'SIGTERM again: with --swap' "$log"
+eventually grep -q 'again: with --swap' "$log"
 expect_equal connections.open "$(get_stat connections.open)" 2
 let_go
 expect_end

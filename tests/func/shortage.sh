@@ -174,7 +174,7 @@ run_short() {
 }
 
 choose_seed
-for swap in '' --swap --survive; do
+for swap in '' '--swap --survive=off' --survive; do
     truncate -s 0 "$dir/shortage"
     truncate -s 4096 "$dir/shortage"
     put_byte 1 8
@@ -183,13 +183,14 @@ for swap in '' --swap --survive; do
         "LD_PRELOAD=$top_builddir/tests/func/shortage.so"
         "SHORTAGE_FILE=$dir/shortage"
     )
+    # shellcheck disable=SC2086 # options are words
     start_short_zsd $swap
     calls=() failed=()
     read_counts
     safe=() store=()
     for i in "${!names[@]}"; do
         case ${names[i]}$swap in
-        pread* | fallocate--swap) continue ;;
+        pread* | fallocate--swap*) continue ;;
         ftruncate--survive | memfd_create--survive) continue ;;
         poll--survive | recvm*--survive | sendm*--survive) ;;
         poll* | recvm* | sendm*) continue ;;

@@ -74,8 +74,9 @@ for number in {1..64}; do
     esac
 done
 
-for swap in '' --swap; do
+for swap in '' '--swap --survive=off' --swap; do
     echo "all ${#others[@]} others: it serves on ${swap:+with $swap}"
+    # shellcheck disable=SC2086 # options are words
     start_zsd --size 16M --threads 2 $swap
     attach
     for number in "${others[@]}"; do
@@ -91,10 +92,12 @@ for swap in '' --swap; do
 
     for signal in TERM INT QUIT; do
         echo "SIG$signal, and at once again: its client is served ${swap:+too}"
+        # shellcheck disable=SC2086
         start_zsd --size 16M $swap
         attach
         kill "-$signal" "$zsd_pid"
-        eventually was_received "$signal: shutting down"
+        eventually was_received "$signal"
+        eventually is_shutting_down
         for again in TERM INT QUIT HUP; do
             kill "-$again" "$zsd_pid"
             eventually was_received "$again"

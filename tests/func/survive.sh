@@ -87,8 +87,41 @@ kill_many
 let_clients_go
 stop_zsd
 
+# Nothing of this test itself may be swapped out, or it may: as the groups say.
+is_never_swapped() {
+    local group
+
+    group=$(sed -n 's/^0:://p' /proc/self/cgroup)
+    while [ "$group" != "${group%/*}" ]; do
+        ! grep -qsx 0 "/sys/fs/cgroup$group/memory.swap.max" || return 0
+        group=${group%/*}
+    done
+    grep -qsx 0 /sys/fs/cgroup/memory.swap.max
+}
+
+if is_never_swapped; then
+    echo "--survive=strict starts where nothing that is kept may be swapped out"
+    start_zsd --size 16M --swap --survive=strict
+    stop_zsd
+else
+    echo "--survive=strict ends the start where what is kept may be swapped out"
+    expect_status 1 "$zsd" --size 16M --swap --survive=strict \
+        --socket "$socket"
+    grep -q -- '--survive=strict: .*MemorySwapMax=0' "$dir/output" ||
+        fail "$(cat "$dir/output")"
+fi
+
+echo "--swap alone has a keeper; --survive=off has none"
+start_zsd --size 16M --swap --survive=off
+expect_equal "the keeper" "$(get_stat survival.keeper_pid)" 0
+stop_zsd
+start_zsd --size 16M --swap
+expect_equal "the keeper" "$(get_stat survival.keeper_pid)" "$zsd_pid"
+is_never_swapped ||
+    grep -q 'warning: --survive: .*MemorySwapMax=0' "$log" ||
+    fail "no word of what may be swapped out"
+
 echo "what is stored outlives its servers"
-start_zsd --size 16M --survive --swap
 "$top_builddir/tests/bench/pagegen" --size 16M "$dir/pages"
 nbdcopy "$dir/pages" "$uri"
 stored=$(get_stat mm_stat)

@@ -148,6 +148,28 @@ START_TEST(version_1_says_no_limit_by_a_large_number)
 }
 END_TEST
 
+START_TEST(what_one_group_may_not_swap_out_stays)
+{
+	plant("/proc/self/cgroup", "0::/a.slice/zsd.service\n");
+	around_open(&around, root);
+	ck_assert(!around.is_never_swapped);
+	around_close(&around);
+	plant("/sys/fs/cgroup/a.slice/zsd.service/memory.swap.max", "max\n");
+	plant("/sys/fs/cgroup/a.slice/memory.swap.max", "4096\n");
+	around_open(&around, root);
+	ck_assert(!around.is_never_swapped);
+	around_close(&around);
+	plant("/sys/fs/cgroup/a.slice/memory.swap.max", "0\n");
+	around_open(&around, root);
+	ck_assert(around.is_never_swapped);
+	around_close(&around);
+	/* Version 1 has no such limit. */
+	plant("/proc/self/cgroup", "4:memory:/a.slice/zsd.service\n");
+	around_open(&around, root);
+	ck_assert(!around.is_never_swapped);
+}
+END_TEST
+
 START_TEST(what_makes_no_sense_is_no_limit)
 {
 	char deep[4 * AROUND_PATH_BYTES] = "0::";
@@ -180,6 +202,7 @@ int main(void)
 	tcase_add_test(tc, memory_may_stand_beside_other_controllers);
 	tcase_add_test(tc, a_container_has_its_limits_at_its_root);
 	tcase_add_test(tc, version_1_says_no_limit_by_a_large_number);
+	tcase_add_test(tc, what_one_group_may_not_swap_out_stays);
 	tcase_add_test(tc, what_makes_no_sense_is_no_limit);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);

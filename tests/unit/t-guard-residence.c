@@ -52,7 +52,7 @@ static void begin_with_second(enum swap_mode mode)
 	ck_assert_int_eq(uv_sem_init(&second.end, 0), 0);
 	ck_assert_int_eq(uv_thread_create(&second.thread, second_thread, NULL),
 			 0);
-	ck_assert_int_eq(residence_check(residence, 2), 0);
+	ck_assert_int_eq(residence_check(residence, 2, false), 0);
 }
 
 static void end_with_second(void)
@@ -175,7 +175,7 @@ START_TEST(heap_growth_is_seen)
 	void *p;
 
 	begin(SWAP_OFF);
-	ck_assert_int_eq(residence_check(residence, 1), 0);
+	ck_assert_int_eq(residence_check(residence, 1, false), 0);
 	p = malloc(10 * MIB);
 	ck_assert_ptr_nonnull(p);
 	memset(p, 1, 10 * MIB);
@@ -194,7 +194,7 @@ START_TEST(faults_are_counted_from_ready)
 	void *p;
 
 	begin(SWAP_OFF);
-	ck_assert_int_eq(residence_check(residence, 1), 0);
+	ck_assert_int_eq(residence_check(residence, 1, false), 0);
 	p = map(bytes);
 	madvise(p, bytes, MADV_NOHUGEPAGE);
 	before = thread_number(0).minor_faults;

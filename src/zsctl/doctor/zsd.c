@@ -255,15 +255,18 @@ static void check_proc(struct doctor *d)
 	doctor_mend(d, "ProcSubset=all in its unit");
 }
 
-/* Without --survive there is nothing to be checked. */
 static void check_survival(struct doctor *d)
 {
-	const json_int_t deaths = json_integer_value(
-		json_object_get(d->survival, "deaths"));
+	const json_int_t deaths =
+		json_integer_value(json_object_get(d->survival, "deaths"));
 
-	if (!json_integer_value(json_object_get(d->survival, "keeper_pid")))
-		return;
-	if (!json_is_true(json_object_get(d->survival, "standby_ready"))) {
+	if (!json_integer_value(json_object_get(d->survival, "keeper_pid"))) {
+		doctor_add(d, "survival", DOCTOR_WARN,
+			   "--survive=off: what is swapped out is lost with "
+			   "this process");
+		doctor_mend(d, "leave --survive=off out");
+	} else if (!json_is_true(
+			   json_object_get(d->survival, "standby_ready"))) {
 		doctor_add(d, "survival", DOCTOR_WARN,
 			   "no other server stands by: if this one dies, "
 			   "clients wait until one has been started");

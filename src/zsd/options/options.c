@@ -81,9 +81,11 @@ static const struct argp_option argp_options[] = {
 	 "memory that swapping is to free; strict: end where a measure fails, "
 	 "instead of warning",
 	 22},
-	{"survive", KEY_SURVIVE, NULL, 0,
+	{"survive", KEY_SURVIVE, "strict|off", OPTION_ARG_OPTIONAL,
 	 "Keep the disks and the connections in a process of its own: another "
-	 "server goes on where one dies, and clients do not notice",
+	 "server goes on where one dies, and clients do not notice (default "
+	 "with --swap; off otherwise); strict: end where the kernel may swap "
+	 "out what is kept, instead of warning",
 	 23},
 	{"poll", KEY_POLL, "MICROSECONDS", OPTION_ARG_OPTIONAL,
 	 "Look for the next request for that long (default 50) before a worker "
@@ -266,6 +268,9 @@ static error_t end(struct options *options, struct argp_state *state)
 					: OPTIONS_SWAP_RESERVE_BYTES;
 		err = check_disk(server, disk, state);
 	}
+	if (server->survive == SURVIVE_AS_SWAP)
+		server->survive =
+			server->swap == SWAP_OFF ? SURVIVE_OFF : SURVIVE_ON;
 	if (!err)
 		err = check_listening(server, state);
 	return err ? err : complete_control(options);

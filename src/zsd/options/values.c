@@ -239,6 +239,24 @@ static error_t take_swap(const struct value *value,
 	return 0;
 }
 
+static error_t take_survive(const struct value *value,
+			    const struct value_source *source, const char *text,
+			    void *field)
+{
+	enum survive_mode *mode = field;
+
+	if (!text)
+		*mode = SURVIVE_ON;
+	else if (strcmp(text, "strict") == 0)
+		*mode = SURVIVE_STRICT;
+	else if (strcmp(text, "off") == 0)
+		*mode = SURVIVE_OFF;
+	else
+		return refuse(value, source, "'%s' must be strict or off",
+			      text);
+	return 0;
+}
+
 static error_t take_poll(const struct value *value,
 			 const struct value_source *source, const char *text,
 			 void *field)
@@ -280,7 +298,7 @@ static const struct value values[] = {
 	{'P', "pid-file", take_text, SERVER(pid_file), 0, 0},
 	{'v', "verbose", take_flag, SERVER(verbose), 0, 0},
 	{KEY_SWAP, "swap", take_swap, SERVER(swap), 0, 0},
-	{KEY_SURVIVE, "survive", take_flag, SERVER(survive), 0, 0},
+	{KEY_SURVIVE, "survive", take_survive, SERVER(survive), 0, 0},
 	{KEY_POLL, "poll", take_poll, SERVER(poll_us), 0, BUSY_POLL_MAX_US},
 	{KEY_DAEMON, "daemon", take_flag, SERVER(daemon), 0, 0},
 };
@@ -311,7 +329,7 @@ error_t value_take(const struct value *value, const struct value_source *source,
 	char *to = value->is_of_disk ? (char *)disk : (char *)server;
 
 	if (!text && value->take != take_flag && value->take != take_swap &&
-	    value->take != take_poll)
+	    value->take != take_survive && value->take != take_poll)
 		return refuse(value, source, "it needs a value");
 	return value->take(value, source, text, to + value->field);
 }

@@ -189,7 +189,9 @@ static void on_gone(void *arg)
 {
 	struct server *s = arg;
 
-	s->is_orphan = true;
+	/* Signals are meant for us now. */
+	if (stop_open(s))
+		io_log(s->log, IO_LOG_WARNING, "warning: signals are ignored");
 	if (!s->is_ending)
 		stop_begin(s, "the keeper is gone");
 }

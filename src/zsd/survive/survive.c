@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "guard/around.h"
 #include "keep/keeper.h"
 #include "zsd/pid_file.h"
 #include "zsd/server_internal.h"
@@ -47,15 +48,42 @@ static int check_limits(struct server *s)
 	return err ? err : needs_check(s);
 }
 
+/*
+ * Between two servers nobody has locked the disks' memory: it is the limit of
+ * the control group alone that keeps the kernel from swapping it out, onto one
+ * of these very disks, from where nobody could bring it back.
+ */
+static int check_swap_limit(struct server *s)
+{
+	const bool is_strict = s->params->survive == SURVIVE_STRICT;
+	struct around around;
+	bool holds;
+
+	if (s->params->swap == SWAP_OFF)
+		return 0;
+	around_open(&around, "");
+	holds = around.is_never_swapped;
+	around_close(&around);
+	if (holds)
+		return 0;
+	io_log(s->log, is_strict ? IO_LOG_ERROR : IO_LOG_WARNING,
+	       "%s: while one server takes over from another the kernel may "
+	       "swap the disks' memory out, and never bring it back: set "
+	       "MemorySwapMax=0 in zsd's unit (memory.swap.max 0 in its control "
+	       "group)",
+	       is_strict ? "--survive=strict" : "warning: --survive");
+	return is_strict ? -EPERM : 0;
+}
+
 static int (*const steps[])(struct server *s) = {
-	check_limits,	server_start_residence, server_start_log,
-	open_listeners, server_write_pid_file,
+	check_limits,	  server_start_residence, server_start_log,
+	check_swap_limit, open_listeners,	  server_write_pid_file,
 };
 
 /* The measures that --swap takes, but for the ones that are a server's. */
 static int check_residence(struct server *s)
 {
-	int err = residence_check(s->residence, 1);
+	int err = residence_check(s->residence, 1, false);
 
 	return err ? server_complain(s, "cannot keep swap", err) : 0;
 }
