@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "io/listen.h"
+#include "io/manager/manager.h"
 #include "io/tcp_socket.h"
 
 /* TCP port of NBD. Source: IANA. */
@@ -41,7 +42,7 @@ static int add_passed(struct io_listeners *l, struct io_log *log)
 	size_t nr;
 	int err;
 
-	err = io_listen_take_passed(passed, ARRAY_SIZE(passed), &nr);
+	err = io_manager_take_passed(passed, ARRAY_SIZE(passed), &nr);
 	for (size_t i = 0; i < nr && !err; i++) {
 		if (passed[i].is_control)
 			err = add(l->control, &l->nr_control, passed[i].fd);

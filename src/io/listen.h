@@ -124,24 +124,4 @@ int io_accept_open(struct io_acceptor *acceptor, struct io_loop *loop,
 /* io_accept_close() - stop. Nothing where it is not open. */
 void io_accept_close(struct io_acceptor *acceptor);
 
-/* --- between the files of listen ------------------------------------------ */
-
-/* A listening stream socket that was passed in. */
-struct io_passed {
-	int fd;
-	bool is_control; /* its name is "control" */
-};
-
-/**
- * io_listen_take_passed() - take over the sockets of LISTEN_FDS
- * @passed, @max: receives at most that many
- * @nr:           receives how many; 0 where there is no LISTEN_FDS for us
- *
- * Without libsystemd at configure time there are none.
- * Return: 0, -E2BIG for more than @max, -ENOTSOCK where one of them is no
- * listening stream socket, or the -errno of sd_listen_fds(3).
- */
-int io_listen_take_passed(struct io_passed *passed, size_t max,
-			  size_t *nr) ZSD_MUST_CHECK;
-
 #endif

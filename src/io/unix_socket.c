@@ -59,7 +59,8 @@ static int path_lock(const char *path, struct path_lock *lock)
 {
 	int err;
 
-	(void)snprintf(lock->path, sizeof(lock->path), "%s" UNIX_LOCK_SUFFIX, path);
+	(void)snprintf(lock->path, sizeof(lock->path), "%s" UNIX_LOCK_SUFFIX,
+		       path);
 	do {
 		lock->fd = open(lock->path,
 				O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,

@@ -2,7 +2,9 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "keep/held.h"
@@ -28,23 +30,113 @@ int held_init(struct held *h, unsigned nr_images, unsigned max_conns)
 	return -ENOMEM;
 }
 
-static void put(int *home, int fd)
+/* --- places ----------------------------------------------------------------- */
+
+/* What is held, by the first part of its name: one place, or one for each
+ * number. */
+struct kind {
+	const char *name;
+	bool is_numbered;
+};
+
+static const struct kind image = {"image-", true};
+static const struct kind conn = {"conn-", true};
+static const struct kind area = {"area", false};
+
+static char *name_place(const struct kind *kind, unsigned number,
+			char name[HELD_NAME_BYTES])
+{
+	(void)snprintf(name, HELD_NAME_BYTES, kind->is_numbered ? "%s%u" : "%s",
+		       kind->name, number);
+	return name;
+}
+
+static void set(int *home, int fd)
 {
 	if (*home >= 0)
 		close(*home);
 	*home = fd;
 }
 
+static void put(struct held *h, const struct kind *kind, unsigned number,
+		int *home, int fd)
+{
+	char name[HELD_NAME_BYTES];
+
+	set(home, fd);
+	if (h->shelf)
+		h->shelf->put(h->shelf->arg, name_place(kind, number, name),
+			      fd);
+}
+
+static void drop(struct held *h, const struct kind *kind, unsigned number,
+		 int *home)
+{
+	char name[HELD_NAME_BYTES];
+
+	if (*home < 0)
+		return;
+	set(home, -1);
+	if (h->shelf)
+		h->shelf->remove(h->shelf->arg, name_place(kind, number, name));
+}
+
+/* --- life ------------------------------------------------------------------- */
+
 void held_fini(struct held *h)
 {
 	for (unsigned i = 0; h->images && i < h->nr_images; i++)
-		put(&h->images[i], -1);
+		set(&h->images[i], -1);
 	for (unsigned i = 0; h->conns && i < h->max_conns; i++)
-		put(&h->conns[i], -1);
-	put(&h->area, -1);
+		set(&h->conns[i], -1);
+	set(&h->area, -1);
 	free(h->images);
 	free(h->conns);
 	*h = (struct held){.area = -1};
+}
+
+void held_use_shelf(struct held *h, const struct held_shelf *shelf)
+{
+	h->shelf = shelf;
+}
+
+void held_clear(struct held *h)
+{
+	for (unsigned i = 0; i < h->nr_images; i++)
+		drop(h, &image, i, &h->images[i]);
+	for (unsigned i = 0; i < h->max_conns; i++)
+		held_drop_conn(h, i);
+	drop(h, &area, 0, &h->area);
+}
+
+/* --- coming and going ------------------------------------------------------- */
+
+/* The free place of a name, or NULL. */
+static int *find_place(struct held *h, const char *name)
+{
+	char known[HELD_NAME_BYTES];
+
+	for (unsigned i = 0; i < h->nr_images; i++) {
+		if (strcmp(name_place(&image, i, known), name) == 0)
+			return &h->images[i];
+	}
+	for (unsigned i = 0; i < h->max_conns; i++) {
+		if (strcmp(name_place(&conn, i, known), name) == 0)
+			return &h->conns[i];
+	}
+	return strcmp(area.name, name) == 0 ? &h->area : NULL;
+}
+
+bool held_take_back(struct held *h, const char *name, int fd)
+{
+	int *home = find_place(h, name);
+
+	if (!home || *home >= 0)
+		return false;
+	*home = fd;
+	if (home >= h->conns && home < h->conns + h->max_conns)
+		h->nr_conns++;
+	return true;
 }
 
 bool held_add_conn(struct held *h, int fd, uint32_t *number)
@@ -52,7 +144,7 @@ bool held_add_conn(struct held *h, int fd, uint32_t *number)
 	for (unsigned i = 0; i < h->max_conns; i++) {
 		if (h->conns[i] >= 0)
 			continue;
-		h->conns[i] = fd;
+		put(h, &conn, i, &h->conns[i], fd);
 		h->nr_conns++;
 		*number = i;
 		return true;
@@ -64,21 +156,21 @@ void held_drop_conn(struct held *h, uint32_t number)
 {
 	if (number >= h->max_conns || h->conns[number] < 0)
 		return;
-	put(&h->conns[number], -1);
+	drop(h, &conn, number, &h->conns[number]);
 	h->nr_conns--;
 }
 
 void held_put_image(struct held *h, uint32_t number, int fd)
 {
 	if (number < h->nr_images)
-		put(&h->images[number], fd);
+		put(h, &image, number, &h->images[number], fd);
 	else
 		close(fd);
 }
 
 void held_put_area(struct held *h, int fd)
 {
-	put(&h->area, fd);
+	put(h, &area, 0, &h->area, fd);
 }
 
 bool held_is_whole(const struct held *h)

@@ -231,6 +231,28 @@ static int open_keeper(struct keeper *k)
 	return err ? err : open_signals(k);
 }
 
+/* What all processes before us left, if it is of use. */
+static void take_back(struct keeper *k)
+{
+	const struct keeper_params *params = k->params;
+
+	for (size_t i = 0; i < params->nr_kept; i++) {
+		const struct keeper_kept *kept = &params->kept[i];
+
+		if (held_take_back(&k->held, kept->name, kept->fd))
+			continue;
+		close(kept->fd);
+		params->shelf->remove(params->shelf->arg, kept->name);
+	}
+	held_use_shelf(&k->held, params->shelf);
+	if (!params->nr_kept || held_is_whole(&k->held))
+		return;
+	io_log(k->log, IO_LOG_ERROR,
+	       "what was kept of the zsd before is not whole, and of no use: "
+	       "beginning with empty disks");
+	held_clear(&k->held);
+}
+
 static void kill_ward(struct ward *w)
 {
 	if (w->state == WARD_NONE)
@@ -271,12 +293,17 @@ int keeper_run(const struct keeper_params *params)
 	if (err)
 		io_log(k.log, IO_LOG_ERROR, "cannot start the keeper: %s",
 		       strerror(-err));
-	else
+	if (!err) {
+		take_back(&k);
 		err = keeper_begin(&k);
+	}
 	while (!err && !k.is_over)
 		turn(&k);
 	if (!err)
 		err = k.result;
+	/* Who was told to end is not to be gone on with. */
+	if (!err)
+		held_clear(&k.held);
 	close_keeper(&k);
 	return err;
 }

@@ -28,7 +28,8 @@
  * and again.
  *
  * If the keeper dies, the server goes on for the clients that it has, and the
- * one that stands by ends.
+ * one that stands by ends. If all die, a keeper that is started with what was
+ * on the shelf (held.h) begins as after the death of a server.
  *
  * SIGHUP otherwise hands over to the program that is installed by then, where
  * this one was: an upgrade is a death at a moment of our choice. Nothing
@@ -47,9 +48,19 @@
 
 #include "base/compiler.h"
 #include "io/log.h"
+#include "keep/held.h"
+
+/* What was on the shelf when the keeper began; see held.h. */
+struct keeper_kept {
+	char name[HELD_NAME_BYTES];
+	int fd;
+};
 
 struct keeper_params {
 	char *const *argv; /* the program's own */
+	const struct held_shelf *shelf; /* or NULL */
+	const struct keeper_kept *kept; /* the keeper's from now on */
+	size_t nr_kept;
 	const int *listeners; /* non-blocking; the caller's */
 	size_t nr_listeners;
 	const int *controls; /* control sockets, for the servers; the caller's */

@@ -34,7 +34,8 @@ struct keeper {
 	uint64_t died_ns; /* the last one that was serving */
 	uint64_t start_at_ns; /* the next one to stand by; 0: at once */
 	uint64_t accept_at_ns; /* not before */
-	bool was_ready; /* the first one was */
+	bool has_begun; /* there are disks to be taken over */
+	bool was_announced; /* that somebody serves */
 	bool is_ending; /* told to */
 	bool accepts_to_refuse; /* though it was */
 	bool is_stuck; /* servers die too fast: waits for SIGHUP */

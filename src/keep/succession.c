@@ -70,11 +70,29 @@ static void give_images(const struct keeper *k, const struct ward *w)
 
 /* --- starting servers ------------------------------------------------------ */
 
+/* Go on with what was kept of others, as after a death. */
+static void resume(struct keeper *k)
+{
+	io_log(k->log, IO_LOG_WARNING,
+	       "all of the zsd before died; its disks and %u connections were "
+	       "kept",
+	       k->held.nr_conns);
+	k->has_begun = true;
+	k->died_ns = ward_now_ns();
+	k->figures.deaths++;
+	k->figures.was_killed = true; /* for all that is known */
+}
+
 int keeper_begin(struct keeper *k)
 {
-	int err = ward_start(&k->serving, WARD_BEGINNING, k->program_fd,
-			     k->params->argv);
+	int err;
 
+	if (held_is_whole(&k->held)) {
+		resume(k);
+		return 0;
+	}
+	err = ward_start(&k->serving, WARD_BEGINNING, k->program_fd,
+			 k->params->argv);
 	if (err) {
 		io_log(k->log, IO_LOG_ERROR, "cannot start a server: %s",
 		       strerror(-err));
@@ -125,7 +143,7 @@ bool keeper_wants_standby(const struct keeper *k)
 	bool is_of_use = k->serving.state == WARD_NONE ||
 			 (k->serving.state == WARD_SERVING && !k->is_ending);
 
-	return k->standby.state == WARD_NONE && k->was_ready && is_of_use &&
+	return k->standby.state == WARD_NONE && k->has_begun && is_of_use &&
 	       !k->is_stuck && held_is_whole(&k->held);
 }
 
@@ -172,11 +190,12 @@ static void on_serving(struct keeper *k)
 	bool is_first = k->serving.state == WARD_BEGINNING;
 
 	ward_set_state(&k->serving, WARD_SERVING);
-	if (is_first) {
-		k->was_ready = true;
+	k->has_begun = true;
+	if (!k->was_announced)
 		k->params->ready(k->params->arg);
+	k->was_announced = true;
+	if (is_first)
 		return;
-	}
 	k->figures.pause_us = (k->serving.since_ns - k->died_ns) / 1000;
 	io_log(k->log, IO_LOG_WARNING,
 	       "%s has taken over after %" PRIu64 ".%03" PRIu64
@@ -387,7 +406,7 @@ static void reap_serving(struct keeper *k)
 	keeper_hear(k, &k->serving);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		keeper_end(k, 0);
-	else if (!k->was_ready)
+	else if (!k->has_begun)
 		keeper_end(k, -ECHILD);
 	else
 		on_death(k, status);

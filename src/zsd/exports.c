@@ -104,8 +104,21 @@ static int open_store(struct server *s, size_t index,
 	int err = zstore_open(params, keep_link_image(s->link, (unsigned)index),
 			      out);
 
+	if (err == -EINVAL)
+		io_log(s->log, IO_LOG_ERROR,
+		       "cannot go on with the disk '%s': it was made with "
+		       "another --size or other options: start zsd with those "
+		       "that it had then",
+		       s->params->disks[index].name);
+	else if (err == -EPROTONOSUPPORT)
+		io_log(s->log, IO_LOG_ERROR,
+		       "cannot go on with the disk '%s': its format has another "
+		       "version: install the zsd that made it",
+		       s->params->disks[index].name);
+	else if (err)
+		server_complain(s, "cannot go on with the disk", err);
 	if (err)
-		return server_complain(s, "cannot go on with the disk", err);
+		return err;
 	reserve_give_store(s->reserves[index], *out);
 	return 0;
 }

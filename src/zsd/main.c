@@ -58,8 +58,7 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	is_kept = keep_link_is_wanted();
 	signals_prepare(is_kept);
-	options_parse(argc, argv, &options);
-	options.server.is_kept = is_kept;
+	options_parse(argc, argv, is_kept, &options);
 	err = run(&options.server, argv);
 	options_fini(&options);
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;

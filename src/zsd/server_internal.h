@@ -22,6 +22,7 @@
 #include "io/loop.h"
 #include "keep/link.h"
 #include "zsd/server.h"
+#include "zsd/survive/shelf.h"
 
 /* --- drain.c -------------------------------------------------------------- */
 
@@ -118,6 +119,7 @@ struct server {
 	int pid_fd; /* its lock */
 	struct keep_link *link; /* to the keeper, if there is one */
 	struct stream_area *area; /* with a keeper: of the connections */
+	struct shelf shelf; /* of a keeper */
 };
 
 /* server_complain() - log that @what failed. Return: @err. */
@@ -139,6 +141,12 @@ bool server_take_connection(struct server *server, int fd, uint32_t number);
 int server_start_residence(struct server *server) ZSD_MUST_CHECK;
 int server_start_log(struct server *server) ZSD_MUST_CHECK;
 int server_write_pid_file(struct server *server) ZSD_MUST_CHECK;
+
+/* --- survive/survive.c ---------------------------------------------------- */
+
+/* survive_forget() - without a keeper: what was kept for one is of no use, and
+ * is let go of. Before io_listen_open(). */
+void survive_forget(const struct server *server);
 
 /* --- survive/kept.c ------------------------------------------------------- */
 
@@ -254,6 +262,10 @@ void notify_detach(struct io_log *log);
 /* notify_announce() - the server serves: say so in the log, and to who started
  * it. A daemon detaches. */
 void notify_announce(const struct server *server);
+
+/* notify_stopping() - nobody is served any more. Not while clients are waited
+ * for: systemd does not run ExecStop= for a service that stops already, which is
+ * what makes them leave. */
 void notify_stopping(void);
 
 /* notify_status() - @text is what we do; unless @patience_s is 0, hear from us

@@ -99,8 +99,7 @@ int server_start_residence(struct server *s)
 	if (err)
 		return server_complain(s, "cannot start", err);
 	/* With a keeper it is that which takes over. */
-	residence_join(s->residence, "main",
-		       s->params->survive != SURVIVE_OFF);
+	residence_join(s->residence, "main", s->params->survive != SURVIVE_OFF);
 	return 0;
 }
 
@@ -116,6 +115,7 @@ static int open_listeners(struct server *s)
 {
 	if (s->params->is_kept)
 		return kept_join(s);
+	survive_forget(s);
 	return io_listen_open(&s->params->listen, s->log, &s->listeners);
 }
 
@@ -426,6 +426,8 @@ int server_run(const struct server_params *params, struct io_log *log)
 		while (!s->is_over)
 			io_loop_turn(&s->loop, true);
 	}
+	if (!s->link)
+		notify_stopping();
 	stop(s);
 	free(s);
 	return err;

@@ -147,8 +147,6 @@ static void begin_end(struct server *s, const char *why)
 	io_log(s->log, IO_LOG_NOTICE, "%s: shutting down", why);
 	s->is_ending = true;
 	s->told_ms = uv_now(&s->loop.uv);
-	if (!s->link)
-		notify_stopping();
 	/* On a socket that was passed clients would wait for the next server:
 	 * those are accepted, and refused. */
 	if (!s->listeners.are_passed) {

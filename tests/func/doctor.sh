@@ -42,6 +42,8 @@ make_process() {
         '23 1 0:22 / /run rw - tmpfs tmpfs rw,size=1024k'
     put "$root/sys/fs/cgroup/system.slice/memory.swap.max" max
     put "$root/sys/fs/cgroup/system.slice/memory.high" max
+    put "$root/sys/fs/cgroup/init.scope/memory.swap.max" 0
+    put "$root/proc/1/status" 'Name:	systemd' 'VmSwap:	       0 kB'
 }
 
 # Of the three devices one is attached and of the right size.
@@ -146,6 +148,10 @@ change_reply '.result.safety.threads[0].io_flusher = false'
 diagnose fail 'I/O flusher'
 change_reply '.result.safety.threads[2].realtime = false'
 diagnose fail 'real time'
+put "$root/sys/fs/cgroup/init.scope/memory.swap.max" max
+diagnose warn init.scope
+put "$root/proc/1/status" 'Name:	systemd' 'VmSwap:	     512 kB'
+diagnose warn 'process 1'
 change_reply '.result.survival.standby_ready = false'
 diagnose warn survival
 change_reply '.result.survival.deaths = 2'

@@ -167,9 +167,10 @@ expect_equal connections.refused "$(get_stat connections.refused)" 2
 
 echo "the service manager is told"
 eventually grep -qx READY=1 "$dir/notes"
-eventually grep -qx STOPPING=1 "$dir/notes"
 eventually grep -qx 'STATUS=Waiting for 1 connection.*' "$dir/notes"
 eventually grep -qx 'EXTEND_TIMEOUT_USEC=[0-9]\{8,\}' "$dir/notes"
+! grep -qx STOPPING=1 "$dir/notes" || fail "it serves, and says that it ends"
 let_go
 expect_end
+eventually grep -qx STOPPING=1 "$dir/notes"
 kill "$notified"

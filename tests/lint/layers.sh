@@ -88,7 +88,7 @@ zdict.h           lib/zcomp/backend_zstd.c
 xxhash.h          lib/zstore/sum.c
 jansson.h         src/ctl src/control/commands.h src/zsctl
 uv.h              src/io src/keep/link.c src/guard src/serve src/control src/zsd
-systemd/sd-daemon.h src/io/passed.c src/zsd/notify.c
+systemd/sd-daemon.h src/io/manager/manager.c src/zsd/notify.c
 '
 
 declare -A may_include granted

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/compiler.h"
 #include "keep/channel.h"
 #include "keep/held.h"
 #include "suite.h"
@@ -191,6 +192,72 @@ START_TEST(it_is_whole_with_all_images_and_the_area)
 }
 END_TEST
 
+/* --- the shelf ---------------------------------------------------------------
+ */
+
+/* What it was told, in order: "+image-0 -conn-1 …". */
+static char told[256];
+
+static void on_put(void *arg, const char *name, int fd)
+{
+	ck_assert_ptr_eq(arg, told);
+	ck_assert_int_ge(fd, 0);
+	strcat(strcat(strcat(told, "+"), name), " ");
+}
+
+static void on_remove(void *arg, const char *name)
+{
+	ck_assert_ptr_eq(arg, told);
+	strcat(strcat(strcat(told, "-"), name), " ");
+}
+
+static const struct held_shelf shelf = {
+	.put = on_put, .remove = on_remove, .arg = told};
+
+START_TEST(the_shelf_hears_of_all_that_comes_and_goes)
+{
+	uint32_t number;
+
+	*told = '\0';
+	held_put_image(&held, 0, some_fd());
+	held_use_shelf(&held, &shelf);
+	held_put_image(&held, 1, some_fd());
+	held_put_image(&held, 2, some_fd()); /* there is no such disk */
+	held_put_area(&held, some_fd());
+	ck_assert(held_add_conn(&held, some_fd(), &number));
+	ck_assert(held_add_conn(&held, some_fd(), &number));
+	held_drop_conn(&held, 0);
+	held_drop_conn(&held, 0);
+	ck_assert_str_eq(told, "+image-1 +area +conn-0 +conn-1 -conn-0 ");
+	*told = '\0';
+	held_clear(&held);
+	ck_assert_str_eq(told, "-image-0 -image-1 -conn-1 -area ");
+	ck_assert_uint_eq(held.nr_conns, 0);
+}
+END_TEST
+
+START_TEST(what_was_on_the_shelf_finds_its_place)
+{
+	const char *const foreign[] = {"image-2",  "conn-3", "conn-",
+				       "image-01", "area-0", "",
+				       "conn-1 "};
+	int fd = some_fd();
+
+	*told = '\0';
+	ck_assert(held_take_back(&held, "image-1", some_fd()));
+	ck_assert(held_take_back(&held, "conn-2", some_fd()));
+	ck_assert(held_take_back(&held, "image-0", some_fd()));
+	ck_assert(!held_is_whole(&held));
+	ck_assert(held_take_back(&held, "area", some_fd()));
+	ck_assert(held_is_whole(&held));
+	ck_assert_uint_eq(held.nr_conns, 1);
+	ck_assert(!held_take_back(&held, "conn-2", fd)); /* is taken */
+	for (size_t i = 0; i < ARRAY_SIZE(foreign); i++)
+		ck_assert(!held_take_back(&held, foreign[i], fd));
+	close(fd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("keep");
@@ -206,6 +273,8 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup_held, teardown_held);
 	tcase_add_test(tc, connections_have_the_lowest_number_that_is_free);
 	tcase_add_test(tc, it_is_whole_with_all_images_and_the_area);
+	tcase_add_test(tc, the_shelf_hears_of_all_that_comes_and_goes);
+	tcase_add_test(tc, what_was_on_the_shelf_finds_its_place);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
 }

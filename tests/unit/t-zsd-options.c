@@ -34,7 +34,7 @@ static struct options parse(const char *line)
 			  sizeof(words));
 	while (rest && argc < MAX_ARGS)
 		argv[argc++] = strsep(&rest, " ");
-	options_parse(argc, argv, &options);
+	options_parse(argc, argv, false, &options);
 	return options;
 }
 
@@ -369,7 +369,7 @@ START_TEST(a_name_is_at_most_as_long_as_the_protocol_allows)
 	pid_t pid;
 
 	memset(name, 'n', 4096);
-	options_parse(5, argv, &options);
+	options_parse(5, argv, false, &options);
 	ck_assert_str_eq(options.server.disks[0].name, name);
 	options_fini(&options);
 
@@ -377,7 +377,7 @@ START_TEST(a_name_is_at_most_as_long_as_the_protocol_allows)
 	pid = fork();
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0) {
-		options_parse(5, argv, &options);
+		options_parse(5, argv, false, &options);
 		abort();
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);

@@ -183,6 +183,41 @@ static void check_machine_memory(struct doctor *d)
 	doctor_mend(d, "give zsd a --mem-limit of at most half of the memory");
 }
 
+/* --- who starts zsd again
+ * ------------------------------------------------------- */
+
+/* If all of zsd dies, it is systemd that must go on: what of it is swapped out,
+ * onto the disk of that zsd, it could not read. */
+static void check_init(struct doctor *d)
+{
+	char path[DOCTOR_PATH_BYTES], text[DOCTOR_FILE_BYTES];
+
+	if (!json_integer_value(json_object_get(d->survival, "keeper_pid")) ||
+	    doctor_read(doctor_path(d, path,
+				    "/sys/fs/cgroup/init.scope/memory.swap.max"),
+			text))
+		return; /* another init, which starts nothing again */
+	if (strcmp(text, "0") == 0) {
+		doctor_add(d, "init.scope", DOCTOR_PASS, "MemorySwapMax=0");
+	} else {
+		doctor_add(d, "init.scope", DOCTOR_WARN,
+			   "systemd may be swapped out, and cannot start zsd "
+			   "again then if all of it dies");
+		doctor_mend(d, "install init.scope.d/zsd.conf, or now: echo 0 "
+			       "> /sys/fs/cgroup/init.scope/memory.swap.max");
+	}
+	if (doctor_find_line(doctor_path(d, path, "/proc/1/status"),
+			     "VmSwap:", text))
+		return;
+	if (strtoll(text, NULL, 10) == 0) {
+		doctor_add(d, "process 1", DOCTOR_PASS, "not swapped out");
+		return;
+	}
+	doctor_add(d, "process 1", DOCTOR_WARN,
+		   "some of systemd is swapped out (%s)", text);
+	doctor_mend(d, "see to init.scope, then swapoff and swapon once");
+}
+
 void doctor_check_cgroup(struct doctor *d)
 {
 	char path[DOCTOR_PATH_BYTES];
@@ -196,4 +231,5 @@ void doctor_check_cgroup(struct doctor *d)
 	check_swap_max(d, &cgroup);
 	check_high(d, &cgroup);
 	check_max(d, &cgroup);
+	check_init(d);
 }

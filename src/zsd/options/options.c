@@ -228,8 +228,8 @@ static error_t check_listening(const struct server_params *server,
 			       struct argp_state *state)
 {
 	/* Whether LISTEN_FDS is meant for us the server finds out. */
-	if (server->listen.socket_path || server->listen.listen_address ||
-	    getenv("LISTEN_FDS"))
+	if (server->is_kept || server->listen.socket_path ||
+	    server->listen.listen_address || getenv("LISTEN_FDS"))
 		return 0;
 	argp_error(state,
 		   "nothing to listen on: give --socket PATH or --listen "
@@ -324,7 +324,7 @@ static void set_defaults(struct server_params *server)
 	server->handshake_timeout_s = OPTIONS_HANDSHAKE_TIMEOUT_S;
 }
 
-void options_parse(int argc, char **argv, struct options *out)
+void options_parse(int argc, char **argv, bool is_kept, struct options *out)
 {
 	static const struct argp parser = {
 		.options = argp_options,
@@ -337,6 +337,7 @@ void options_parse(int argc, char **argv, struct options *out)
 
 	memset(out, 0, sizeof(*out));
 	set_defaults(&out->server);
+	out->server.is_kept = is_kept;
 	argp_err_exit_status = OPTIONS_EXIT_USAGE;
 	if (argp_parse(&parser, argc, argv, 0, NULL, out)) {
 		fputs("zsd: out of memory\n", stderr);

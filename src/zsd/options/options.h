@@ -28,13 +28,14 @@ struct options {
 
 /**
  * options_parse() - read the command line
- * @out: receives what it says, all of it checked
+ * @is_kept: a keeper has started this process: it has the sockets
+ * @out:     receives what it says, all of it checked
  *
  * A wrong one is explained on standard error and ends the process with
  * OPTIONS_EXIT_USAGE; --help, --usage and --version end it with 0.
  * Release: options_fini().
  */
-void options_parse(int argc, char **argv, struct options *out);
+void options_parse(int argc, char **argv, bool is_kept, struct options *out);
 
 void options_fini(struct options *options);
 

@@ -22,7 +22,6 @@ static bool on_ending(void *arg)
 {
 	struct server *s = arg;
 
-	notify_stopping();
 	/* On a socket that was passed clients would wait for the next keeper. */
 	if (!s->listeners.are_passed)
 		io_listen_close_nbd(&s->listeners);
@@ -33,6 +32,28 @@ static void on_status(void *arg, const char *text, unsigned patience_s)
 {
 	(void)arg;
 	notify_status(text, patience_s);
+}
+
+static int open_shelf(struct server *s)
+{
+	int err = shelf_open(&s->shelf, s->log,
+			     EXPORT_MAX + 1 + kept_max_connections(s->params));
+
+	return err ? server_complain(s, "cannot see what was kept", err) : 0;
+}
+
+void survive_forget(const struct server *s)
+{
+	struct shelf shelf;
+
+	if (shelf_open(&shelf, s->log, SERVE_MAX_CONNECTIONS))
+		return; /* it stays, and harms nobody */
+	if (shelf.nr_kept)
+		io_log(s->log, IO_LOG_WARNING,
+		       "warning: --survive=off: what was kept of the zsd "
+		       "before is let go of");
+	shelf_clear(&shelf);
+	shelf_close(&shelf);
 }
 
 static int open_listeners(struct server *s)
@@ -76,8 +97,13 @@ static int check_swap_limit(struct server *s)
 }
 
 static int (*const steps[])(struct server *s) = {
-	check_limits,	  server_start_residence, server_start_log,
-	check_swap_limit, open_listeners,	  server_write_pid_file,
+	check_limits,
+	server_start_residence,
+	server_start_log,
+	check_swap_limit,
+	open_shelf,
+	open_listeners,
+	server_write_pid_file,
 };
 
 /* The measures that --swap takes, but for the ones that are a server's. */
@@ -92,6 +118,9 @@ static int keep(struct server *s, char *const *argv)
 {
 	struct keeper_params params = {
 		.argv = argv,
+		.shelf = &s->shelf.calls,
+		.kept = s->shelf.kept,
+		.nr_kept = s->shelf.nr_kept,
 		.listeners = s->listeners.nbd,
 		.nr_listeners = s->listeners.nr_nbd,
 		.controls = s->listeners.control,
@@ -111,6 +140,8 @@ static int keep(struct server *s, char *const *argv)
 static void stop(struct server *s)
 {
 	io_listen_close(&s->listeners);
+	if (s->shelf.kept)
+		shelf_close(&s->shelf);
 	residence_end(s->residence);
 	if (s->pid_file)
 		pid_file_remove(s->pid_file, s->pid_fd);
@@ -135,6 +166,7 @@ int survive_run(const struct server_params *params, struct io_log *log,
 		err = check_residence(s);
 	if (!err)
 		err = keep(s, argv);
+	notify_stopping();
 	stop(s);
 	free(s);
 	return err;
