@@ -145,6 +145,34 @@ static int run_reset_peak(const struct control_env *env,
 	return control_hand_over(ctl_reset_peak_document(&peak), result);
 }
 
+/* --- what is done to the server ------------------------------------------- */
+
+static int run_upgrade(const struct control_env *env, const json_t *arguments,
+		       json_t **result, struct ctl_error *error)
+{
+	struct ctl_connections connections;
+	struct ctl_survival survival;
+	struct ctl_polling polling;
+	struct ctl_upgrade upgrade;
+	int err;
+
+	(void)arguments;
+	env->params.count(env->params.count_arg, &connections, &polling,
+			  &survival);
+	err = env->params.upgrade(env->params.count_arg);
+	if (err == -EOPNOTSUPP)
+		return ctl_error_set(error, err,
+				     "zsd has no keeper that could hand over: "
+				     "it runs without --survive");
+	if (err)
+		return ctl_error_set(error, -EAGAIN, "the keeper is busy");
+	upgrade = (struct ctl_upgrade){
+		.generation = survival.generation,
+		.refused_upgrades = survival.refused_upgrades,
+	};
+	return control_hand_over(ctl_upgrade_document(&upgrade), result);
+}
+
 /* --- which there are ------------------------------------------------------ */
 
 static const struct control_command commands[] = {
@@ -154,6 +182,7 @@ static const struct control_command commands[] = {
 	{"verify", export_arguments, true, run_verify},
 	{"train", control_train_arguments, true, control_train},
 	{"reset_peak", export_arguments, false, run_reset_peak},
+	{"upgrade", NULL, false, run_upgrade},
 };
 
 const struct control_command *control_command_find(const char *name)

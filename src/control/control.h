@@ -47,6 +47,9 @@ struct control_params {
 		      struct ctl_polling *polling,
 		      struct ctl_survival *survival);
 	void *count_arg;
+	/* Hand over to the program that is installed now; called likewise, with
+	 * count_arg. Return: 0, -EOPNOTSUPP where nobody could, or -errno. */
+	int (*upgrade)(void *arg);
 };
 
 /**

@@ -52,14 +52,16 @@
 	X(misses, COUNT, COUNTER, "times that polling found none")    \
 	X(spun_us, MICROSECONDS, COUNTER, "time that workers spent polling")
 
-#define CTL_SURVIVAL(X)                                                  \
-	X(keeper_pid, COUNT, GAUGE,                                      \
-	  "process id of the keeper; 0: zsd runs without --survive")     \
-	X(generation, COUNT, COUNTER, "servers before this one")         \
-	X(deaths, COUNT, COUNTER, "servers that died while they served") \
-	X(last_pause_us, MICROSECONDS, GAUGE,                            \
-	  "time from the last death until another server served")        \
-	X(standby_ready, FLAG, GAUGE, "whether another server waits, ready")
+#define CTL_SURVIVAL(X)                                                      \
+	X(keeper_pid, COUNT, GAUGE,                                          \
+	  "process id of the keeper; 0: zsd runs without --survive")         \
+	X(generation, COUNT, COUNTER, "servers before this one")             \
+	X(deaths, COUNT, COUNTER, "servers that died while they served")     \
+	X(last_pause_us, MICROSECONDS, GAUGE,                                \
+	  "time from the last death until another server served")            \
+	X(standby_ready, FLAG, GAUGE, "whether another server waits, ready") \
+	X(refused_upgrades, COUNT, COUNTER,                                  \
+	  "upgrades that the program installed could not make")
 
 #define CTL_SAFETY(X)                                                       \
 	X(mode, TEXT, GAUGE, "zsd --swap: off, swap or strict")             \
@@ -202,6 +204,11 @@
 #define CTL_RESET_PEAK(X) \
 	X(mem_used_max, BYTES, GAUGE, "what it is now: mem_used_total")
 
+#define CTL_UPGRADE(X)                                                 \
+	X(generation, COUNT, GAUGE, "what survival.generation is now") \
+	X(refused_upgrades, COUNT, GAUGE,                              \
+	  "what survival.refused_upgrades is now")
+
 /* --- all groups ----------------------------------------------------------- */
 
 /*
@@ -230,7 +237,8 @@
 	X(verify, CTL_VERIFY, "verify")                             \
 	X(train, CTL_TRAIN, "train")                                \
 	X(train_cost, CTL_TRAIN_COST, "train.trained")              \
-	X(reset_peak, CTL_RESET_PEAK, "reset_peak")
+	X(reset_peak, CTL_RESET_PEAK, "reset_peak")                 \
+	X(upgrade, CTL_UPGRADE, "upgrade")
 
 /* The C type of a figure, by its unit. */
 #define CTL_TYPE_COUNT	      uint64_t

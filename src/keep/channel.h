@@ -11,7 +11,7 @@
  *   keeper   CONTROL..., BEGIN
  *   server   makes the disks: IMAGE..., AREA; serves: READY
  *   keeper   CONN, CONN...
- *   server   DROP, STATUS...
+ *   server   DROP, STATUS, UPGRADE...
  *
  *   keeper   CONTROL..., IMAGE..., AREA, STAND_BY
  *   server   gets ready: READY
@@ -54,6 +54,7 @@ enum keep_kind {
 	/* The server's. */
 	KEEP_READY, /* stands by, or serves */
 	KEEP_DROP, /* connection .number is closed */
+	KEEP_UPGRADE, /* hand over to the program that is installed now */
 	KEEP_STATUS, /* .text for the service manager; .number: hear from me
 		      * within so many seconds, or 0 */
 };
@@ -64,6 +65,7 @@ struct keep_figures {
 	uint32_t deaths; /* of servers that were serving */
 	uint32_t is_standby_ready; /* 0 or 1: another one waits */
 	uint32_t was_killed; /* 0 or 1: the last one, by somebody else */
+	uint32_t nr_refused; /* upgrades that could not be made */
 	uint64_t pause_us; /* from the last death to being served again */
 };
 

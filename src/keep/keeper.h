@@ -31,10 +31,11 @@
  * one that stands by ends. If all die, a keeper that is started with what was
  * on the shelf (held.h) begins as after the death of a server.
  *
- * SIGHUP otherwise hands over to the program that is installed by then, where
- * this one was: an upgrade is a death at a moment of our choice. Nothing
- * changes where that program cannot get ready, as it cannot where the image,
- * the area of connections, or the messages of the channel have another version.
+ * SIGHUP otherwise, or KEEP_UPGRADE from the server, hands over to the program
+ * that is installed by then, where this one was: an upgrade is a death at a
+ * moment of our choice. Nothing changes where that program cannot get ready, as
+ * it cannot where the image, the area of connections, or the messages of the
+ * channel have another version.
  *
  * Signals: SIGTERM, SIGINT and SIGQUIT are passed on as KEEP_END.
  * Threads: one; the log has another. After the start it allocates nothing but

@@ -265,6 +265,13 @@ void keep_link_status(struct keep_link *link, const char *text,
 	(void)!keep_send(link->channel, &message, -1, false);
 }
 
+int keep_link_upgrade(struct keep_link *link)
+{
+	const struct keep_message message = {.kind = KEEP_UPGRADE};
+
+	return keep_send(link->channel, &message, -1, false);
+}
+
 static void on_again(uv_timer_t *timer);
 
 static void go_on_later(struct keep_link *link)

@@ -96,6 +96,17 @@ void keep_link_status(struct keep_link *link, const char *text,
  * keep_link_watch(); never blocks. */
 void keep_link_drop(struct keep_link *link, uint32_t number);
 
+/**
+ * keep_link_upgrade() - ask the keeper to hand over to the program that is
+ * installed now
+ *
+ * Context: any thread; never blocks. What comes of it the figures tell: their
+ * generation, or nr_refused, grows.
+ * Return: 0, -EAGAIN where the keeper has not read what was sent before, or
+ * another -errno of keep_send().
+ */
+int keep_link_upgrade(struct keep_link *link) ZSD_MUST_CHECK;
+
 /* keep_link_figures() - of survival, as last told. Context: any thread. */
 void keep_link_figures(struct keep_link *link, struct keep_figures *out);
 

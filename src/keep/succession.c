@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -211,25 +210,28 @@ static void on_serving(struct keeper *k)
 
 /* --- upgrades -------------------------------------------------------------- */
 
-static void describe_death(int status, char *text, size_t bytes)
+/* To whoever serves, and may be asked. */
+static void count_refusal(struct keeper *k)
 {
-	if (WIFSIGNALED(status))
-		(void)snprintf(text, bytes, "signal %d, %s", WTERMSIG(status),
-			       strsignal(WTERMSIG(status)));
-	else
-		(void)snprintf(text, bytes, "exit status %d",
-			       WEXITSTATUS(status));
+	k->figures.nr_refused++;
+	if (k->serving.state == WARD_SERVING)
+		tell_figures(k, &k->serving, KEEP_FIGURES);
 }
 
 void keeper_upgrade(struct keeper *k)
 {
-	if (k->upgrade_fd >= 0 || k->is_ending)
+	if (k->upgrade_fd >= 0)
 		return; /* one is under way */
+	if (k->is_ending) {
+		count_refusal(k);
+		return;
+	}
 	k->upgrade_fd = open(k->path, O_PATH | O_CLOEXEC);
 	if (k->upgrade_fd < 0) {
 		io_log(k->log, IO_LOG_ERROR,
 		       "cannot hand over to another program: %s: %s", k->path,
 		       strerror(errno));
+		count_refusal(k);
 		return;
 	}
 	io_log(k->log, IO_LOG_NOTICE,
@@ -245,13 +247,14 @@ static void refuse_upgrade(struct keeper *k, int status)
 {
 	char text[80];
 
-	describe_death(status, text, sizeof(text));
+	ward_describe_death(status, text, sizeof(text));
 	io_log(k->log, IO_LOG_ERROR,
 	       "%s cannot take over (%s), and has said why: the program that "
 	       "was there before goes on",
 	       k->path, text);
 	close(k->upgrade_fd);
 	k->upgrade_fd = -1;
+	count_refusal(k);
 }
 
 /* The one that stands by is better. */
@@ -317,6 +320,8 @@ static void on_message(struct keeper *k, struct ward *w,
 		on_ready(k, w);
 	} else if (message->kind == KEEP_DROP && is_serving) {
 		held_drop_conn(&k->held, message->number);
+	} else if (message->kind == KEEP_UPGRADE && is_serving) {
+		keeper_upgrade(k);
 	} else if (message->kind == KEEP_STATUS && is_serving) {
 		k->params->status(k->params->arg, message->text,
 				  message->number);
@@ -383,7 +388,7 @@ static void on_death(struct keeper *k, int status)
 	k->died_ns = ward_now_ns();
 	k->figures.was_killed = was_killed(status);
 	if (!k->is_handing_over) {
-		describe_death(status, text, sizeof(text));
+		ward_describe_death(status, text, sizeof(text));
 		k->figures.deaths++;
 		io_log(k->log, IO_LOG_ERROR,
 		       "the server died (%s); %u connections are kept", text,
@@ -422,7 +427,7 @@ static void reap_standby(struct keeper *k)
 	if (k->standby.is_upgrade) {
 		refuse_upgrade(k, status);
 	} else if (k->upgrade_fd < 0 && !k->is_ending) {
-		describe_death(status, text, sizeof(text));
+		ward_describe_death(status, text, sizeof(text));
 		io_log(k->log, IO_LOG_WARNING,
 		       "warning: the server that stands by died (%s)", text);
 		k->nr_failures++;

@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -105,6 +107,16 @@ bool ward_reap(const struct ward *w, int *status)
 {
 	return w->state != WARD_NONE &&
 	       waitpid(w->pid, status, WNOHANG) == w->pid;
+}
+
+void ward_describe_death(int status, char *text, size_t bytes)
+{
+	if (WIFSIGNALED(status))
+		(void)snprintf(text, bytes, "signal %d, %s", WTERMSIG(status),
+			       strsignal(WTERMSIG(status)));
+	else
+		(void)snprintf(text, bytes, "exit status %d",
+			       WEXITSTATUS(status));
 }
 
 void ward_forget(struct ward *w)

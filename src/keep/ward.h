@@ -12,6 +12,7 @@
 #define ZSD_KEEP_WARD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -69,6 +70,10 @@ void ward_tell(const struct ward *ward, const struct keep_message *message,
  * ward_forget().
  */
 bool ward_reap(const struct ward *ward, int *status);
+
+/* ward_describe_death() - of what a status tells, for people: "signal 9,
+ * Killed" */
+void ward_describe_death(int status, char *text, size_t bytes);
 
 /* ward_forget() - it is dead, and all that it said was heard. */
 void ward_forget(struct ward *ward);

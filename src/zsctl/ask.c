@@ -48,7 +48,7 @@ static int exchange(const struct zsctl_options *options, const char *what,
 	}
 	show_progress(progress);
 	err = client_exchange(options->control_path, options->timeout_s,
-			      request, bytes, line);
+			      request, bytes, strcmp(what, "stats") == 0, line);
 	free(request);
 	clear_progress(progress);
 	return err;

@@ -16,6 +16,9 @@
 #include "zsctl/client.h"
 
 /* What to do about an error of connect(2). */
+/* Servers in a row that may die while they answer, before it is told. */
+#define REPEATS 3u
+
 static const struct {
 	int err;
 	const char *advice;
@@ -198,6 +201,11 @@ static void explain_exchange(const char *path, int err)
 	(void)fprintf(stderr, "zsctl: %s: %s\nzsctl: %s\n", path, text, advice);
 }
 
+static bool hung_up(int err)
+{
+	return err == -ECONNRESET || err == -EPIPE;
+}
+
 static int ask(struct exchange *x, const char *request, size_t bytes,
 	       char **reply)
 {
@@ -231,24 +239,36 @@ static bool is_alive(const char *path, unsigned timeout_s)
 	return !err;
 }
 
+/* Return: as client_exchange(), explained but for @may_go_on's hang-ups. */
+static int exchange_once(struct exchange *x, const char *request, size_t bytes,
+			 bool may_go_on, char **reply)
+{
+	int err = connect_to(x->path, x->timeout_s, &x->fd);
+
+	if (err) {
+		explain_connect(x->path, err);
+		return err;
+	}
+	err = ask(x, request, bytes, reply);
+	close(x->fd);
+	if (err && !(may_go_on && hung_up(err)))
+		explain_exchange(x->path, err);
+	return err;
+}
+
 int client_exchange(const char *path, unsigned timeout_s, const char *request,
-		    size_t bytes, char **reply)
+		    size_t bytes, bool may_repeat, char **reply)
 {
 	struct exchange x = {
 		.path = path,
 		.timeout_s = timeout_s,
 		.may_take_long = true,
 	};
-	int err;
+	int err = 0;
 
-	err = connect_to(path, timeout_s, &x.fd);
-	if (err) {
-		explain_connect(path, err);
-		return err;
+	for (unsigned left = may_repeat ? REPEATS : 0;; left--) {
+		err = exchange_once(&x, request, bytes, left > 0, reply);
+		if (!left || !hung_up(err))
+			return err;
 	}
-	err = ask(&x, request, bytes, reply);
-	close(x.fd);
-	if (err)
-		explain_exchange(path, err);
-	return err;
 }

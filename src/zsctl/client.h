@@ -10,6 +10,7 @@
 #ifndef ZSD_ZSCTL_CLIENT_H
 #define ZSD_ZSCTL_CLIENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/compiler.h"
@@ -18,6 +19,8 @@
  * client_exchange() - send a request line to the socket at @path, read the reply
  * @timeout_s: wait that long for a sign of life; 0: for ever
  * @request:   @bytes with the newline
+ * @may_repeat: it changes nothing: where the server hangs up, ask the next one,
+ *              which a zsd that survives has
  * @reply:     receives the line, terminated, without its newline; release with
  *             free(3); untouched on error
  *
@@ -25,6 +28,6 @@
  * Return: 0 or -errno; -ETIMEDOUT where the server does not answer.
  */
 int client_exchange(const char *path, unsigned timeout_s, const char *request,
-		    size_t bytes, char **reply) ZSD_MUST_CHECK;
+		    size_t bytes, bool may_repeat, char **reply) ZSD_MUST_CHECK;
 
 #endif

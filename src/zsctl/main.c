@@ -53,6 +53,8 @@ static const struct zsctl_command commands[] = {
 	{"reset-peak", "reset-peak",
 	 "Measure the peak of memory use from now on", export_options,
 	 zsctl_reset_peak},
+	{"upgrade", "upgrade", "Hand over to the zsd that is installed now",
+	 NULL, zsctl_upgrade},
 	{"doctor", "doctor [--root=DIR]",
 	 "Find what is wrong for swapping on the disk", doctor_options,
 	 zsctl_doctor},

@@ -58,6 +58,7 @@ enum zsctl_exit zsctl_compact(const struct zsctl_options *options);
 enum zsctl_exit zsctl_verify(const struct zsctl_options *options);
 enum zsctl_exit zsctl_train(const struct zsctl_options *options);
 enum zsctl_exit zsctl_reset_peak(const struct zsctl_options *options);
+enum zsctl_exit zsctl_upgrade(const struct zsctl_options *options);
 enum zsctl_exit zsctl_doctor(const struct zsctl_options *options);
 
 /* --- ask.c ---------------------------------------------------------------- */

@@ -186,6 +186,10 @@ int kept_take_over(struct server *server) ZSD_MUST_CHECK;
  * Context: any thread. */
 void kept_count(const struct server *server, struct ctl_survival *out);
 
+/* kept_upgrade() - see keep_link_upgrade(); -EOPNOTSUPP where there is no
+ * keeper. Context: any thread. */
+int kept_upgrade(const struct server *server) ZSD_MUST_CHECK;
+
 /* kept_leave() - be told no more. Nothing where there is no keeper. */
 void kept_leave(struct server *server);
 
@@ -232,8 +236,8 @@ void signals_prepare(bool is_kept);
  * keeper is gone", … */
 void stop_begin(struct server *server, const char *why);
 
-/* stop_open() - wait for signals. With a keeper: once that is gone. Return: 0 or
- * -errno. Release: stop_close(), in any case. */
+/* stop_open() - wait for signals. With a keeper: once that is gone. Return: 0
+ * or -errno. Release: stop_close(), in any case. */
 int stop_open(struct server *server) ZSD_MUST_CHECK;
 void stop_close(struct server *server);
 
@@ -264,8 +268,8 @@ void notify_detach(struct io_log *log);
 void notify_announce(const struct server *server);
 
 /* notify_stopping() - nobody is served any more. Not while clients are waited
- * for: systemd does not run ExecStop= for a service that stops already, which is
- * what makes them leave. */
+ * for: systemd does not run ExecStop= for a service that stops already, which
+ * is what makes them leave. */
 void notify_stopping(void);
 
 /* notify_status() - @text is what we do; unless @patience_s is 0, hear from us

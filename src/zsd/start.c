@@ -87,6 +87,11 @@ static void count(void *arg, struct ctl_connections *connections,
 	kept_count(s, survival);
 }
 
+static int upgrade(void *arg)
+{
+	return kept_upgrade(arg);
+}
+
 /* --- the steps of a start ------------------------------------------------- */
 
 /* Before anything else: what comes later is to be covered by it. */
@@ -207,6 +212,7 @@ static int start_control(struct server *s)
 		.idle_ms = CONTROL_IDLE_MS,
 		.count = count,
 		.count_arg = s,
+		.upgrade = upgrade,
 	};
 	int err;
 

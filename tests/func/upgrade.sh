@@ -41,7 +41,7 @@ standby_runs_what_is_installed() {
 }
 
 says_refused() { # TIMES
-    [ "$(grep -c 'cannot take over' "$log")" -eq "$1" ]
+    [ "$(grep -c 'cannot take over (' "$log")" -eq "$1" ]
 }
 
 mkfifo "$dir/end"
@@ -63,12 +63,24 @@ expect_equal "the deaths" "$(get_stat survival.deaths)" 0
 eventually has_standby
 eventually standby_runs_what_is_installed
 
+echo "and one that is asked for"
+before=$(get_stat pid)
+install_program "$real"
+expect_status 0 ctl upgrade
+grep -q 'the zsd that is installed now serves' "$dir/output" ||
+    fail "$(cat "$dir/output")"
+[ "$(get_stat pid)" != "$before" ] || fail "the same server serves"
+eventually has_standby
+
 echo "a program that cannot take over is refused"
 server=$(get_stat pid)
 install_program "$(type -P false)"
 kill -HUP "$zsd_pid"
 eventually says_refused 1
 expect_equal "the server" "$(get_stat pid)" "$server"
+expect_status 1 ctl upgrade
+grep -q 'cannot take over' "$dir/output" || fail "$(cat "$dir/output")"
+expect_equal "upgrades refused" "$(get_stat survival.refused_upgrades)" 2
 eventually has_standby # of the program that is there no more
 
 echo "and one that is not there"

@@ -107,6 +107,12 @@ static void count(void *arg, struct ctl_connections *connections,
 	fill_survival(survival);
 }
 
+static int upgrade(void *arg)
+{
+	ck_assert_ptr_eq(arg, &rig);
+	return rig.store.keeperless ? -EOPNOTSUPP : 0;
+}
+
 const struct zstore_params *zstore_params(const struct zstore *store)
 {
 	static const struct zstore_params params = {
@@ -307,6 +313,7 @@ static void start(unsigned idle_ms, size_t nr_exports)
 		.idle_ms = idle_ms,
 		.count = count,
 		.count_arg = &rig,
+		.upgrade = upgrade,
 	};
 
 	memset(&rig, 0, sizeof(rig));

@@ -26,6 +26,7 @@ struct rig_store {
 	atomic_uint nr_resets; /* times that the peak was restarted */
 	atomic_bool untrainable; /* train ends with RIG_UNTRAINABLE */
 	atomic_bool useless; /* what train made is not used */
+	atomic_bool keeperless; /* nobody could hand over */
 	atomic_size_t trained_bytes; /* that train was asked for last */
 };
 

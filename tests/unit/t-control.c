@@ -235,6 +235,26 @@ START_TEST(the_peak_is_restarted)
 }
 END_TEST
 
+/* Loop: with a keeper, and without. */
+START_TEST(who_has_a_keeper_may_be_upgraded)
+{
+	static const char request[] = "{\"id\":1,\"command\":\"upgrade\"}";
+	int fd = rig_connect();
+	json_t *reply;
+
+	rig_store()->keeperless = _i;
+	reply = rig_ask(fd, request);
+	if (_i) {
+		rig_expect_error(reply, 1, "EOPNOTSUPP", "without --survive");
+	} else {
+		ck_assert_int_eq(integer(rig_result(reply, 1), "generation"),
+				 rig_counter("generation"));
+		json_decref(reply);
+	}
+	close(fd);
+}
+END_TEST
+
 /* Loop: a whole store, and a broken one. */
 START_TEST(verify_tells_what_it_found)
 {
@@ -480,6 +500,7 @@ static Suite *control_suite(void)
 	tcase_add_test(tcase, classes_in_use_are_listed);
 	tcase_add_test(tcase, compact_tells_what_it_did);
 	tcase_add_test(tcase, the_peak_is_restarted);
+	tcase_add_loop_test(tcase, who_has_a_keeper_may_be_upgraded, 0, 2);
 	tcase_add_loop_test(tcase, verify_tells_what_it_found, 0, 2);
 	suite_add_tcase(suite, tcase);
 

@@ -219,7 +219,13 @@ void kept_count(const struct server *s, struct ctl_survival *out)
 		.deaths = figures.deaths,
 		.last_pause_us = figures.pause_us,
 		.standby_ready = figures.is_standby_ready,
+		.refused_upgrades = figures.nr_refused,
 	};
+}
+
+int kept_upgrade(const struct server *s)
+{
+	return s->link ? keep_link_upgrade(s->link) : -EOPNOTSUPP;
 }
 
 void kept_leave(struct server *s)
