@@ -16,6 +16,7 @@ cd "${1:-$lint_tree}"
 modules='
 lib/base
 lib/zsmalloc    lib/base
+lib/plz         lib/base
 lib/zcomp       lib/base
 lib/zstore      lib/base lib/zsmalloc lib/zcomp
 src/nbd         lib/base
@@ -56,7 +57,7 @@ strings.h         lib src
 unistd.h          lib src
 pthread.h         lib/base/lock.c lib/base/lock.h lib/zsmalloc lib/zstore src/stream/area.c src/keep/link.c src/export src/serve
 dirent.h          src/zsctl
-fcntl.h           lib/base src/io src/stream/area.c src/keep src/guard src/control src/zsd src/zsctl
+fcntl.h           lib/base lib/plz/file.c src/io src/stream/area.c src/keep src/guard src/control src/zsd src/zsctl
 sys/mman.h        lib/base/mapping.c src/io/ring.c src/stream/area.c src/guard
 sys/types.h       lib src
 sys/file.h        src/io/unix_socket.c src/zsd/pid_file.c
@@ -85,7 +86,10 @@ lz4.h             lib/zcomp/backend_lz4.c
 zstd.h            lib/zcomp/backend_zstd.c
 zstd_errors.h     lib/zcomp/backend_zstd.c
 zdict.h           lib/zcomp/backend_zstd.c
-xxhash.h          lib/zstore/sum.c
+xxhash.h          lib/zstore/sum.c lib/plz/compress.c lib/plz/model.c
+immintrin.h       lib/plz/rows.h
+emmintrin.h       lib/plz/rows.h
+arm_neon.h        lib/plz/rows.h
 jansson.h         src/ctl src/control/commands.h src/zsctl
 uv.h              src/io src/keep/link.c src/guard src/serve src/control src/zsd
 systemd/sd-daemon.h src/io/manager/manager.c src/zsd/notify.c

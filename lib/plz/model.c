@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/bits.h"
+#include "plz/plz_internal.h"
+
+/*
+ * A model's bytes: this, the rows, the dictionary. All numbers are
+ * little-endian. Of a row, the starts of symbols 1 .. 15: the first is 0.
+ */
+#define MAGIC	       "plzmodel"
+#define FORMAT_VERSION 1u
+#define OFFSET_VERSION 8u /* 4 bytes */
+#define OFFSET_ROWS    12u /* 4 bytes: how many */
+#define OFFSET_DICT    16u /* 4 bytes: the dictionary's length */
+#define OFFSET_ZERO    20u /* 4 bytes */
+#define OFFSET_SUM                                                \
+	24u /* 8 bytes: XXH3 of all from OFFSET_REST on, with the \
+	     * 24 bytes before as seed: see sum_of() */
+#define OFFSET_REST 32u
+#define ROW_BYTES   (2 * (PLZ_NR_SYMBOLS - 1))
+#define ROWS_BYTES  (PLZ_NR_ROWS * ROW_BYTES)
+
+static uint32_t load32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return le32toh(v);
+}
+
+static void store32(uint8_t *p, uint32_t v)
+{
+	v = htole32(v);
+	memcpy(p, &v, sizeof(v));
+}
+
+/* Of the whole, but for the sum itself. */
+static uint64_t sum_of(const uint8_t *bytes, size_t nr_bytes)
+{
+	return XXH3_64bits_withSeed(bytes + OFFSET_REST, nr_bytes - OFFSET_REST,
+				    XXH3_64bits(bytes, OFFSET_SUM));
+}
+
+/* --- in memory ----------------------------------------------------------- */
+
+size_t plz_model_memory(size_t dict_bytes)
+{
+	return align_up(sizeof(struct plz_model) + dict_bytes,
+			PLZ_WORKSPACE_ALIGN);
+}
+
+struct plz_model *plz_model_new(size_t dict_bytes)
+{
+	size_t bytes = plz_model_memory(dict_bytes);
+	struct plz_model *model = aligned_alloc(PLZ_WORKSPACE_ALIGN, bytes);
+
+	if (!model)
+		return NULL;
+	memset(model, 0, bytes);
+	model->dict_bytes = (uint32_t)dict_bytes;
+	model->coder = plz_coder_at(0);
+	for (unsigned s = 0; s < PLZ_NR_SYMBOLS; s++)
+		for (unsigned i = 0; i < PLZ_NR_SYMBOLS; i++)
+			model->goals[s].start[i] =
+				(uint16_t)(i <= s ? i * PLZ_FLOOR
+						  : PLZ_TOTAL -
+							    (PLZ_NR_SYMBOLS -
+							     i) * PLZ_FLOOR);
+	return model;
+}
+
+void plz_model_free(struct plz_model *model)
+{
+	free(model);
+}
+
+void plz_model_finish(struct plz_model *model)
+{
+	plz_make_prices(model);
+	plz_index_dict(model);
+}
+
+const char *plz_model_coder(const struct plz_model *model)
+{
+	return model->coder->name;
+}
+
+/* --- as bytes ------------------------------------------------------------ */
+
+size_t plz_model_bytes(const struct plz_model *model)
+{
+	return OFFSET_REST + ROWS_BYTES + model->dict_bytes;
+}
+
+void plz_model_save(const struct plz_model *model, void *dst)
+{
+	uint8_t *bytes = dst, *p = bytes + OFFSET_REST;
+	uint64_t sum;
+
+	memcpy(bytes, MAGIC, OFFSET_VERSION);
+	store32(bytes + OFFSET_VERSION, FORMAT_VERSION);
+	store32(bytes + OFFSET_ROWS, PLZ_NR_ROWS);
+	store32(bytes + OFFSET_DICT, model->dict_bytes);
+	store32(bytes + OFFSET_ZERO, 0);
+	for (unsigned r = 0; r < PLZ_NR_ROWS; r++) {
+		for (unsigned s = 1; s < PLZ_NR_SYMBOLS; s++, p += 2) {
+			uint16_t start = htole16(model->rows[r].start[s]);
+
+			memcpy(p, &start, sizeof(start));
+		}
+	}
+	memcpy(p, model->dict, model->dict_bytes);
+	sum = htole64(sum_of(bytes, plz_model_bytes(model)));
+	memcpy(bytes + OFFSET_SUM, &sum, sizeof(sum));
+}
+
+/* Return: 0, -EPROTO or -EBADMSG. */
+static int check_frame(const uint8_t *bytes, size_t nr_bytes)
+{
+	uint64_t sum;
+
+	if (nr_bytes < OFFSET_REST + ROWS_BYTES ||
+	    memcmp(bytes, MAGIC, OFFSET_VERSION) != 0)
+		return -EBADMSG;
+	if (load32(bytes + OFFSET_VERSION) != FORMAT_VERSION)
+		return -EPROTO;
+	if (load32(bytes + OFFSET_ROWS) != PLZ_NR_ROWS ||
+	    load32(bytes + OFFSET_DICT) > PLZ_DICT_MAX_BYTES ||
+	    load32(bytes + OFFSET_ZERO) != 0 ||
+	    nr_bytes != OFFSET_REST + ROWS_BYTES + load32(bytes + OFFSET_DICT))
+		return -EBADMSG;
+	memcpy(&sum, bytes + OFFSET_SUM, sizeof(sum));
+	return le64toh(sum) == sum_of(bytes, nr_bytes) ? 0 : -EBADMSG;
+}
+
+static bool load_row(const uint8_t *p, struct plz_row *row)
+{
+	unsigned end = PLZ_TOTAL;
+
+	row->start[0] = 0;
+	for (unsigned s = PLZ_NR_SYMBOLS - 1; s > 0; s--) {
+		uint16_t start;
+
+		memcpy(&start, p + 2 * (s - 1), sizeof(start));
+		row->start[s] = le16toh(start);
+		if (row->start[s] + PLZ_LEAST > end)
+			return false;
+		end = row->start[s];
+	}
+	return end >= PLZ_LEAST;
+}
+
+int plz_model_load(const void *src, size_t src_bytes, struct plz_model **out)
+{
+	const uint8_t *bytes = src, *rows = bytes + OFFSET_REST;
+	struct plz_model *model;
+	int err = check_frame(bytes, src_bytes);
+
+	if (err)
+		return err;
+	model = plz_model_new(load32(bytes + OFFSET_DICT));
+	if (!model)
+		return -ENOMEM;
+	for (unsigned r = 0; r < PLZ_NR_ROWS; r++) {
+		if (!load_row(rows + r * ROW_BYTES, &model->rows[r])) {
+			plz_model_free(model);
+			return -EBADMSG;
+		}
+	}
+	memcpy(model->dict, rows + ROWS_BYTES, model->dict_bytes);
+	plz_model_finish(model);
+	*out = model;
+	return 0;
+}

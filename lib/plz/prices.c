@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a token costs, from the rows as a page begins: how they adapt on the way
+ * is not known to who looks for tokens. Integers alone, so that all machines
+ * find the same tokens.
+ */
+#include "config.h"
+
+#include "plz/plz_internal.h"
+
+/* log2 in 1/64 bit: the integer part, and a bit more for each squaring. */
+static unsigned log2_of(uint32_t n)
+{
+	unsigned log = 31 - (unsigned)__builtin_clz(n);
+	uint64_t x = (uint64_t)n << (31 - log); /* 2^31 .. 2^32 */
+
+	for (unsigned i = 0; i < PLZ_PRICE_BITS; i++) {
+		x = x * x >> 31;
+		log = log << 1 | (x >> 32 != 0);
+		x >>= x >> 32;
+	}
+	return log;
+}
+
+/* What a symbol costs that comes @freq times of @total. */
+static uint16_t price_of(uint32_t freq, uint32_t total)
+{
+	return (uint16_t)(log2_of(total) - log2_of(freq));
+}
+
+void plz_make_prices(struct plz_model *model)
+{
+	for (unsigned r = 0; r < PLZ_NR_PLAIN_ROWS; r++)
+		for (unsigned s = 0; s < PLZ_NR_SYMBOLS; s++)
+			model->price[r][s] = price_of(
+				plz_freq(model->rows[r].start, s), PLZ_TOTAL);
+	for (unsigned r = 0; r < PLZ_NR_LITERAL_ROWS; r++) {
+		const uint16_t *start =
+			model->rows[PLZ_NR_PLAIN_ROWS + r].start;
+
+		for (unsigned s = 0; s < PLZ_NR_SYMBOLS; s++)
+			model->freq[r][s] = (uint16_t)plz_freq(start, s);
+	}
+	for (unsigned i = 0; i < PLZ_NR_SUMS; i++)
+		model->sum_price[i] = price_of(
+			(2 * i + 1) << (PLZ_SUM_SHIFT - 1), 3 * PLZ_TOTAL);
+}
+
+/* --- literals ------------------------------------------------------------ */
+
+/* The three rows that are known before there are tokens: all but the one that
+ * goes by a distance. */
+static inline unsigned mixed_price(const struct plz_model *model,
+				   const uint16_t row[4], unsigned symbol)
+{
+	const uint16_t(*freq)[PLZ_NR_SYMBOLS] = model->freq;
+	uint32_t sum = freq[row[0] - PLZ_NR_PLAIN_ROWS][symbol];
+
+	sum += freq[row[1] - PLZ_NR_PLAIN_ROWS][symbol];
+	sum += freq[row[3] - PLZ_NR_PLAIN_ROWS][symbol];
+	return model->sum_price[sum >> PLZ_SUM_SHIFT];
+}
+
+static inline unsigned literal_price(const struct plz_model *model,
+				     unsigned byte,
+				     const struct plz_literal_context *c)
+{
+	unsigned price;
+	uint16_t row[4];
+
+	plz_rows_high(row, c);
+	price = mixed_price(model, row, byte / 16);
+	plz_rows_low(row, c, byte / 16);
+	return price + mixed_price(model, row, byte % 16);
+}
+
+unsigned plz_literal_price(const struct plz_model *model, unsigned byte,
+			   const struct plz_literal_context *c)
+{
+	return literal_price(model, byte, c);
+}
+
+static void sum_word(const struct plz_model *model, uint64_t word,
+		     uint64_t window, uint32_t *sum)
+{
+	for (unsigned i = 0; i < 8; i++) {
+		struct plz_literal_context c =
+			plz_literal_context(i, window, 0, PLZ_AFTER_LITERALS);
+		unsigned row = plz_row_token(PLZ_AFTER_LITERALS, i);
+
+		sum[i + 1] = sum[i] + model->price[row][PLZ_LITERAL] +
+			     literal_price(model, word & 255, &c);
+		window = window >> 8 | word << 56;
+		word >>= 8;
+	}
+}
+
+void plz_sum_literals(const struct plz_model *model, const uint8_t *page,
+		      uint32_t *sum)
+{
+	uint64_t word, before = 0, before_that = 0;
+
+	sum[0] = 0;
+	for (unsigned at = 0; at < ZSD_PAGE_BYTES; at += 8) {
+		memcpy(&word, page + at, 8);
+		word = le64toh(word);
+		if (at < 24 || word != before || before != before_that)
+			sum_word(model, word, before, sum + at);
+		else /* the third of one kind costs what the second did */
+			for (unsigned i = 1; i <= 8; i++)
+				sum[at + i] =
+					sum[at] + sum[at + i - 8] - sum[at - 8];
+		before_that = before;
+		before = word;
+	}
+}
+
+/* --- matches ------------------------------------------------------------- */
+
+unsigned plz_length_price(const struct plz_model *model, unsigned kind,
+			  unsigned at, unsigned length)
+{
+	const uint16_t *price = model->price[plz_row_length(kind, at)];
+	unsigned rest = length - plz_least_length(kind), nr = 1, row, sum;
+
+	if (rest < PLZ_SHORT_LENGTHS)
+		return price[rest];
+	if (at + length == ZSD_PAGE_BYTES)
+		return price[PLZ_LENGTH_TO_END];
+	while (nr < 3 && rest >= plz_length_from(nr + 1))
+		nr++;
+	sum = price[PLZ_LENGTH_4_BITS + nr - 1];
+	rest -= plz_length_from(nr);
+	row = plz_row_length_more(kind, nr);
+	for (unsigned i = 0; i < nr; i++)
+		sum += model->price[row + i][rest >> 4 * (nr - 1 - i) & 15];
+	return sum;
+}
+
+unsigned plz_distance_price(const struct plz_model *model, unsigned length,
+			    unsigned at, unsigned distance)
+{
+	unsigned bits = 31 - (unsigned)__builtin_clz(distance);
+	unsigned rest = distance - (1u << bits);
+	unsigned sum = model->price[plz_row_bits(length, at)][bits];
+
+	if (bits > 8)
+		sum += model->price[PLZ_ROW_DIST_HIGH + bits][rest >> 8];
+	if (bits > 4)
+		sum += model->price[plz_row_dist_mid(bits, rest >> 8)]
+				   [rest >> 4 & 15];
+	if (bits > 0)
+		sum += model->price[plz_row_dist_low(bits, length)][rest & 15];
+	return sum;
+}
+
+unsigned plz_place_price(const struct plz_model *model, unsigned at,
+			 unsigned place)
+{
+	const uint16_t(*price)[PLZ_NR_SYMBOLS] = model->price;
+	unsigned sum = price[PLZ_ROW_PLACE_HIGH][place >> 12];
+
+	sum += price[PLZ_ROW_PLACE_MID + (place >> 12)][place >> 8 & 15];
+	sum += price[PLZ_ROW_PLACE_LOW + (place >> 8)][place >> 4 & 15];
+	return sum + price[PLZ_ROW_PLACE_LANE + at % 8][(place - at) & 15];
+}
