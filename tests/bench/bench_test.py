@@ -105,6 +105,12 @@ def test_programs_count_right():
     ratios = [printed(*codec, *more).ratio for more in (
         [], ["-azstd"], ["-azstd", "--train=made.pages"])]
     assert ratios == sorted(ratios), ratios
+    methods = {m.name: m for m in printed(
+        "plzcost", "--pages=made.pages", "--timed=50", "--rounds=1").methods}
+    names = "lz4", "zstd:3", "plz", "plz-optimal"
+    densities = [methods[name].density for name in names]
+    assert densities == sorted(densities), methods
+    assert all(m.store_us > 0 and m.read_us > 0 for m in methods.values()), methods
     lines, noise = (printed("compactcost", "--rounds=2", "--size=4M",
                             "--pages=" + name) for name in ("lines", "noise"))
     assert lines.objects_moved > 100 and lines.pages_freed > 0, lines

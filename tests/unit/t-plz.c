@@ -266,7 +266,7 @@ static int decompress_exactly(const struct plz_model *model,
 START_TEST(each_changed_byte_is_found)
 {
 	size_t bytes;
-	unsigned char *packed = packed_page(_i, &bytes);
+	unsigned char *packed = packed_page((enum model_page)_i, &bytes);
 
 	for (size_t i = 0; i < bytes; i++) {
 		static const unsigned char flips[] = {0x01, 0x80, 0xff};
@@ -286,7 +286,7 @@ END_TEST
 START_TEST(each_other_length_is_found)
 {
 	size_t bytes;
-	unsigned char *packed = packed_page(_i, &bytes);
+	unsigned char *packed = packed_page((enum model_page)_i, &bytes);
 
 	for (size_t n = 0; n <= PLZ_MAX_BYTES; n++)
 		quiet_assert(decompress_exactly(with_dict, packed, n) ==
