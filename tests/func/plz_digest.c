@@ -24,6 +24,7 @@
 #define NR_PAGES   96u
 #define DICT_BYTES 5000u
 #define SEED	   20u
+#define NR_WRITTEN 24u
 
 /* What pages take after: pieces of them and of the dictionary, and changes. */
 static void fill(struct model_rng *rng, const uint8_t *dict, uint8_t *page)
@@ -38,6 +39,17 @@ static void fill(struct model_rng *rng, const uint8_t *dict, uint8_t *page)
 	}
 }
 
+static void write_file(const char *folder, const char *name, unsigned i,
+		       const void *bytes, size_t nr_bytes)
+{
+	char path[4096];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%u.%s", folder, i, name);
+	file = fopen(path, "wb");
+	BUG_ON(!file || fwrite(bytes, nr_bytes, 1, file) != 1 || fclose(file));
+}
+
 static void digest_model(const struct plz_model *model, XXH3_state_t *sum)
 {
 	size_t bytes = plz_model_bytes(model);
@@ -49,24 +61,29 @@ static void digest_model(const struct plz_model *model, XXH3_state_t *sum)
 	free(saved);
 }
 
-static void digest_page(const struct plz_model *model,
-			struct plz_workspace *work, enum plz_effort effort,
-			const uint8_t *page, XXH3_state_t *sum)
+/* Return: the length of the page in @packed. */
+static size_t digest_page(const struct plz_model *model,
+			  struct plz_workspace *work, enum plz_effort effort,
+			  const uint8_t *page, uint8_t packed[PLZ_MAX_BYTES],
+			  XXH3_state_t *sum)
 {
-	uint8_t packed[PLZ_MAX_BYTES], back[ZSD_PAGE_BYTES];
+	uint8_t back[ZSD_PAGE_BYTES];
 	size_t bytes = 0;
 
-	BUG_ON(plz_compress(model, effort, work, page, packed, sizeof(packed),
+	BUG_ON(plz_compress(model, effort, work, page, packed, PLZ_MAX_BYTES,
 			    &bytes));
 	BUG_ON(plz_decompress(model, work, packed, bytes, back));
 	BUG_ON(memcmp(back, page, sizeof(back)) != 0);
 	XXH3_64bits_update(sum, packed, bytes);
+	return bytes;
 }
 
-static uint64_t digest(const struct plz_coder *coder)
+/* @folder: NULL where nothing is to be written. */
+static uint64_t digest(const struct plz_coder *coder, const char *folder)
 {
 	static uint8_t samples[NR_SAMPLES][ZSD_PAGE_BYTES], dict[DICT_BYTES];
-	uint8_t page[ZSD_PAGE_BYTES];
+	uint8_t page[ZSD_PAGE_BYTES], packed[PLZ_MAX_BYTES];
+	char path[4096];
 	void *work = NULL;
 	XXH3_state_t sum;
 	struct plz_model *model;
@@ -83,24 +100,34 @@ static uint64_t digest(const struct plz_coder *coder)
 			      plz_workspace_bytes(PLZ_TO_STORE)));
 	model->coder = coder;
 	digest_model(model, &sum);
+	if (folder) {
+		snprintf(path, sizeof(path), "%s/model", folder);
+		BUG_ON(plz_model_write(model, path));
+	}
 	for (unsigned i = 0; i < NR_PAGES; i++) {
+		size_t bytes;
+
 		fill(&rng, dict, page);
-		digest_page(model, work, i % 4 ? PLZ_FAST : PLZ_OPTIMAL, page,
-			    &sum);
+		bytes = digest_page(model, work, i % 4 ? PLZ_FAST : PLZ_OPTIMAL,
+				    page, packed, &sum);
+		if (folder && i < NR_WRITTEN) {
+			write_file(folder, "page", i, page, sizeof(page));
+			write_file(folder, "plz", i, packed, bytes);
+		}
 	}
 	free(work);
 	plz_model_free(model);
 	return XXH3_64bits_digest(&sum);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-	uint64_t first = digest(plz_coder_at(0));
+	uint64_t first = digest(plz_coder_at(0), argc > 1 ? argv[1] : NULL);
 
 	for (unsigned i = 0; plz_coder_at(i); i++) {
 		const struct plz_coder *coder = plz_coder_at(i);
 
-		if (digest(coder) != first) {
+		if (digest(coder, NULL) != first) {
 			fprintf(stderr, "%s makes something else than %s\n",
 				coder->name, plz_coder_at(0)->name);
 			return 1;
