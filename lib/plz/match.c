@@ -2,7 +2,7 @@
 #include "config.h"
 
 #include "base/bits.h"
-#include "plz/plz_internal.h"
+#include "plz/prices.h"
 
 /* --- strings ------------------------------------------------------------- */
 
@@ -26,24 +26,6 @@ static uint16_t load16(const uint8_t *p)
 static uint32_t hash(uint32_t string, unsigned bits)
 {
 	return (string * 2654435761u) >> (32 - bits);
-}
-
-unsigned plz_common(const uint8_t *a, const uint8_t *b, unsigned most)
-{
-	unsigned n = 0;
-
-	for (; n + 8 <= most; n += 8) {
-		uint64_t x, y;
-
-		memcpy(&x, a + n, 8);
-		memcpy(&y, b + n, 8);
-		if (x != y)
-			return n +
-			       (unsigned)__builtin_ctzll(le64toh(x ^ y)) / 8;
-	}
-	while (n < most && a[n] == b[n])
-		n++;
-	return n;
 }
 
 /* --- the dictionary ------------------------------------------------------ */
@@ -125,92 +107,81 @@ static bool may_be_longer(const uint8_t *there, const uint8_t *here,
 	return load16(there + longest - 1) == load16(here + longest - 1);
 }
 
+/* One more, if it is longer than all before. */
+static void note_if_longer(struct plz_found *found, unsigned *nr,
+			   unsigned *longest, unsigned length, unsigned where)
+{
+	if (length <= *longest)
+		return;
+	*longest = length;
+	found[(*nr)++] = (struct plz_found){
+		.length = (uint16_t)length,
+		.where = (uint16_t)where,
+	};
+}
+
 static unsigned find_in_page(const struct plz_finder *finder,
-			     const uint8_t *page, unsigned at,
+			     const uint8_t *page, unsigned at, unsigned longest,
 			     struct plz_found *found)
 {
-	const uint8_t *here = page + at;
-	unsigned most = ZSD_PAGE_BYTES - at, longest = 1, nr = 0;
+	const uint8_t *here = page + at, *there;
+	unsigned most = ZSD_PAGE_BYTES - at, nr = 0;
 	unsigned place = finder->pair[hash(load16(here), PLZ_PAIR_BITS)];
 
-	if (place && load16(page + place - 1) == load16(here)) {
-		longest = plz_common(page + place - 1, here, most);
-		found[nr++] = (struct plz_found){
-			.length = (uint16_t)longest,
-			.where = (uint16_t)(at - place + 1),
-		};
+	if (place && longest < most) {
+		there = page + place - 1;
+		if (load16(there) == load16(here))
+			note_if_longer(found, &nr, &longest,
+				       plz_common(there, here, most),
+				       at - place + 1);
 	}
 	place = finder->head[hash(load32(here), PLZ_HASH_BITS)];
 	for (unsigned i = 0; place && i < PLZ_PAGE_DEPTH && longest < most;
-	     i++, place = finder->next[place - 1]) {
-		unsigned length;
-
-		if (!may_be_longer(page + place - 1, here, longest))
-			continue;
-		length = plz_common(page + place - 1, here, most);
-		if (length <= longest)
-			continue;
-		longest = length;
-		found[nr++] = (struct plz_found){
-			.length = (uint16_t)length,
-			.where = (uint16_t)(at - place + 1),
-		};
+	     i++) {
+		there = page + place - 1;
+		if (may_be_longer(there, here, longest))
+			note_if_longer(found, &nr, &longest,
+				       plz_common(there, here, most),
+				       at - place + 1);
+		place = finder->next[place - 1];
 	}
 	return nr;
 }
 
+/* Those of 4 bytes at least. */
 static unsigned find_in_dict(const struct plz_model *model, const uint8_t *page,
-			     unsigned at, struct plz_found *found)
+			     unsigned at, unsigned longest,
+			     struct plz_found *found)
 {
 	const uint8_t *here = page + at;
 	uint32_t string = load32(here), h = hash(string, PLZ_DICT_HASH_BITS);
 	unsigned first = h ? model->dict_end[h - 1] : 0;
 	unsigned end = min_u32(model->dict_end[h], first + PLZ_DICT_DEPTH);
-	unsigned longest = 4, nr = 0;
+	unsigned nr = 0;
 
+	longest = longest > 3 ? longest : 3;
 	for (unsigned i = first; i < end; i++) {
 		uint32_t place = model->dict_place[i];
 		uint32_t most =
 			min_u32(ZSD_PAGE_BYTES - at, model->dict_bytes - place);
 		const uint8_t *there = model->dict + place;
-		unsigned length;
 
-		if (most < longest || load32(there) != string ||
-		    !may_be_longer(there, here, longest - 1))
-			continue;
-		length = plz_common(there, here, most);
-		if (length < longest)
-			continue;
-		longest = length;
-		found[nr++] = (struct plz_found){
-			.length = (uint16_t)length,
-			.where = (uint16_t)place,
-		};
+		if (longest < most && load32(there) == string &&
+		    may_be_longer(there, here, longest))
+			note_if_longer(found, &nr, &longest,
+				       plz_common(there, here, most), place);
 	}
 	return nr;
 }
 
-unsigned plz_repeat_length(const struct plz_model *model, const uint8_t *page,
-			   unsigned at, uint32_t distance)
-{
-	unsigned most = ZSD_PAGE_BYTES - at;
-	const uint8_t *source;
-
-	if (!plz_has_source(model, at, distance))
-		return 0;
-	if (distance > at)
-		most = min_u32(most, distance - at);
-	source = plz_source(model, page, at, distance);
-	return *source == page[at] ? plz_common(source, page + at, most) : 0;
-}
-
 void plz_find(const struct plz_model *model, const struct plz_finder *finder,
-	      const uint8_t *page, unsigned at, struct plz_candidates *out)
+	      const uint8_t *page, unsigned at, unsigned longer_than,
+	      struct plz_candidates *out)
 {
 	out->nr_page = 0;
 	out->nr_dict = 0;
-	if (at + 4 > ZSD_PAGE_BYTES)
+	if (at + 4 > ZSD_PAGE_BYTES || longer_than >= ZSD_PAGE_BYTES - at)
 		return;
-	out->nr_page = find_in_page(finder, page, at, out->page);
-	out->nr_dict = find_in_dict(model, page, at, out->dict);
+	out->nr_page = find_in_page(finder, page, at, longer_than, out->page);
+	out->nr_dict = find_in_dict(model, page, at, longer_than, out->dict);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 
-#include "plz/plz_internal.h"
+#include "plz/prices.h"
 
 /* A match of so many bytes is taken without a look for a better one. */
 #define GOOD_LENGTH 32u
@@ -58,8 +58,9 @@ static unsigned consider_repeats(const struct parser *p, unsigned at,
 	return longest;
 }
 
+/* New matches are looked for above @longer_than bytes alone. */
 static struct choice choose(const struct parser *p, unsigned at,
-			    unsigned before)
+			    unsigned before, unsigned longer_than)
 {
 	const uint16_t *price = p->model->price[plz_row_token(before, at)];
 	struct choice best = {.gain = 0};
@@ -67,7 +68,7 @@ static struct choice choose(const struct parser *p, unsigned at,
 
 	if (consider_repeats(p, at, price, &best) >= GOOD_LENGTH)
 		return best;
-	plz_find(p->model, &p->work->finder, p->page, at, &found);
+	plz_find(p->model, &p->work->finder, p->page, at, longer_than, &found);
 	for (unsigned i = 0; i < found.nr_page; i++) {
 		const struct plz_found *f = &found.page[i];
 
@@ -109,21 +110,24 @@ unsigned plz_parse_fast(const struct plz_model *model,
 		.page = page,
 		.state = plz_first_state(),
 	};
-	unsigned nr = 0, at = 0;
+	unsigned nr = 0, at = 0, longer_than;
 	struct choice now, next;
 	bool has_next = false;
 
 	plz_sum_literals(model, page, work->literal_sum);
 	plz_finder_start(&work->finder);
 	while (at < ZSD_PAGE_BYTES) {
-		now = has_next ? next : choose(&p, at, p.state.before);
+		now = has_next ? next : choose(&p, at, p.state.before, 1);
 		has_next = false;
+		/* A shorter one from there is hardly worth the literal. */
+		longer_than = now.token.length > 2 ? now.token.length - 2u : 1;
 		plz_finder_add(&work->finder, page, at);
 		if (now.gain && now.token.length < GOOD_LENGTH &&
 		    at + 1 < ZSD_PAGE_BYTES) {
 			next = choose(&p, at + 1,
 				      plz_before_after(p.state.before,
-						       PLZ_LITERAL));
+						       PLZ_LITERAL),
+				      longer_than);
 			has_next = next.gain > now.gain;
 		}
 		if (!now.gain || has_next)

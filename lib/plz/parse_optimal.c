@@ -7,7 +7,7 @@
  */
 #include "config.h"
 
-#include "plz/plz_internal.h"
+#include "plz/prices.h"
 
 /* A match of so many bytes is taken whole, and nothing else from there on. */
 #define GOOD_LENGTH 128u
@@ -86,7 +86,7 @@ static void try_matches(struct search *s, const struct plz_state *state)
 				   plz_repeat_length(s->model, s->page, s->at,
 						     state->repeat[i]),
 				   0);
-	plz_find(s->model, &s->work->finder, s->page, s->at, &found);
+	plz_find(s->model, &s->work->finder, s->page, s->at, 1, &found);
 	for (unsigned i = 0; i < found.nr_page; i++) {
 		lead_on_by_lengths(s, PLZ_PAGE, least, found.page[i].length,
 				   found.page[i].where);

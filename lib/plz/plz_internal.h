@@ -11,6 +11,7 @@
 #ifndef ZSD_PLZ_PLZ_INTERNAL_H
 #define ZSD_PLZ_PLZ_INTERNAL_H
 
+#include "base/bits.h"
 #include "plz/contexts.h"
 #include "plz/plz.h"
 
@@ -53,13 +54,6 @@ void plz_model_finish(struct plz_model *model);
 /* One whose rows and dictionary are still to be filled in, or NULL. model.c */
 struct plz_model *plz_model_new(size_t dict_bytes);
 
-/* Of a token's parts; @at: where in the page. prices.c */
-unsigned plz_length_price(const struct plz_model *model, unsigned kind,
-			  unsigned at, unsigned length);
-unsigned plz_distance_price(const struct plz_model *model, unsigned length,
-			    unsigned at, unsigned distance);
-unsigned plz_place_price(const struct plz_model *model, unsigned at,
-			 unsigned place);
 /* A literal and its token, where @c says what is around it. */
 unsigned plz_literal_price(const struct plz_model *model, unsigned byte,
 			   const struct plz_literal_context *c);
@@ -114,25 +108,58 @@ struct plz_found {
 	uint16_t where; /* as in a token */
 };
 
-/* Each is longer than those before; of the dictionary, or as long. */
+/* Each is longer than those before. */
 struct plz_candidates {
 	unsigned nr_page, nr_dict;
 	struct plz_found page[PLZ_PAGE_DEPTH + 1];
 	struct plz_found dict[PLZ_DICT_DEPTH];
 };
 
-/* match.c: how many bytes are equal, up to @most. */
-unsigned plz_common(const uint8_t *a, const uint8_t *b, unsigned most);
+/* How many bytes are equal, up to @most. */
+static inline unsigned plz_common(const uint8_t *a, const uint8_t *b,
+				  unsigned most)
+{
+	unsigned n = 0;
+
+	for (; n + 8 <= most; n += 8) {
+		uint64_t x, y;
+
+		memcpy(&x, a + n, 8);
+		memcpy(&y, b + n, 8);
+		if (x != y)
+			return n +
+			       (unsigned)__builtin_ctzll(le64toh(x ^ y)) / 8;
+	}
+	while (n < most && a[n] == b[n])
+		n++;
+	return n;
+}
+
+/* How long the match at a repeat distance is; 0: there is none. */
+static inline unsigned plz_repeat_length(const struct plz_model *model,
+					 const uint8_t *page, unsigned at,
+					 uint32_t distance)
+{
+	unsigned most = ZSD_PAGE_BYTES - at;
+	const uint8_t *source;
+
+	if (!plz_has_source(model, at, distance))
+		return 0;
+	if (distance > at)
+		most = min_u32(most, distance - at);
+	source = plz_source(model, page, at, distance);
+	return *source == page[at] ? plz_common(source, page + at, most) : 0;
+}
+
+/* match.c */
 void plz_finder_start(struct plz_finder *finder);
 /* All places before @at have been added, or are not to be found. */
 void plz_finder_add(struct plz_finder *finder, const uint8_t *page,
 		    unsigned at);
+/* Matches of more than @longer_than bytes, 1 at least. */
 void plz_find(const struct plz_model *model, const struct plz_finder *finder,
-	      const uint8_t *page, unsigned at, struct plz_candidates *out);
-/* How long the match at a repeat distance is; 0: there is none. */
-unsigned plz_repeat_length(const struct plz_model *model, const uint8_t *page,
-			   unsigned at, uint32_t distance);
-
+	      const uint8_t *page, unsigned at, unsigned longer_than,
+	      struct plz_candidates *out);
 /* --- steps --------------------------------------------------------------- */
 
 struct plz_step {

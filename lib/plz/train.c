@@ -19,9 +19,9 @@
 #define NR_ROUNDS 4u
 
 /* Of the first symbol that a row meets in a page; and how much less each later
- * one weighs, as a power of two. */
+ * one weighs, as a power of two: half as much after twenty. */
 #define WEIGHT	     4096u
-#define WEIGHT_SHIFT PLZ_RATE
+#define WEIGHT_SHIFT 5u
 
 /* Each symbol of each row is counted this often before there are samples. */
 #define PRIOR (WEIGHT / 10)

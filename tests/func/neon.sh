@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Another processor makes the same of a page, bit for bit: lib/plz is built for
 # AArch64, run under qemu, and what it prints is compared with this machine's.
+set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 require aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu

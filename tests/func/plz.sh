@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # docs/plz.md is enough to read a page by: a decoder that was written after it
 # reads what lib/plz makes.
+set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 require python3 python3
