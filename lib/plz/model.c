@@ -13,7 +13,6 @@
  * A model's bytes: this, the rows, the dictionary. All numbers are
  * little-endian. Of a row, the starts of symbols 1 .. 15: the first is 0.
  */
-#define MAGIC	       "plzmodel"
 #define FORMAT_VERSION 1u
 #define OFFSET_VERSION 8u /* 4 bytes */
 #define OFFSET_ROWS    12u /* 4 bytes: how many */
@@ -25,6 +24,9 @@
 #define OFFSET_REST 32u
 #define ROW_BYTES   (2 * (PLZ_NR_SYMBOLS - 1))
 #define ROWS_BYTES  (PLZ_NR_ROWS * ROW_BYTES)
+
+static const uint8_t magic[OFFSET_VERSION] = {'p', 'l', 'z', 'm',
+					      'o', 'd', 'e', 'l'};
 
 static uint32_t load32(const uint8_t *p)
 {
@@ -103,7 +105,7 @@ void plz_model_save(const struct plz_model *model, void *dst)
 	uint8_t *bytes = dst, *p = bytes + OFFSET_REST;
 	uint64_t sum;
 
-	memcpy(bytes, MAGIC, OFFSET_VERSION);
+	memcpy(bytes, magic, sizeof(magic));
 	store32(bytes + OFFSET_VERSION, FORMAT_VERSION);
 	store32(bytes + OFFSET_ROWS, PLZ_NR_ROWS);
 	store32(bytes + OFFSET_DICT, model->dict_bytes);
@@ -126,7 +128,7 @@ static int check_frame(const uint8_t *bytes, size_t nr_bytes)
 	uint64_t sum;
 
 	if (nr_bytes < OFFSET_REST + ROWS_BYTES ||
-	    memcmp(bytes, MAGIC, OFFSET_VERSION) != 0)
+	    memcmp(bytes, magic, sizeof(magic)) != 0)
 		return -EBADMSG;
 	if (load32(bytes + OFFSET_VERSION) != FORMAT_VERSION)
 		return -EPROTO;
@@ -147,7 +149,7 @@ static bool load_row(const uint8_t *p, struct plz_row *row)
 	for (unsigned s = PLZ_NR_SYMBOLS - 1; s > 0; s--) {
 		uint16_t start;
 
-		memcpy(&start, p + 2 * (s - 1), sizeof(start));
+		memcpy(&start, p + (size_t)2 * (s - 1), sizeof(start));
 		row->start[s] = le16toh(start);
 		if (row->start[s] + PLZ_LEAST > end)
 			return false;

@@ -111,6 +111,6 @@ unsigned plz_make_steps(const struct plz_model *model, const uint8_t *page,
 		plz_state_after(&w.state, model, w.at, token);
 		w.at += token->length;
 	}
-	CHECK(w.at == ZSD_PAGE_BYTES && w.next <= steps + PLZ_MAX_STEPS);
+	CHECK(w.at == ZSD_PAGE_BYTES && w.next - steps <= PLZ_MAX_STEPS);
 	return (unsigned)(w.next - steps);
 }
