@@ -18,12 +18,10 @@
 #define OFFSET_ROWS    12u /* 4 bytes: how many */
 #define OFFSET_DICT    16u /* 4 bytes: the dictionary's length */
 #define OFFSET_ZERO    20u /* 4 bytes */
-#define OFFSET_SUM                                                \
-	24u /* 8 bytes: XXH3 of all from OFFSET_REST on, with the \
-	     * 24 bytes before as seed: see sum_of() */
-#define OFFSET_REST 32u
-#define ROW_BYTES   (2 * (PLZ_NR_SYMBOLS - 1))
-#define ROWS_BYTES  (PLZ_NR_ROWS * ROW_BYTES)
+#define OFFSET_SUM     24u /* 8 bytes: see sum_of() */
+#define OFFSET_REST    32u
+#define ROW_BYTES      ((size_t)2 * (PLZ_NR_SYMBOLS - 1))
+#define ROWS_BYTES     (PLZ_NR_ROWS * ROW_BYTES)
 
 static const uint8_t magic[OFFSET_VERSION] = {'p', 'l', 'z', 'm',
 					      'o', 'd', 'e', 'l'};
@@ -42,7 +40,7 @@ static void store32(uint8_t *p, uint32_t v)
 	memcpy(p, &v, sizeof(v));
 }
 
-/* Of the whole, but for the sum itself. */
+/* XXH3 of all behind the sum, with that of all before it as seed. */
 static uint64_t sum_of(const uint8_t *bytes, size_t nr_bytes)
 {
 	return XXH3_64bits_withSeed(bytes + OFFSET_REST, nr_bytes - OFFSET_REST,

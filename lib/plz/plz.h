@@ -55,7 +55,7 @@ size_t plz_workspace_bytes(enum plz_use use);
 
 enum plz_effort {
 	PLZ_FAST, /* the best token at each place, looking one byte ahead */
-	PLZ_OPTIMAL, /* the best of all ways: 3 % denser, ten times the time */
+	PLZ_OPTIMAL, /* the best of all ways: 3 % denser, eight times the time */
 };
 
 /**
@@ -68,7 +68,7 @@ enum plz_effort {
  * @dst_bytes: room there
  * @out_bytes: receives its length, 8 .. PLZ_MAX_BYTES, even; untouched on error
  *
- * Cost: some 150 us, or 1,500 with PLZ_OPTIMAL; bounded for any page.
+ * Cost: some 150 us, or 1,200 with PLZ_OPTIMAL; bounded for any page.
  * Return: 0, or -ENOSPC where the result would be longer than @dst_bytes or
  * PLZ_MAX_BYTES.
  */

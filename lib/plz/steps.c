@@ -95,6 +95,7 @@ unsigned plz_make_steps(const struct plz_model *model, const uint8_t *page,
 		.next = steps,
 		.state = plz_first_state(),
 	};
+	unsigned nr_steps;
 
 	for (unsigned i = 0; i < nr_tokens; i++) {
 		const struct plz_token *token = &tokens[i];
@@ -111,6 +112,7 @@ unsigned plz_make_steps(const struct plz_model *model, const uint8_t *page,
 		plz_state_after(&w.state, model, w.at, token);
 		w.at += token->length;
 	}
-	CHECK(w.at == ZSD_PAGE_BYTES && w.next - steps <= PLZ_MAX_STEPS);
-	return (unsigned)(w.next - steps);
+	nr_steps = (unsigned)(w.next - steps);
+	CHECK(w.at == ZSD_PAGE_BYTES && nr_steps <= PLZ_MAX_STEPS);
+	return nr_steps;
 }

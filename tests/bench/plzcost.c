@@ -261,7 +261,7 @@ static void least(double *least_us, uint64_t start_ns, uint64_t nr)
 	double us = (double)(bench_now_ns(CLOCK_THREAD_CPUTIME_ID) - start_ns) /
 		    1e3 / (double)max_u64(nr, 1);
 
-	if (!*least_us || us < *least_us)
+	if (*least_us == 0 || us < *least_us)
 		*least_us = us;
 }
 
