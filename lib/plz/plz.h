@@ -4,7 +4,7 @@
  *
  * A page of 4 KiB becomes denser than general codecs make it, and is still read
  * by itself. What they learn from each page anew is known here beforehand: how
- * pages like these begin. It costs time: of the order of ten times that of
+ * pages like these begin. It costs time: some eight times that of
  * zstd:1 to store a page, and four times to read one (docs/plz.md has figures).
  *
  *   model      what is known: a dictionary, and how often each symbol comes in
