@@ -82,11 +82,13 @@ static bool is_stored_with(struct zstore *store, unsigned number)
 	return false;
 }
 
+/* Under dicts_lock. */
 static bool is_needed(struct zstore *store, unsigned number)
 {
 	bool is_needed;
 
-	if (atomic_load(&store->dict_current) == number)
+	if (atomic_load(&store->dict_current) == number ||
+	    store->dict_holds[number])
 		return true;
 	pthread_mutex_lock(&store->ctxs_lock);
 	/* In this order: what a context stored is counted before it switches */
@@ -206,6 +208,14 @@ static void free_number(struct zstore *store, unsigned number)
 	pthread_mutex_unlock(&store->dicts_lock);
 }
 
+/* Under the lock. */
+static void make_current(struct zstore *store, unsigned number)
+{
+	store->header.dict_current = number;
+	atomic_store(&store->dict_current, number);
+	zstore_image_header(store)->dict_current = number;
+}
+
 /* Its bytes and its digest are there. Say so in the image, and let new pages
  * name it. */
 static void publish(struct zstore *store, unsigned number,
@@ -216,10 +226,8 @@ static void publish(struct zstore *store, unsigned number,
 	pthread_mutex_lock(&store->dicts_lock);
 	note_dict(store, number, nr_bytes,
 		  sum_object(dict_home(store, number), nr_bytes));
-	store->header.dict_current = number;
 	atomic_store(&store->dicts[number], dict);
-	atomic_store(&store->dict_current, number);
-	zstore_image_header(store)->dict_current = number;
+	make_current(store, number);
 	pthread_mutex_unlock(&store->dicts_lock);
 }
 
@@ -246,6 +254,45 @@ int zstore_dict_add(struct zstore *store, const void *bytes, size_t nr_bytes,
 	publish(store, number, dict);
 	*out = number;
 	return 0;
+}
+
+/* --- keeping --------------------------------------------------------------- */
+
+uint32_t zstore_dicts_hold(struct zstore *store, uint32_t mask)
+{
+	uint32_t held = 0;
+
+	pthread_mutex_lock(&store->dicts_lock);
+	for (unsigned i = 1; i <= ZSTORE_MAX_DICTS; i++) {
+		if (!(mask >> i & 1) || !atomic_load(&store->dicts[i]))
+			continue;
+		store->dict_holds[i]++;
+		held |= (uint32_t)1 << i;
+	}
+	pthread_mutex_unlock(&store->dicts_lock);
+	return held;
+}
+
+void zstore_dicts_let_go(struct zstore *store, uint32_t mask)
+{
+	pthread_mutex_lock(&store->dicts_lock);
+	for (unsigned i = 1; i <= ZSTORE_MAX_DICTS; i++)
+		store->dict_holds[i] -= mask >> i & 1;
+	pthread_mutex_unlock(&store->dicts_lock);
+}
+
+const void *zstore_dict_held(const struct zstore *store, unsigned number,
+			     size_t *nr_bytes)
+{
+	*nr_bytes = store->dict_bytes[number];
+	return dict_home(store, number);
+}
+
+void zstore_dict_choose(struct zstore *store, unsigned number)
+{
+	pthread_mutex_lock(&store->dicts_lock);
+	make_current(store, number);
+	pthread_mutex_unlock(&store->dicts_lock);
 }
 
 void zstore_dicts_fini(struct zstore *store)

@@ -54,20 +54,55 @@ static int unpack(struct zstore_ctx *ctx, uint64_t slot, const void *src,
 				dst, ZSD_PAGE_BYTES);
 }
 
+/* The same as it is stored. That it makes a page is seen in the scratch page. */
+static int copy_out(struct zstore_ctx *ctx, uint64_t slot, const void *src,
+		    void *dst)
+{
+	int err = unpack(ctx, slot, src, ctx->scratch->page);
+
+	if (!err)
+		memcpy(dst, src, slot_len_bytes(slot));
+	return err;
+}
+
 /*
- * Read page @index as @slot says, while its slot says the same: without a lock,
- * another thread may replace it before its object is pinned.
- * Return: 0, -EIO, -EAGAIN where it was replaced, or -ESTALE where its handle
- * is not live though the slot says the same again.
+ * Have @take look at the object of page @index that @slot names, while its slot
+ * says the same: without a lock, another thread may replace it before its
+ * object is pinned.
+ * Return: what @take does, -EAGAIN where it was replaced, or -ESTALE where its
+ * handle is not live though the slot says the same again.
  */
-static int load_slot(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
-		     void *dst)
+static inline int take_object(struct zstore_ctx *ctx, uint64_t index,
+			      uint64_t slot,
+			      int (*take)(struct zstore_ctx *ctx, uint64_t slot,
+					  const void *src, void *dst),
+			      void *dst)
 {
 	const _Atomic uint64_t *home = &ctx->store->slots[index];
 	struct zs_pool *pool = ctx->store->pool;
 	const void *src;
 	int err;
 
+	err = zs_obj_read_begin(pool, slot_handle(slot), slot_len_bytes(slot),
+				ctx->scratch->object, &src);
+	if (err)
+		return slot_load(home) == slot ? err : -EAGAIN;
+	if (slot_load(home) == slot)
+		err = take(ctx, slot, src, dst);
+	else
+		err = -EAGAIN;
+	zs_obj_read_end(pool, slot_handle(slot));
+	return err;
+}
+
+/* How page @index is read as @slot says. Return: 0, -EIO, or what
+ * take_object() does. */
+typedef int read_slot(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
+		      void *dst);
+
+static int load_slot(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
+		     void *dst)
+{
 	if (unlikely(!slot_is_sound(slot, index)))
 		return -EIO;
 	if (slot_kind(slot) == SLOT_EMPTY) {
@@ -78,16 +113,18 @@ static int load_slot(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
 		fill_page(dst, slot_filled_word(slot));
 		return 0;
 	}
-	err = zs_obj_read_begin(pool, slot_handle(slot), slot_len_bytes(slot),
-				ctx->scratch->object, &src);
-	if (err)
-		return slot_load(home) == slot ? err : -EAGAIN;
-	if (slot_load(home) == slot)
-		err = unpack(ctx, slot, src, dst);
-	else
-		err = -EAGAIN;
-	zs_obj_read_end(pool, slot_handle(slot));
-	return err;
+	return take_object(ctx, index, slot, unpack, dst);
+}
+
+/* Its object as it is, if it has one. */
+static int copy_slot(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
+		     void *dst)
+{
+	if (unlikely(!slot_is_sound(slot, index)))
+		return -EIO;
+	return slot_kind(slot) == SLOT_OBJECT
+		       ? take_object(ctx, index, slot, copy_out, dst)
+		       : 0;
 }
 
 /*
@@ -96,18 +133,18 @@ static int load_slot(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
  * slot locked nobody can write it: if the handle is still dead, the page is
  * lost.
  */
-static int load_locked(struct zstore_ctx *ctx, uint64_t index, void *dst)
+static int read_locked(struct zstore_ctx *ctx, uint64_t index, read_slot *read,
+		       void *dst, uint64_t *slot)
 {
 	_Atomic uint64_t *home = &ctx->store->slots[index];
-	uint64_t slot;
 	int err;
 
 	/* A lock may be a dead thread's: there are no others yet. */
 	zstore_need_settled(ctx->store);
-	if (!slot_lock(home, &slot))
+	if (!slot_lock(home, slot))
 		return -EIO;
-	err = load_slot(ctx, index, slot, dst);
-	slot_publish(home, slot);
+	err = read(ctx, index, *slot, dst);
+	slot_publish(home, *slot);
 	return err ? -EIO : 0;
 }
 
@@ -124,21 +161,39 @@ static int note_damage(struct zstore_ctx *ctx, uint64_t index, int err)
 	return err;
 }
 
-int page_load(struct zstore_ctx *ctx, uint64_t index, void *dst)
+/* @slot receives what it was read as. */
+static inline int read_page(struct zstore_ctx *ctx, uint64_t index,
+			    read_slot *read, void *dst, uint64_t *slot)
 {
 	const _Atomic uint64_t *home = &ctx->store->slots[index];
 	int err;
+
+	do {
+		*slot = slot_load(home);
+		err = read(ctx, index, *slot, dst);
+	} while (err == -EAGAIN);
+	if (err == -ESTALE)
+		err = read_locked(ctx, index, read, dst, slot);
+	return note_damage(ctx, index, err);
+}
+
+int page_load(struct zstore_ctx *ctx, uint64_t index, void *dst)
+{
+	uint64_t slot;
 
 	if (!slot_exists(ctx->store, index)) {
 		memset(dst, 0, ZSD_PAGE_BYTES);
 		return 0;
 	}
-	do {
-		err = load_slot(ctx, index, slot_load(home), dst);
-	} while (err == -EAGAIN);
-	if (err == -ESTALE)
-		err = load_locked(ctx, index, dst);
-	return note_damage(ctx, index, err);
+	return read_page(ctx, index, load_slot, dst, &slot);
+}
+
+int page_copy(struct zstore_ctx *ctx, uint64_t index, void *dst, uint64_t *slot)
+{
+	*slot = 0;
+	if (!slot_exists(ctx->store, index))
+		return 0;
+	return read_page(ctx, index, copy_slot, dst, slot);
 }
 
 void page_prefetch(const struct zstore *store, uint64_t index,
@@ -220,6 +275,12 @@ struct packed {
 	uint64_t word; /* that the page repeats, if it does */
 };
 
+static void sum_up(const struct zstore *store, struct packed *packed)
+{
+	if (packed->bytes && store->params.checksum)
+		packed->sum = sum_object(packed->bytes, packed->len_bytes);
+}
+
 /* @out->bytes may be in @out, in the context's scratch, or @src. */
 static void pack(struct zstore_ctx *ctx, const void *src, struct packed *out)
 {
@@ -242,8 +303,7 @@ static void pack(struct zstore_ctx *ctx, const void *src, struct packed *out)
 			out->flags = (uint64_t)number << SLOT_DICT_SHIFT;
 		}
 	}
-	if (out->bytes && store->params.checksum)
-		out->sum = sum_object(out->bytes, out->len_bytes);
+	sum_up(store, out);
 }
 
 /*
@@ -370,23 +430,20 @@ static int drop(struct zstore_ctx *ctx, uint64_t index, uint64_t new)
 	return note_damage(ctx, index, -EIO);
 }
 
-static int store_page(struct zstore_ctx *ctx, uint64_t index, const void *src)
+/* There is memory behind its slot. */
+static int store_page(struct zstore_ctx *ctx, uint64_t index,
+		      const struct packed *packed)
 {
 	struct zs_pool *pool = ctx->store->pool;
 	_Atomic uint64_t *home = &ctx->store->slots[index];
 	struct need need = {.how = ZS_NORMAL};
-	struct packed packed;
 	uint64_t old, new;
 	int err;
 
-	err = ensure_slot(ctx->store, index);
-	if (err)
-		return err;
-	pack(ctx, src, &packed);
 	need.frees_as_much =
-		frees_as_much(pool, index, slot_load(home), &packed);
+		frees_as_much(pool, index, slot_load(home), packed);
 	do {
-		err = store_packed(pool, index, &packed, need.how, &new);
+		err = store_packed(pool, index, packed, need.how, &new);
 	} while (unlikely(err) && !(err = make_room(pool, &need, err)));
 	if (err)
 		return err;
@@ -460,11 +517,36 @@ static int patch_page(struct zstore_ctx *ctx, const struct patch *patch)
 
 int page_store(struct zstore_ctx *ctx, uint64_t index, const void *src)
 {
+	struct packed packed;
 	int err;
 
 	zstore_need_settled(ctx->store);
 	count(ctx, COUNT_changes_begun, 1);
-	err = store_page(ctx, index, src);
+	err = ensure_slot(ctx->store, index);
+	if (!err) {
+		pack(ctx, src, &packed);
+		err = store_page(ctx, index, &packed);
+	}
+	count(ctx, COUNT_changes_ended, 1);
+	return err;
+}
+
+int page_put(struct zstore_ctx *ctx, uint64_t index, const void *src,
+	     uint32_t bytes, unsigned dict)
+{
+	struct packed packed = {
+		.bytes = src,
+		.len_bytes = bytes,
+		.flags = (uint64_t)dict << SLOT_DICT_SHIFT,
+	};
+	int err;
+
+	zstore_need_settled(ctx->store);
+	sum_up(ctx->store, &packed);
+	count(ctx, COUNT_changes_begun, 1);
+	err = ensure_slot(ctx->store, index);
+	if (!err)
+		err = store_page(ctx, index, &packed);
 	count(ctx, COUNT_changes_ended, 1);
 	return err;
 }

@@ -119,6 +119,7 @@ struct zstore {
 	/* Dictionaries by number; see zstore_dict.h. */
 	pthread_mutex_t dicts_lock; /* who comes and goes; the header's part */
 	_Atomic(struct zcomp_dict *) dicts[ZSTORE_MAX_DICTS + 1];
+	uint32_t dict_holds[ZSTORE_MAX_DICTS + 1]; /* see zstore_dicts_hold() */
 	uint32_t dict_bytes[ZSTORE_MAX_DICTS + 1]; /* 0: the number is free */
 	_Atomic uint32_t dict_current; /* number, or 0 */
 
@@ -283,6 +284,21 @@ static inline const struct zcomp_dict *zstore_dict(const struct zstore *store,
 				    memory_order_acquire);
 }
 
+/*
+ * Keep those of the numbers in @mask, a bit each, that there are: none of them
+ * is used again until it is let go of as often. Return: the mask of those.
+ */
+uint32_t zstore_dicts_hold(struct zstore *store, uint32_t mask);
+void zstore_dicts_let_go(struct zstore *store, uint32_t mask);
+
+/* The bytes of one that is held. */
+const void *zstore_dict_held(const struct zstore *store, unsigned number,
+			     size_t *nr_bytes);
+
+/* Compress pages with the one of that number, which is held, from now on; with
+ * none for 0. */
+void zstore_dict_choose(struct zstore *store, unsigned number);
+
 /* Objects that are stored with it; exact where nothing changes. */
 int64_t zstore_dict_pages(struct zstore *store, unsigned number);
 
@@ -297,6 +313,15 @@ bool zstore_header_is_damaged(struct zstore *store);
 /* Read it. 0, or -EIO and garbage in @dst. */
 int page_load(struct zstore_ctx *ctx, uint64_t index, void *dst) ZSD_MUST_CHECK;
 
+/*
+ * Copy what is stored for it to @dst, room for a page: the object's bytes as
+ * they are, if it has one. @slot receives what the page was then, without the
+ * lock; what it says of an object's handle is old by now. If that one is
+ * compressed, the scratch page has what it makes. 0, or -EIO.
+ */
+int page_copy(struct zstore_ctx *ctx, uint64_t index, void *dst,
+	      uint64_t *slot) ZSD_MUST_CHECK;
+
 /* Bring near what reading or replacing it will touch. */
 void page_prefetch(const struct zstore *store, uint64_t index,
 		   enum zstore_stage stage);
@@ -304,6 +329,14 @@ void page_prefetch(const struct zstore *store, uint64_t index,
 /* Replace all of it. 0, -ENOSPC, -ENOMEM; the page is then as it was. */
 int page_store(struct zstore_ctx *ctx, uint64_t index,
 	       const void *src) ZSD_MUST_CHECK;
+
+/*
+ * Replace all of it by what the store's codec makes that page of: @bytes at
+ * @src, less than a page, and the dictionary of that number, which must not go
+ * meanwhile. As page_store().
+ */
+int page_put(struct zstore_ctx *ctx, uint64_t index, const void *src,
+	     uint32_t bytes, unsigned dict) ZSD_MUST_CHECK;
 
 /*
  * Replace @bytes from @at on, with zeros if @src is NULL; an empty page stays

@@ -18,7 +18,8 @@ lib/base
 lib/zsmalloc    lib/base
 lib/plz         lib/base
 lib/zcomp       lib/base
-lib/zstore      lib/base lib/zsmalloc lib/zcomp
+lib/zsave       lib/base
+lib/zstore      lib/base lib/zsmalloc lib/zcomp lib/zsave
 src/nbd         lib/base
 src/ctl         lib/base
 src/io          lib/base
@@ -86,7 +87,7 @@ lz4.h             lib/zcomp/backend_lz4.c
 zstd.h            lib/zcomp/backend_zstd.c
 zstd_errors.h     lib/zcomp/backend_zstd.c
 zdict.h           lib/zcomp/backend_zstd.c
-xxhash.h          lib/zstore/sum.c lib/plz/compress.c lib/plz/model.c
+xxhash.h          lib/zstore/sum.c lib/zsave/write.c lib/plz/compress.c lib/plz/model.c
 immintrin.h       lib/plz/rows.h
 emmintrin.h       lib/plz/rows.h
 arm_neon.h        lib/plz/rows.h

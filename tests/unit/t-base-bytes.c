@@ -50,6 +50,28 @@ START_TEST(stores_are_big_endian_and_write_no_more)
 }
 END_TEST
 
+START_TEST(little_endian_is_the_other_order)
+{
+	unsigned char buf[MAX_SHIFT + 16];
+	unsigned char *p = buf + _i;
+
+	memcpy(p, wire, sizeof(wire));
+	ck_assert_uint_eq(load_le16(p), 0x0180);
+	ck_assert_uint_eq(load_le32(p), 0x03020180);
+	ck_assert_uint_eq(load_le64(p), 0xf706050403020180);
+	memset(buf, 0xee, sizeof(buf));
+	store_le16(p, 0x0180);
+	ck_assert_mem_eq(p, wire, 2);
+	assert_untouched(p + 2, 6);
+	store_le32(p, 0x03020180);
+	ck_assert_mem_eq(p, wire, 4);
+	assert_untouched(p + 4, 4);
+	store_le64(p, 0xf706050403020180);
+	ck_assert_mem_eq(p, wire, 8);
+	assert_untouched(p + 8, 1);
+}
+END_TEST
+
 START_TEST(extremes_come_back)
 {
 	unsigned char buf[8];
@@ -72,6 +94,8 @@ int main(void)
 
 	tcase_add_loop_test(tcase, loads_are_big_endian, 0, MAX_SHIFT);
 	tcase_add_loop_test(tcase, stores_are_big_endian_and_write_no_more, 0,
+			    MAX_SHIFT);
+	tcase_add_loop_test(tcase, little_endian_is_the_other_order, 0,
 			    MAX_SHIFT);
 	tcase_add_test(tcase, extremes_come_back);
 	suite_add_tcase(suite, tcase);
