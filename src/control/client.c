@@ -31,6 +31,16 @@ static void on_timer_closed(uv_handle_t *handle)
 	release_slot(client);
 }
 
+static void drop_output(struct control_client *client)
+{
+	free(client->reply);
+	client->reply = NULL;
+	client->out = NULL;
+	if (client->stream)
+		client->stream->close(client->stream);
+	client->stream = NULL;
+}
+
 void control_client_close(struct control_client *client)
 {
 	if (client->is_closing)
@@ -39,8 +49,7 @@ void control_client_close(struct control_client *client)
 	list_del(&client->waiting);
 	io_watch_del(&client->control->loop, &client->watch);
 	close(client->fd);
-	free(client->reply);
-	client->reply = NULL;
+	drop_output(client);
 	uv_close((uv_handle_t *)&client->patience, on_timer_closed);
 }
 
@@ -69,13 +78,14 @@ static void reply(struct control_client *client, json_t *result,
 	int err;
 
 	err = ctl_reply_format(id, result, error, &client->reply,
-			       &client->reply_bytes);
+			       &client->out_bytes);
 	if (err == -EMSGSIZE) {
 		ctl_error_set(error, -EIO, "the result is too long for a line");
 		err = ctl_reply_format(id, NULL, error, &client->reply,
-				       &client->reply_bytes);
+				       &client->out_bytes);
 	}
 	ctl_request_fini(&client->request);
+	client->out = client->reply;
 	client->sent_bytes = 0;
 	if (err)
 		control_client_close(client);
@@ -84,10 +94,17 @@ static void reply(struct control_client *client, json_t *result,
 /* Run the client's command; what comes of it is in the client. */
 static void run(struct control_client *client)
 {
+	const struct control_env *env = &client->control->env;
+	const json_t *arguments = client->request.arguments;
+
 	client->error.text[0] = '\0';
-	client->err = client->command->run(&client->control->env,
-					   client->request.arguments,
-					   &client->result, &client->error);
+	if (client->command->open)
+		client->err =
+			client->command->open(env, arguments, &client->result,
+					      &client->stream, &client->error);
+	else
+		client->err = client->command->run(
+			env, arguments, &client->result, &client->error);
 }
 
 /* Answer with what its command gave. */
@@ -214,28 +231,46 @@ static bool take_next(struct control_client *client)
 
 /* --- the socket ----------------------------------------------------------- */
 
-/* Return: whether all of the reply is sent. */
-static bool send_reply(struct control_client *client)
+/* Return: whether all of what is to be sent is. */
+static bool send_out(struct control_client *client)
 {
-	ssize_t n;
+	ssize_t n = 0;
 
-	do {
-		n = send(client->fd, client->reply + client->sent_bytes,
-			 client->reply_bytes - client->sent_bytes,
+	while (client->sent_bytes < client->out_bytes) {
+		n = send(client->fd, client->out + client->sent_bytes,
+			 client->out_bytes - client->sent_bytes,
 			 MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n < 0 && errno != EINTR)
+			break;
 		if (n > 0)
 			client->sent_bytes += (size_t)n;
-	} while ((n < 0 && errno == EINTR) ||
-		 (n > 0 && client->sent_bytes < client->reply_bytes));
+	}
 	if (n < 0 && errno != EAGAIN)
 		control_client_close(client);
 	return n >= 0;
 }
 
+/* Go on with what follows the reply, when others had their turn. Return:
+ * whether there is more of it. */
+static bool has_piece(struct control_client *client)
+{
+	const void *piece;
+
+	if (!client->stream)
+		return false;
+	uv_timer_stop(&client->patience); /* it took the last one */
+	if (!client->stream->next(client->stream, &piece, &client->out_bytes))
+		return false;
+	client->out = piece;
+	client->sent_bytes = 0;
+	client->is_due = true;
+	return true;
+}
+
 /* Whether the last of the reply has gone; if not, it is waited for. */
 static bool is_answered(struct control_client *client)
 {
-	const bool is_sent = send_reply(client);
+	const bool is_sent = send_out(client);
 
 	if (client->is_closing)
 		return false;
@@ -247,10 +282,9 @@ static bool is_answered(struct control_client *client)
 			return false;
 		}
 	}
-	if (!is_sent)
+	if (!is_sent || has_piece(client))
 		return false;
-	free(client->reply);
-	client->reply = NULL;
+	drop_output(client);
 	client->is_under_way = false;
 	return true;
 }
@@ -288,7 +322,7 @@ void control_client_serve(struct control_client *client)
 	client->is_due = false;
 	while (!client->is_closing) {
 		if (client->is_under_way) {
-			if (!client->reply) /* its command runs */
+			if (!client->out) /* its command runs */
 				return;
 			wait_for_client(client);
 			if (!is_answered(client))

@@ -176,13 +176,14 @@ static int run_upgrade(const struct control_env *env, const json_t *arguments,
 /* --- which there are ------------------------------------------------------ */
 
 static const struct control_command commands[] = {
-	{"version", NULL, false, run_version},
-	{"stats", control_stats_arguments, false, control_stats},
-	{"compact", export_arguments, true, run_compact},
-	{"verify", export_arguments, true, run_verify},
-	{"train", control_train_arguments, true, control_train},
-	{"reset_peak", export_arguments, false, run_reset_peak},
-	{"upgrade", NULL, false, run_upgrade},
+	{"version", NULL, false, run_version, NULL},
+	{"stats", control_stats_arguments, false, control_stats, NULL},
+	{"compact", export_arguments, true, run_compact, NULL},
+	{"verify", export_arguments, true, run_verify, NULL},
+	{"train", control_train_arguments, true, control_train, NULL},
+	{"reset_peak", export_arguments, false, run_reset_peak, NULL},
+	{"upgrade", NULL, false, run_upgrade, NULL},
+	{"save", control_save_arguments, false, NULL, control_save},
 };
 
 const struct control_command *control_command_find(const char *name)

@@ -8,6 +8,7 @@
  *   commands.c  which there are, and the short ones
  *   stats.c     `stats`
  *   train.c     `train`
+ *   save.c      `save`
  *
  * Context: the control's thread; of a long command the thread for those. One of
  * each runs at a time.
@@ -49,12 +50,34 @@ void control_env_fini(struct control_env *env);
 typedef int control_run(const struct control_env *env, const json_t *arguments,
 			json_t **result, struct ctl_error *error);
 
+/*
+ * What follows the reply of some commands: bytes, in pieces. The next piece is
+ * made when the one before has been sent, so that it is the client that sets
+ * the pace; others are served in between.
+ */
+struct control_stream {
+	/*
+	 * Make a piece, in some ms at most; it stays until the next call.
+	 * @bytes may be 0: ask again. Return: false where there is no more.
+	 */
+	bool (*next)(struct control_stream *stream, const void **piece,
+		     size_t *bytes);
+	/* It is sent, or the client is gone. */
+	void (*close)(struct control_stream *stream);
+};
+
+/* As control_run, of a command that has a stream: @stream receives it. */
+typedef int control_open(const struct control_env *env, const json_t *arguments,
+			 json_t **result, struct control_stream **stream,
+			 struct ctl_error *error);
+
 struct control_command {
 	const char *name;
 	const struct ctl_argument *arguments; /* see ctl_arguments_check() */
 	/* May take long: runs on a thread of its own, while others answer. */
 	bool is_long;
 	control_run *run;
+	control_open *open; /* in its place, where a stream follows; or NULL */
 };
 
 /* control_command_find() - the command of that name, or NULL */
@@ -71,11 +94,13 @@ int control_find_export(const struct control_env *env, const json_t *arguments,
 			struct export **out,
 			struct ctl_error *error) ZSD_MUST_CHECK;
 
-/* The arguments of `stats` and `train`, and what runs them. */
+/* The arguments of `stats`, `train` and `save`, and what runs them. */
 extern const struct ctl_argument control_stats_arguments[];
 extern const struct ctl_argument control_train_arguments[];
+extern const struct ctl_argument control_save_arguments[];
 control_run control_stats;
 control_run control_train;
+control_open control_save;
 
 /* control_us_since() - microseconds since @start_ns of uv_hrtime() */
 uint64_t control_us_since(uint64_t start_ns);

@@ -7,12 +7,13 @@
  * touches that client's request meanwhile.
  *
  * A client has one command under way at most. From the moment that a line is
- * taken until its reply is sent nothing is read from it, so it holds one buffer
- * of input and one reply, and one that does not read its replies waits for
- * itself alone. While it is the client's turn, to send a line or to take the
- * reply, its patience timer runs, and closes it in the end: pieces of a line do
- * not start it anew. Long commands of all clients run one after the other: they
- * take one core from the workers at most.
+ * taken until its reply is sent, and the stream behind that if there is one,
+ * nothing is read from it, so it holds one buffer of input and one reply or
+ * piece, and one that does not read its replies waits for itself alone. While
+ * it is the client's turn, to send a line or to take the reply, its patience
+ * timer runs, and closes it in the end: pieces of a line do not start it anew.
+ * Long commands of all clients run one after the other: they take one core from
+ * the workers at most.
  */
 #ifndef ZSD_CONTROL_CONTROL_INTERNAL_H
 #define ZSD_CONTROL_CONTROL_INTERNAL_H
@@ -51,8 +52,10 @@ struct control_client {
 	int err; /* then why not */
 	struct ctl_error error; /* and more about it, if its text is not empty */
 
-	char *reply; /* what is being sent, or NULL */
-	size_t reply_bytes;
+	char *reply; /* as long as it is sent, or NULL */
+	struct control_stream *stream; /* what follows it, or NULL */
+	const char *out; /* what is being sent: either; or NULL */
+	size_t out_bytes;
 	size_t sent_bytes; /* of it */
 };
 

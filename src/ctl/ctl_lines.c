@@ -88,6 +88,16 @@ enum ctl_lines_next ctl_lines_next(struct ctl_lines *lines, const char **line,
 	return CTL_LINES_OVERLONG;
 }
 
+size_t ctl_lines_take(struct ctl_lines *lines, void *dst, size_t bytes)
+{
+	if (bytes > lines->end - lines->start)
+		bytes = lines->end - lines->start;
+	memcpy(dst, lines->buffer + lines->start, bytes);
+	lines->start += bytes;
+	lines->scanned = lines->start;
+	return bytes;
+}
+
 bool ctl_lines_has_rest(const struct ctl_lines *lines)
 {
 	return lines->overlong || lines->start < lines->end;

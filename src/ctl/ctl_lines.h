@@ -70,6 +70,14 @@ void ctl_lines_add(struct ctl_lines *lines, size_t bytes);
 enum ctl_lines_next ctl_lines_next(struct ctl_lines *lines, const char **line,
 				   size_t *bytes);
 
+/**
+ * ctl_lines_take() - take out what comes behind the last line, which is no line
+ * @dst, @bytes: room for it
+ *
+ * Return: how many bytes; 0 where all were taken.
+ */
+size_t ctl_lines_take(struct ctl_lines *lines, void *dst, size_t bytes);
+
 /* Whether it holds a part of a line (what is left when the stream ends). */
 bool ctl_lines_has_rest(const struct ctl_lines *lines);
 

@@ -209,6 +209,12 @@
 	X(refused_upgrades, COUNT, GAUGE,                              \
 	  "what survival.refused_upgrades is now")
 
+#define CTL_SAVE(X)                                                      \
+	X(format, COUNT, GAUGE, "version of the format of what follows") \
+	X(size_bytes, BYTES, GAUGE, "size of the disk")                  \
+	X(pages, COUNT, GAUGE, "stored pages now: as many will come")    \
+	X(live, FLAG, GAUGE, "whether it may change while it is saved")
+
 /* --- all groups ----------------------------------------------------------- */
 
 /*
@@ -238,7 +244,8 @@
 	X(train, CTL_TRAIN, "train")                                \
 	X(train_cost, CTL_TRAIN_COST, "train.trained")              \
 	X(reset_peak, CTL_RESET_PEAK, "reset_peak")                 \
-	X(upgrade, CTL_UPGRADE, "upgrade")
+	X(upgrade, CTL_UPGRADE, "upgrade")                          \
+	X(save, CTL_SAVE, "save")
 
 /* The C type of a figure, by its unit. */
 #define CTL_TYPE_COUNT	      uint64_t

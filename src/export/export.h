@@ -51,6 +51,7 @@ struct export
 	bool read_only; /* clients may not change it */
 	size_t index; /* in its table */
 	_Atomic unsigned nr_clients; /* that have chosen it, and are attached */
+	_Atomic uint64_t nr_attached; /* those that there were so far, too */
 	pthread_mutex_t lock; /* the two below */
 	struct list_node views; /* struct export_view.node */
 	struct ctl_requests retired; /* of views that have ended */
@@ -66,6 +67,29 @@ struct export
 int export_create(const struct export_params *params, struct zstore *store,
 		  struct export **out) ZSD_MUST_CHECK;
 void export_destroy(struct export *export);
+
+/*
+ * export_attach() - a client has chosen it, and export_detach() - and leaves
+ *
+ * Whoever sees no client, and later that export_attached() is what it was
+ * before that, knows that no client changed the disk in between.
+ */
+static inline void export_attach(struct export *export)
+{
+	/* In this order, and both before the client's first request. */
+	atomic_fetch_add(&export->nr_clients, 1);
+	atomic_fetch_add(&export->nr_attached, 1);
+}
+
+static inline void export_detach(struct export *export)
+{
+	atomic_fetch_sub(&export->nr_clients, 1);
+}
+
+static inline uint64_t export_attached(const struct export *export)
+{
+	return atomic_load(&export->nr_attached);
+}
 
 /* --- the table ------------------------------------------------------------ */
 

@@ -281,7 +281,7 @@ void conn_close(struct conn *c)
 	worker_forget(c->worker, c);
 	log_end(c);
 	if (c->was_served)
-		atomic_fetch_sub(&c->transmission.view->export->nr_clients, 1);
+		export_detach(c->transmission.view->export);
 	if (c->is_watched)
 		io_watch_del(&c->worker->loop, &c->watch);
 	kept_end(c);

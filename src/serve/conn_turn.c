@@ -171,7 +171,7 @@ void conn_begin_transmission(struct conn *c)
 
 	c->state = CONN_TRANSMISSION;
 	c->was_served = true;
-	atomic_fetch_add(&export->nr_clients, 1);
+	export_attach(export);
 	if (c->is_kept) {
 		c->transmission.view = c->worker->views[export->index];
 		return;

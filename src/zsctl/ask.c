@@ -32,7 +32,8 @@ static void clear_progress(const char *progress)
 }
 
 static int exchange(const struct zsctl_options *options, const char *what,
-		    json_t *arguments, const char *progress, char **line)
+		    json_t *arguments, const char *progress, char **line,
+		    struct client_rest *rest)
 {
 	char *request;
 	size_t bytes;
@@ -48,7 +49,8 @@ static int exchange(const struct zsctl_options *options, const char *what,
 	}
 	show_progress(progress);
 	err = client_exchange(options->control_path, options->timeout_s,
-			      request, bytes, strcmp(what, "stats") == 0, line);
+			      request, bytes, strcmp(what, "stats") == 0, line,
+			      rest);
 	free(request);
 	clear_progress(progress);
 	return err;
@@ -118,14 +120,15 @@ static enum zsctl_exit judge(const struct zsctl_options *options,
 						   : ZSCTL_OK;
 }
 
-enum zsctl_exit zsctl_ask(const struct zsctl_options *options, const char *what,
-			  json_t *arguments, const char *progress,
-			  const char *const *needed,
-			  struct zsctl_answer *answer)
+static enum zsctl_exit ask(const struct zsctl_options *options,
+			   const char *what, json_t *arguments,
+			   const char *progress, const char *const *needed,
+			   struct zsctl_answer *answer,
+			   struct client_rest *rest)
 {
 	enum zsctl_exit code;
 
-	if (exchange(options, what, arguments, progress, &answer->line))
+	if (exchange(options, what, arguments, progress, &answer->line, rest))
 		return ZSCTL_UNREACHABLE;
 	if (parse(options, answer)) {
 		free(answer->line);
@@ -134,6 +137,29 @@ enum zsctl_exit zsctl_ask(const struct zsctl_options *options, const char *what,
 	code = judge(options, what, needed, answer);
 	if (code != ZSCTL_OK)
 		zsctl_answer_fini(answer);
+	return code;
+}
+
+enum zsctl_exit zsctl_ask(const struct zsctl_options *options, const char *what,
+			  json_t *arguments, const char *progress,
+			  const char *const *needed,
+			  struct zsctl_answer *answer)
+{
+	return ask(options, what, arguments, progress, needed, answer, NULL);
+}
+
+enum zsctl_exit zsctl_ask_more(const struct zsctl_options *options,
+			       const char *what, json_t *arguments,
+			       const char *const *needed,
+			       struct zsctl_answer *answer,
+			       struct client_rest *rest)
+{
+	enum zsctl_exit code;
+
+	rest->fd = -1;
+	code = ask(options, what, arguments, NULL, needed, answer, rest);
+	if (code != ZSCTL_OK && rest->fd >= 0)
+		client_rest_close(rest);
 	return code;
 }
 

@@ -206,19 +206,18 @@ static bool hung_up(int err)
 	return err == -ECONNRESET || err == -EPIPE;
 }
 
+/* @lines: receives what comes behind the reply; to be let go of, in any case */
 static int ask(struct exchange *x, const char *request, size_t bytes,
-	       char **reply)
+	       char **reply, struct ctl_lines *lines)
 {
-	struct ctl_lines lines;
 	int err;
 
-	err = ctl_lines_init(&lines, CTL_MAX_REPLY_BYTES);
-	if (err)
-		return err;
-	err = send_all(x->fd, request, bytes);
+	*lines = (struct ctl_lines){0};
+	err = ctl_lines_init(lines, CTL_MAX_REPLY_BYTES);
 	if (!err)
-		err = read_line(x, &lines, reply);
-	ctl_lines_fini(&lines);
+		err = send_all(x->fd, request, bytes);
+	if (!err)
+		err = read_line(x, lines, reply);
 	return err;
 }
 
@@ -227,13 +226,15 @@ static bool is_alive(const char *path, unsigned timeout_s)
 {
 	static const char request[] = "{\"id\":1,\"command\":\"version\"}\n";
 	struct exchange x = {.path = path, .timeout_s = timeout_s};
+	struct ctl_lines lines;
 	char *reply = NULL;
 	int err;
 
 	err = connect_to(path, timeout_s, &x.fd);
 	if (err)
 		return false;
-	err = ask(&x, request, strlen(request), &reply);
+	err = ask(&x, request, strlen(request), &reply, &lines);
+	ctl_lines_fini(&lines);
 	close(x.fd);
 	free(reply);
 	return !err;
@@ -241,15 +242,21 @@ static bool is_alive(const char *path, unsigned timeout_s)
 
 /* Return: as client_exchange(), explained but for @may_go_on's hang-ups. */
 static int exchange_once(struct exchange *x, const char *request, size_t bytes,
-			 bool may_go_on, char **reply)
+			 bool may_go_on, char **reply, struct client_rest *rest)
 {
+	struct ctl_lines lines;
 	int err = connect_to(x->path, x->timeout_s, &x->fd);
 
 	if (err) {
 		explain_connect(x->path, err);
 		return err;
 	}
-	err = ask(x, request, bytes, reply);
+	err = ask(x, request, bytes, reply, &lines);
+	if (!err && rest) {
+		*rest = (struct client_rest){.fd = x->fd, .lines = lines};
+		return 0;
+	}
+	ctl_lines_fini(&lines);
 	close(x->fd);
 	if (err && !(may_go_on && hung_up(err)))
 		explain_exchange(x->path, err);
@@ -257,7 +264,8 @@ static int exchange_once(struct exchange *x, const char *request, size_t bytes,
 }
 
 int client_exchange(const char *path, unsigned timeout_s, const char *request,
-		    size_t bytes, bool may_repeat, char **reply)
+		    size_t bytes, bool may_repeat, char **reply,
+		    struct client_rest *rest)
 {
 	struct exchange x = {
 		.path = path,
@@ -267,8 +275,31 @@ int client_exchange(const char *path, unsigned timeout_s, const char *request,
 	int err = 0;
 
 	for (unsigned left = may_repeat ? REPEATS : 0;; left--) {
-		err = exchange_once(&x, request, bytes, left > 0, reply);
+		err = exchange_once(&x, request, bytes, left > 0, reply, rest);
 		if (!left || !hung_up(err))
 			return err;
 	}
+}
+
+int client_rest_read(struct client_rest *rest, void *dst, size_t bytes)
+{
+	ssize_t n = (ssize_t)ctl_lines_take(&rest->lines, dst, bytes);
+
+	if (n)
+		return (int)n;
+	do {
+		n = recv(rest->fd, dst, bytes, 0);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? error_of_wait() : (int)n;
+}
+
+bool client_rest_is_waiting(const struct client_rest *rest)
+{
+	return !ctl_lines_has_rest(&rest->lines);
+}
+
+void client_rest_close(struct client_rest *rest)
+{
+	ctl_lines_fini(&rest->lines);
+	close(rest->fd);
 }

@@ -30,6 +30,7 @@ enum {
 	KEY_DICTIONARY_BYTES,
 	KEY_OUTPUT,
 	KEY_TIMEOUT,
+	KEY_LIVE,
 };
 
 /* --- commands --------------------------------------------------------------- */
@@ -38,25 +39,29 @@ static const int stats_options[] = {KEY_EXPORT, KEY_CLASSES, 0};
 static const int export_options[] = {KEY_EXPORT, 0};
 static const int train_options[] = {KEY_EXPORT, KEY_DICTIONARY_BYTES,
 				    KEY_OUTPUT, 0};
+static const int save_options[] = {KEY_EXPORT, KEY_LIVE, 0};
 static const int doctor_options[] = {KEY_ROOT, 0};
 
 static const struct zsctl_command commands[] = {
 	{"stats", "stats [--classes]", "Show what is stored and what it costs",
-	 stats_options, zsctl_stats},
+	 stats_options, false, zsctl_stats},
 	{"compact", "compact", "Free pages by moving objects together",
-	 export_options, zsctl_compact},
+	 export_options, false, zsctl_compact},
 	{"verify", "verify", "Check the store, and that every page reads",
-	 export_options, zsctl_verify},
+	 export_options, false, zsctl_verify},
 	{"train", "train [--output=FILE]",
 	 "Make a dictionary of what is stored, and use it", train_options,
-	 zsctl_train},
+	 false, zsctl_train},
 	{"reset-peak", "reset-peak",
-	 "Measure the peak of memory use from now on", export_options,
+	 "Measure the peak of memory use from now on", export_options, false,
 	 zsctl_reset_peak},
 	{"upgrade", "upgrade", "Hand over to the zsd that is installed now",
-	 NULL, zsctl_upgrade},
+	 NULL, false, zsctl_upgrade},
+	{"save", "save [--live] FILE",
+	 "Save the disk to FILE, for zsd's --restore", save_options, true,
+	 zsctl_save},
 	{"doctor", "doctor [--root=DIR]",
-	 "Find what is wrong for swapping on the disk", doctor_options,
+	 "Find what is wrong for swapping on the disk", doctor_options, false,
 	 zsctl_doctor},
 };
 
@@ -86,7 +91,9 @@ static const struct argp_option argp_options[] = {
 	 "else " DEFAULT_CONTROL_PATH ")",
 	 0},
 	{"export", KEY_EXPORT, "NAME", 0,
-	 "With all but doctor: only the export of that name (default: all)", 0},
+	 "With all but doctor: only the export of that name (default: all; "
+	 "save takes one)",
+	 0},
 	{"timeout", KEY_TIMEOUT, "SECONDS", 0,
 	 "Give up when zsd does not answer for that long (default 5; 0: never)",
 	 0},
@@ -100,6 +107,10 @@ static const struct argp_option argp_options[] = {
 	 "With train: how large it may be, 1K to 112K (default 32K)", 0},
 	{"output", KEY_OUTPUT, "FILE", 0,
 	 "With train: write it to FILE, for zsd's --dictionary", 0},
+	{"live", KEY_LIVE, NULL, 0,
+	 "With save: although clients are attached; a file system is then as "
+	 "after a power cut: run fsfreeze(8) on it first",
+	 0},
 	{0},
 };
 
@@ -116,6 +127,8 @@ static bool is_given(const struct zsctl_options *options, int key)
 		return options->dictionary_bytes;
 	case KEY_OUTPUT:
 		return options->output;
+	case KEY_LIVE:
+		return options->live;
 	default:
 		return false;
 	}
@@ -136,6 +149,9 @@ static void check_options(struct argp_state *state,
 			argp_error(state, "'%s' does not take --%s",
 				   options->command->name, option->name);
 	}
+	if (options->command->takes_file && (!options->file || !*options->file))
+		argp_error(state, "'%s' needs the name of a file",
+			   options->command->name);
 	if (!*options->control_path)
 		argp_error(state, "the path of the control socket is empty");
 }
@@ -143,6 +159,11 @@ static void check_options(struct argp_state *state,
 static void take_command(struct argp_state *state,
 			 struct zsctl_options *options, const char *arg)
 {
+	if (options->command && options->command->takes_file &&
+	    !options->file) {
+		options->file = arg;
+		return;
+	}
 	if (options->command)
 		argp_error(state, "'%s' takes no argument '%s'",
 			   options->command->name, arg);
@@ -208,6 +229,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_OUTPUT:
 		options->output = arg;
+		return 0;
+	case KEY_LIVE:
+		options->live = true;
 		return 0;
 	case ARGP_KEY_ARG:
 		take_command(state, options, arg);

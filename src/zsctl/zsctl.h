@@ -7,6 +7,7 @@
  *   client.c    the same as lines of text, over a socket
  *   text.c      JSON values as text for a terminal
  *   stats.c …   a file for each command
+ *   save/       the file of a saved disk
  *   doctor/     what is wrong on this machine for swapping
  *
  * What an answer holds comes from the other end of a socket: members that are
@@ -39,6 +40,8 @@ struct zsctl_options {
 	const char *export; /* name of the only one that is meant, or NULL */
 	const char *root; /* for doctor; "" for this machine */
 	const char *output; /* file for a dictionary, or NULL */
+	const char *file; /* to save to, or NULL */
+	bool live; /* save while clients are attached */
 	uint64_t dictionary_bytes; /* 0: as zsd likes */
 	unsigned timeout_s; /* 0: none */
 	bool classes;
@@ -50,6 +53,7 @@ struct zsctl_command {
 	const char *usage;
 	const char *summary;
 	const int *options; /* keys of those that it takes, up to 0; or NULL */
+	bool takes_file; /* an argument more */
 	enum zsctl_exit (*run)(const struct zsctl_options *options);
 };
 
@@ -57,6 +61,7 @@ enum zsctl_exit zsctl_stats(const struct zsctl_options *options);
 enum zsctl_exit zsctl_compact(const struct zsctl_options *options);
 enum zsctl_exit zsctl_verify(const struct zsctl_options *options);
 enum zsctl_exit zsctl_train(const struct zsctl_options *options);
+enum zsctl_exit zsctl_save(const struct zsctl_options *options);
 enum zsctl_exit zsctl_reset_peak(const struct zsctl_options *options);
 enum zsctl_exit zsctl_upgrade(const struct zsctl_options *options);
 enum zsctl_exit zsctl_doctor(const struct zsctl_options *options);
@@ -85,6 +90,16 @@ enum zsctl_exit zsctl_ask(const struct zsctl_options *options, const char *what,
 			  const char *const *needed,
 			  struct zsctl_answer *answer) ZSD_MUST_CHECK;
 void zsctl_answer_fini(struct zsctl_answer *answer);
+
+struct client_rest;
+
+/* zsctl_ask_more() - the same, where more comes behind the answer. Return:
+ * ZSCTL_OK where it does. Release: client_rest_close(), too. */
+enum zsctl_exit zsctl_ask_more(const struct zsctl_options *options,
+			       const char *what, json_t *arguments,
+			       const char *const *needed,
+			       struct zsctl_answer *answer,
+			       struct client_rest *rest) ZSD_MUST_CHECK;
 
 /* zsctl_arguments() - those that name the export @name, or none for NULL.
  * Return: a new object, or NULL without memory. */

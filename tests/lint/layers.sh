@@ -29,9 +29,9 @@ src/keep        lib/base src/io
 src/export      lib/base lib/zstore src/nbd src/ctl
 src/serve       lib/base lib/zstore src/nbd src/ctl src/io src/guard src/stream src/export
 src/policy      lib/base lib/zstore lib/zcomp src/guard src/ctl
-src/control     lib/base lib/zsmalloc lib/zcomp lib/zstore src/ctl src/io src/guard src/export src/policy
-src/zsd         lib/base lib/zsmalloc lib/zcomp lib/zstore src/nbd src/io src/guard src/stream src/keep src/export src/serve src/policy src/control
-src/zsctl       lib/base src/ctl
+src/control     lib/base lib/zsmalloc lib/zcomp lib/zsave lib/zstore src/ctl src/io src/guard src/export src/policy
+src/zsd         lib/base lib/zsmalloc lib/zcomp lib/zsave lib/zstore src/nbd src/io src/guard src/stream src/keep src/export src/serve src/policy src/control
+src/zsctl       lib/base lib/zsave src/ctl
 '
 
 # header          prefixes of the files that may include it
@@ -64,17 +64,17 @@ sys/types.h       lib src
 sys/file.h        src/io/unix_socket.c src/zsd/pid_file.c
 sys/epoll.h       src/io/loop.h
 sys/eventfd.h     src/io/loop.c
-poll.h            lib/base/check.c src/io/log.c src/keep
-sys/stat.h        src/io src/zsd src/zsctl/train.c
+poll.h            lib/base/check.c src/io/log.c src/keep src/zsctl/save
+sys/stat.h        src/io src/zsd src/zsctl/train.c src/zsctl/save
 sys/resource.h    src/guard src/zsd
 sys/prctl.h       src/guard
 malloc.h          src/guard src/policy
 sys/ioctl.h       src/serve
-signal.h          src/keep src/zsd
+signal.h          src/keep src/zsd src/zsctl/save
 sys/syscall.h     src/zsd/stop.c
 sys/time.h        src/zsctl
 sys/wait.h        src/keep src/zsd/notify.c
-sys/signalfd.h    src/keep/keeper.c
+sys/signalfd.h    src/keep/keeper.c src/zsctl/save
 time.h            src/keep/ward.c src/guard/share.c src/policy/train.c
 sys/uio.h         src/stream/stream.c
 sys/socket.h      src/io src/stream src/keep src/serve src/control src/zsd src/zsctl

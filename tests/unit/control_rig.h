@@ -28,6 +28,10 @@ struct rig_store {
 	atomic_bool useless; /* what train made is not used */
 	atomic_bool keeperless; /* nobody could hand over */
 	atomic_size_t trained_bytes; /* that train was asked for last */
+	atomic_uint nr_blocks; /* that a save has before its end */
+	atomic_uint damaged_block; /* what cannot be made, from 1 on; 0: none */
+	atomic_int nr_saves; /* begun and not ended */
+	atomic_uint save_flags; /* of the last one */
 };
 
 #define RIG_PROBLEM	"slot 7 leads nowhere"
@@ -54,6 +58,15 @@ void rig_start_two(void);
 void rig_start_impatient(void);
 
 struct rig_store *rig_store(void);
+
+/* A client attaches to the first export, or leaves it. */
+void rig_attach(void);
+void rig_detach(void);
+void rig_make_read_only(void);
+
+/* Length of a block of a save; each has its number in all of its bytes, the end
+ * 0xee. A failure is its text. */
+#define RIG_BLOCK_BYTES 100000u
 
 /* Keep compactions from ending, and let them. */
 void rig_hold_compact(void);

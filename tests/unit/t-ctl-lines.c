@@ -154,6 +154,30 @@ START_TEST(line_stays_until_next_read)
 }
 END_TEST
 
+/* Bytes that are no lines may follow, with newlines in them. */
+START_TEST(what_follows_a_line_can_be_taken)
+{
+	struct ctl_lines lines;
+	const char *line;
+	char *space, rest[8];
+	size_t bytes;
+
+	ck_assert_int_eq(ctl_lines_init(&lines, LINE_BYTES), 0);
+	ck_assert_uint_eq(ctl_lines_space(&lines, &space), LINE_BYTES);
+	memcpy(space, "ab\nc\n\nde", LINE_BYTES);
+	ctl_lines_add(&lines, LINE_BYTES);
+	ck_assert_int_eq(ctl_lines_next(&lines, &line, &bytes), CTL_LINES_LINE);
+	ck_assert_uint_eq(ctl_lines_take(&lines, rest, 2), 2);
+	ck_assert_mem_eq(rest, "c\n", 2);
+	ck_assert(ctl_lines_has_rest(&lines));
+	ck_assert_uint_eq(ctl_lines_take(&lines, rest, sizeof(rest)), 3);
+	ck_assert_mem_eq(rest, "\nde", 3);
+	ck_assert(!ctl_lines_has_rest(&lines));
+	ck_assert_uint_eq(ctl_lines_take(&lines, rest, sizeof(rest)), 0);
+	ctl_lines_fini(&lines);
+}
+END_TEST
+
 static Suite *lines_suite(void)
 {
 	Suite *suite = suite_create("ctl_lines");
@@ -163,6 +187,7 @@ static Suite *lines_suite(void)
 			    ARRAY_SIZE(streams) * NR_PIECES);
 	tcase_add_test(tcase, endless_line_is_passed_over);
 	tcase_add_test(tcase, line_stays_until_next_read);
+	tcase_add_test(tcase, what_follows_a_line_can_be_taken);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }
