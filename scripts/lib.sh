@@ -13,7 +13,7 @@
         util-linux mount kmod cpio gzip binutils systemd)
     test_packages=(clang libclang-rt-dev libnbd-bin nbdkit qemu-utils fio zstd
         shellcheck python3 python3-libnbd jq man-db git xz-utils procps
-        gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
+        e2fsprogs gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
 }
 
 # as_root COMMAND...: by sudo unless root already.

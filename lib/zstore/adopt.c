@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/bits.h"
 #include "zstore/zstore_internal.h"
@@ -82,6 +83,20 @@ err_image:
 err_store:
 	zstore_free(store);
 	return err;
+}
+
+int zstore_image_disk_bytes(int fd, uint64_t *out)
+{
+	struct zstore_header header = {0};
+
+	if (pread(fd, &header, sizeof(header), 0) < 0)
+		return -errno;
+	if (header.magic != ZSTORE_MAGIC)
+		return -EBADMSG;
+	if (header.version != ZSTORE_VERSION)
+		return -EPROTONOSUPPORT;
+	*out = header.disk_bytes;
+	return 0;
 }
 
 int zstore_image_fd(const struct zstore *store)

@@ -133,6 +133,16 @@ void zstore_destroy(struct zstore *store);
 int zstore_image_fd(const struct zstore *store);
 
 /**
+ * zstore_image_disk_bytes() - how large the disk of an image is
+ * @fd:  of the image; stays the caller's
+ * @out: receives it; untouched on error
+ *
+ * Return: 0, -EBADMSG and -EPROTONOSUPPORT as zstore_open(), or the -errno of
+ * pread(2).
+ */
+int zstore_image_disk_bytes(int fd, uint64_t *out) ZSD_MUST_CHECK;
+
+/**
  * zstore_open() - get ready to adopt the image of another process
  * @params: what that process created it with. But mem_limit_bytes,
  * reserve_bytes and the functions may be others; and the uuid is the image's

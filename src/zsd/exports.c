@@ -131,6 +131,9 @@ static int create_store(struct server *s, size_t index, struct zstore **out)
 	struct zstore *store;
 	int err;
 
+	err = restore_describe(s, index, &params);
+	if (err)
+		return err;
 	err = reserve_create(s->keeper, &reserve);
 	if (err)
 		return server_complain(s, "cannot make the store", err);

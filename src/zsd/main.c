@@ -40,9 +40,12 @@ static int run(struct server_params *params, char *const *argv)
 			      strerror(-err));
 		return err;
 	}
-	if (params->survive != SURVIVE_OFF && !params->is_kept)
+	/* Servers of a keeper have what it has found. */
+	if (!params->is_kept)
+		err = restore_check(params, log);
+	if (!err && params->survive != SURVIVE_OFF && !params->is_kept)
 		err = survive_run(params, log, argv);
-	else
+	else if (!err)
 		err = server_run(params, log);
 	io_log_close(log);
 	return err;

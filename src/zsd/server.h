@@ -40,6 +40,8 @@ struct disk_params {
 	const char *name; /* UTF-8, at most EXPORT_MAX_NAME_BYTES */
 	const char *description; /* for people; same bound */
 	const char *dictionary; /* file with one to begin with, or NULL */
+	const char *restore; /* file to begin with, which `zsctl save` wrote; or
+			      * NULL. disk_bytes may be 0: that says it */
 	bool read_only; /* clients may not change it */
 	struct zstore_params store; /* callbacks are the server's */
 };

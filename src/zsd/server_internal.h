@@ -6,6 +6,7 @@
  *   limits.c   what the process may use
  *   needs.c    whether what the disks take at once is there
  *   exports.c  the disks: their stores, what is to be told of them
+ *   restore.c  what they begin with
  *   stop.c     signals, and what they begin
  *   drain.c    waiting for attached clients to leave
  *   notify.c   what they are told who started it
@@ -127,6 +128,11 @@ int server_complain(const struct server *server, const char *what, int err);
 
 /* --- start.c -------------------------------------------------------------- */
 
+/* server_tell_status() - as notify_status(), by way of the keeper if there is
+ * one. */
+void server_tell_status(struct server *server, const char *text,
+			unsigned patience_s);
+
 /*
  * server_take_connection() - have a new connection served
  * @fd:     the server's from now on
@@ -220,6 +226,28 @@ int needs_check(const struct server *server) ZSD_MUST_CHECK;
 /* exports_create() - make the stores and the table of exports. Logs what goes
  * wrong. Return: 0 or -errno; the server's end takes back what was made. */
 int exports_create(struct server *server) ZSD_MUST_CHECK;
+
+/* --- restore.c ------------------------------------------------------------ */
+
+/**
+ * restore_check() - see that all files that disks begin with are whole
+ * @params: receives the sizes that are not there
+ * @log:    not started yet
+ *
+ * In the process that was started, before anything is made of the sizes.
+ * Return: 0 or -errno, which was logged.
+ */
+int restore_check(struct server_params *params,
+		  struct io_log *log) ZSD_MUST_CHECK;
+
+/* restore_describe() - put into @params what a disk that is not new has of its
+ * own. Nothing for one that is. Return: 0 or -errno, which was logged. */
+int restore_describe(const struct server *server, size_t index,
+		     struct zstore_params *params) ZSD_MUST_CHECK;
+
+/* restore_disks() - fill them. A step of the start: the housekeeper runs, and
+ * nobody has the disks yet. Nothing where they are another server's. */
+int restore_disks(struct server *server) ZSD_MUST_CHECK;
 
 /* --- stop.c --------------------------------------------------------------- */
 

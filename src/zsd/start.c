@@ -143,15 +143,18 @@ static int start_stores(struct server *s)
 	return err;
 }
 
-static int have_stores(struct server *s)
+static int start_housekeeper(struct server *s)
 {
-	int err = s->link ? kept_have_stores(s) : 0;
+	int err = housekeeper_start(s->keeper);
 
-	if (err)
-		return err;
-	err = housekeeper_start(s->keeper);
 	return err ? complain_of_thread(s, "cannot start the housekeeper", err)
 		   : 0;
+}
+
+/* From then on another server would go on with them. */
+static int have_stores(struct server *s)
+{
+	return s->link ? kept_have_stores(s) : 0;
 }
 
 /* Where a network is listened to as well, clients that say nothing must not
@@ -280,10 +283,20 @@ int server_write_pid_file(struct server *s)
 
 /* In order: each may count on those before it. */
 static int (*const steps[])(struct server *s) = {
-	server_start_residence, server_start_log, open_listeners,
-	start_stores,		have_stores,	  start_serving,
-	kept_take_over,		start_control,	  wait_for_signals,
-	wait_for_connections,	check_residence,  server_write_pid_file,
+	server_start_residence,
+	server_start_log,
+	open_listeners,
+	start_stores,
+	start_housekeeper,
+	restore_disks,
+	have_stores,
+	start_serving,
+	kept_take_over,
+	start_control,
+	wait_for_signals,
+	wait_for_connections,
+	check_residence,
+	server_write_pid_file,
 };
 
 static int start(struct server *s)
@@ -356,14 +369,17 @@ static int probe_descriptors(void)
 	return err;
 }
 
-static void tell_status(void *arg, const char *text, unsigned patience_s)
+void server_tell_status(struct server *s, const char *text, unsigned patience_s)
 {
-	struct server *s = arg;
-
 	if (s->link)
 		keep_link_status(s->link, text, patience_s);
 	else
 		notify_status(text, patience_s);
+}
+
+static void tell_status(void *arg, const char *text, unsigned patience_s)
+{
+	server_tell_status(arg, text, patience_s);
 }
 
 static int init_loop(struct server *s)

@@ -15,7 +15,7 @@
 #include "suite.h"
 #include "zsd/options/options.h"
 
-#define MAX_ARGS 20
+#define MAX_ARGS 24
 
 /* Room for what a child prints, bytes: --help is the longest. */
 #define OUTPUT_BYTES 8192
@@ -95,6 +95,7 @@ START_TEST(silence_means_the_defaults)
 	ck_assert_str_eq(server->disks[0].description, OPTIONS_DESCRIPTION);
 	ck_assert(!server->disks[0].read_only);
 	ck_assert_ptr_null(server->disks[0].dictionary);
+	ck_assert_ptr_null(server->disks[0].restore);
 	ck_assert_ptr_null(server->pid_file);
 	ck_assert_uint_eq(server->nr_threads, (unsigned)CPU_COUNT(&cores));
 	ck_assert_uint_eq(server->max_connections, 64);
@@ -112,11 +113,11 @@ static const char *const full_lines[] = {
 	"--algorithm=zstd:-7 --mem-limit=100M --reserve=1M --threads=3 "
 	"--chain-size=11 --export-name=e --description=d --read-only "
 	"--max-connections=7 --handshake-timeout=2 --stop-timeout=90 "
-	"--pid-file=/p --verbose --poll=70 --dictionary=/d",
+	"--pid-file=/p --verbose --poll=70 --dictionary=/d --restore=/r",
 	"-s1024M -u/s -l[::1]:1 -c/c -azstd:-7 -m102400K -r1048576 -t3 "
 	"--chain-size=11 -ne --description=d --read-only --max-connections=7 "
 	"--handshake-timeout=2 --stop-timeout=90 -P/p -v --poll=70 "
-	"--dictionary=/d",
+	"--dictionary=/d --restore /r",
 };
 
 START_TEST(each_option_has_its_effect)
@@ -139,6 +140,7 @@ START_TEST(each_option_has_its_effect)
 	ck_assert(server->disks[0].read_only);
 	ck_assert_str_eq(server->pid_file, "/p");
 	ck_assert_str_eq(server->disks[0].dictionary, "/d");
+	ck_assert_str_eq(server->disks[0].restore, "/r");
 	ck_assert_uint_eq(server->nr_threads, 3);
 	ck_assert_uint_eq(server->max_connections, 7);
 	ck_assert_uint_eq(server->handshake_timeout_s, 2);
@@ -218,6 +220,24 @@ START_TEST(each_export_has_its_own)
 }
 END_TEST
 
+/* Whether it says so itself, or what it begins with does. */
+START_TEST(each_disk_has_a_size)
+{
+	struct options options =
+		parse("-u /s --export a,restore=/a --export b,size=8M");
+	const struct disk_params *disks = options.server.disks;
+
+	ck_assert_str_eq(disks[0].restore, "/a");
+	ck_assert_uint_eq(disks[0].store.disk_bytes, 0);
+	ck_assert_ptr_null(disks[1].restore);
+	ck_assert_uint_eq(disks[1].store.disk_bytes, 8 * MIB);
+	options_fini(&options);
+	options = parse("-u /s --restore /r");
+	ck_assert_uint_eq(options.server.disks[0].store.disk_bytes, 0);
+	options_fini(&options);
+}
+END_TEST
+
 START_TEST(a_share_of_memory_is_a_size)
 {
 	const uint64_t ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * 4096;
@@ -284,6 +304,8 @@ static const struct {
 	{"-s 1M -u /s --dictionary /d", "--algorithm zstd"},
 	{"-s 1M -u /s -a zstd --dictionary=", "--dictionary"},
 	{"-u s", "--size"},
+	{"-u s --export a,restore=/a --export b", "export 'b': --size"},
+	{"-u s --restore=", "--restore"},
 	{"-s 64M", "--socket"},
 	{"-s 64M", "LISTEN_FDS"},
 	{"-s 64M -c c", "--listen"},
@@ -448,6 +470,7 @@ int main(void)
 	tcase_add_test(tc, checksums_are_kept_where_asked_for);
 	tcase_add_test(tc, the_least_limit_is_taken);
 	tcase_add_test(tc, each_export_has_its_own);
+	tcase_add_test(tc, each_disk_has_a_size);
 	tcase_add_test(tc, a_share_of_memory_is_a_size);
 	tcase_add_test(tc, without_a_socket_path_there_is_no_default_control);
 	tcase_add_test(tc, sockets_may_come_from_the_service_manager);

@@ -499,6 +499,25 @@ START_TEST(another_version_is_refused)
 }
 END_TEST
 
+START_TEST(an_image_says_how_large_its_disk_is)
+{
+	const int fd = zstore_image_fd(rig.store);
+	uint64_t bytes = 0;
+
+	ck_assert_int_eq(zstore_image_disk_bytes(fd, &bytes), 0);
+	ck_assert_uint_eq(bytes, rig.params.disk_bytes);
+	bytes = 5;
+	zstore_image_header(rig.store)->version++;
+	ck_assert_int_eq(zstore_image_disk_bytes(fd, &bytes), -EPROTONOSUPPORT);
+	zstore_image_header(rig.store)->version--;
+	zstore_image_header(rig.store)->magic++;
+	ck_assert_int_eq(zstore_image_disk_bytes(fd, &bytes), -EBADMSG);
+	zstore_image_header(rig.store)->magic--;
+	ck_assert_int_eq(zstore_image_disk_bytes(-1, &bytes), -EBADF);
+	ck_assert_uint_eq(bytes, 5);
+}
+END_TEST
+
 START_TEST(no_image_is_refused)
 {
 	struct zstore *store;
@@ -538,6 +557,7 @@ int main(void)
 	tcase_add_test(tc, a_second_owner_is_refused);
 	tcase_add_test(tc, another_disk_is_refused);
 	tcase_add_test(tc, another_version_is_refused);
+	tcase_add_test(tc, an_image_says_how_large_its_disk_is);
 	tcase_add_test(tc, no_image_is_refused);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);

@@ -56,8 +56,8 @@ static const struct argp_option argp_options[] = {
 	{"export", KEY_EXPORT, "NAME[,KEY=VALUE...]", 0,
 	 "Serve a disk of that name; may be given for several. Keys are the "
 	 "options of a disk: size, algorithm, checksum, dictionary, mem-limit, "
-	 "reserve, chain-size, description, read-only; the option itself is "
-	 "for those that lack the key",
+	 "reserve, chain-size, description, read-only, restore; the option "
+	 "itself is for those that lack the key",
 	 13},
 	{"description", KEY_DESCRIPTION, "TEXT", 0,
 	 "What clients are told of the export (default: compressed memory)",
@@ -91,6 +91,9 @@ static const struct argp_option argp_options[] = {
 	 "Look for the next request for that long (default 50) before a worker "
 	 "sleeps: less delay, but up to a core busy for each worker",
 	 24},
+	{"restore", KEY_RESTORE, "FILE", 0,
+	 "Begin with what zsctl save wrote to FILE, which also says the size",
+	 25},
 	{"version", 'V', NULL, 0, "Print program version", -1},
 	{0},
 };
@@ -201,7 +204,7 @@ static error_t check_disk(const struct server_params *server,
 
 	if (server->nr_disks > 1 || *disk->name)
 		(void)snprintf(who, sizeof(who), "export '%s': ", disk->name);
-	if (disk->store.disk_bytes == 0) {
+	if (disk->store.disk_bytes == 0 && !disk->restore) {
 		argp_error(state, "%s--size is required", who);
 		return EINVAL;
 	}

@@ -301,6 +301,7 @@ static const struct value values[] = {
 	{KEY_SURVIVE, "survive", take_survive, SERVER(survive), 0, 0},
 	{KEY_POLL, "poll", take_poll, SERVER(poll_us), 0, BUSY_POLL_MAX_US},
 	{KEY_DAEMON, "daemon", take_flag, SERVER(daemon), 0, 0},
+	{KEY_RESTORE, "restore", take_text, DISK(restore), 0, 0},
 };
 
 const struct value *value_of_option(int key)

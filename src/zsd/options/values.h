@@ -31,6 +31,7 @@ enum {
 	KEY_SURVIVE,
 	KEY_DAEMON,
 	KEY_EXPORT,
+	KEY_RESTORE,
 };
 
 /* Where a value comes from, for what is said of a wrong one. */
