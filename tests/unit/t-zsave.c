@@ -402,6 +402,8 @@ START_TEST(a_head_must_make_sense)
 		{HEAD_ALGORITHM, 1, 0},
 		{HEAD_ALGORITHM + 2, 1, '\n'},
 		{HEAD_ALGORITHM + 2, 1, 200},
+		{HEAD_ALGORITHM + 2, 1, 127},
+		{HEAD_ALGORITHM, 8, 0}, /* all of it */
 		{HEAD_ALGORITHM + 2, 1, ' '},
 		{HEAD_ALGORITHM + 23, 1, 'x'},
 	};
