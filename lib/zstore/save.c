@@ -16,11 +16,17 @@
 
 #define ALL_DICTS UINT32_MAX
 
-_Static_assert(ZSAVE_MAX_DICTS == ZSTORE_MAX_DICTS &&
-		       ZSAVE_ALGORITHM_BYTES == ZCOMP_NAME_BYTES &&
-		       ZSAVE_UUID_BYTES == ZSTORE_UUID_BYTES &&
-		       ZSAVE_MAX_DISK_BYTES == ZSTORE_MAX_DISK_BYTES,
+#define MEMBER_BYTES(type, member) sizeof(((type *)NULL)->member)
+
+_Static_assert(MEMBER_BYTES(struct zstore_header, uuid) ==
+			       MEMBER_BYTES(struct zsave_head, uuid) &&
+		       MEMBER_BYTES(struct zstore_header, algorithm) ==
+			       MEMBER_BYTES(struct zsave_head, algorithm) &&
+		       ZSTORE_MAX_DICTS < ZSAVE_MAX_DICTS + 1 &&
+		       ZSTORE_MAX_DISK_BYTES < ZSAVE_MAX_DISK_BYTES + 1,
 	       "a stream can say all that a store is");
+_Static_assert(ZSAVE_MAX_DISK_BYTES < ZSTORE_MAX_DISK_BYTES + 1,
+	       "a store can be all that a stream says");
 _Static_assert(ZCOMP_DICT_MAX_BYTES + 4 <= ZSAVE_MAX_PAYLOAD_BYTES,
 	       "a dictionary fits a block");
 
