@@ -36,7 +36,7 @@ echo "stats for programs"
 expect_status 0 ctl --json stats
 expect_names .result version pid uptime_seconds threads resident_bytes \
     exports connections polling safety
-expect_names '.result.exports[0]' name disk mm_stat io_stat memory dictionary \
+expect_names '.result.exports[0]' name uuid disk mm_stat io_stat memory dictionary \
     requests
 expect_equal pid "$(get_stat pid)" "$zsd_pid"
 expect_equal orig_data_size "$(get_stat mm_stat.orig_data_size)" $((24 * 4096))
