@@ -5,6 +5,7 @@
  *   main.c      options, and which commands there are
  *   ask.c       one question and its answer, as a JSON document
  *   client.c    the same as lines of text, over a socket
+ *   files.c     the small files of the kernel
  *   text.c      JSON values as text for a terminal
  *   stats.c …   a file for each command
  *   doctor/     what is wrong on this machine for swapping

@@ -69,7 +69,7 @@ static void find_limit(const struct doctor *d, const struct cgroup *cgroup,
 	(void)snprintf(group, sizeof(group), "%s", cgroup->path);
 	do {
 		doctor_path(d, path, "%s%s/%s", cgroup->mount, group, file);
-		if (!doctor_read_number(path, &bytes) && bytes >= 0 &&
+		if (!files_read_number(path, &bytes) && bytes >= 0 &&
 		    (uint64_t)bytes < limit->bytes) {
 			limit->bytes = (uint64_t)bytes;
 			memcpy(limit->group, group, sizeof(group));
@@ -189,8 +189,8 @@ void doctor_check_cgroup(struct doctor *d)
 	struct cgroup cgroup = {.path = ""};
 
 	check_machine_memory(d);
-	if (doctor_each_line(doctor_path(d, path, "/proc/%lld/cgroup", d->pid),
-			     find_cgroup, &cgroup) ||
+	if (files_each_line(doctor_path(d, path, "/proc/%lld/cgroup", d->pid),
+			    find_cgroup, &cgroup) ||
 	    !*cgroup.path)
 		return; /* that the process is not seen was said */
 	check_swap_max(d, &cgroup);

@@ -22,7 +22,7 @@ static long long block_number(const struct doctor *d, const char *name,
 	long long number;
 
 	doctor_path(d, path, "/sys/block/%s/%s", name, file);
-	return doctor_read_number(path, &number) ? otherwise : number;
+	return files_read_number(path, &number) ? otherwise : number;
 }
 
 static void check_queue(struct doctor *d, const char *name)
@@ -65,11 +65,11 @@ static void check_queue(struct doctor *d, const char *name)
  * to wait for a server that comes back. */
 static bool waits_for_server(const struct doctor *d, const char *name)
 {
-	char path[DOCTOR_PATH_BYTES], words[DOCTOR_FILE_BYTES] = "";
+	char path[DOCTOR_PATH_BYTES], words[FILES_TEXT_BYTES] = "";
 	long long pid = block_number(d, name, "pid", 0);
 
 	doctor_path(d, path, "/proc/%lld/cmdline", pid);
-	if (pid <= 0 || doctor_read(path, words))
+	if (pid <= 0 || files_read(path, words))
 		return false;
 	for (size_t i = 0; i < sizeof(words) - 1; i++) {
 		if (words[i] == '\0') /* between two words */
@@ -84,7 +84,7 @@ static void check_timeouts(struct doctor *d, const char *name)
 	long long jiffies;
 
 	doctor_path(d, path, "/sys/kernel/debug/nbd/%s/timeout", name);
-	if (!doctor_read_number(path, &jiffies) && jiffies) {
+	if (!files_read_number(path, &jiffies) && jiffies) {
 		doctor_add(d, "request timeout", DOCTOR_FAIL,
 			   "set: the kernel hangs up on a zsd that is slow for "
 			   "once");
@@ -122,7 +122,7 @@ static bool is_swap(const struct doctor *d, const char *device)
 	char path[DOCTOR_PATH_BYTES];
 
 	doctor_path(d, path, "/proc/swaps");
-	return !doctor_each_line(path, find_swap, &device) && !device;
+	return !files_each_line(path, find_swap, &device) && !device;
 }
 
 struct swapon_record {
@@ -163,7 +163,7 @@ static void check_swapon(struct doctor *d, const char *device)
 	char path[DOCTOR_PATH_BYTES];
 
 	doctor_path(d, path, "/dev/kmsg");
-	if (doctor_each_line(path, find_swapon, &record) || !record.was_seen) {
+	if (files_each_line(path, find_swapon, &record) || !record.was_seen) {
 		doctor_add(d, "discard=pages", DOCTOR_WARN,
 			   "the kernel's log no longer shows how swap was "
 			   "enabled, or not to you");
@@ -216,12 +216,12 @@ static const json_t *export_of_size(const struct doctor *d, uint64_t bytes)
 static bool is_ours(const struct doctor *d, const char *name)
 {
 	const long long sectors = block_number(d, name, "size", 0);
-	char path[DOCTOR_PATH_BYTES], text[DOCTOR_FILE_BYTES];
+	char path[DOCTOR_PATH_BYTES], text[FILES_TEXT_BYTES];
 
 	doctor_path(d, path, "/sys/block/%s/pid", name);
 	return strncmp(name, "nbd", 3) == 0 && sectors > 0 &&
 	       export_of_size(d, (uint64_t)sectors * SYSFS_SECTOR_BYTES) &&
-	       !doctor_read(path, text);
+	       !files_read(path, text);
 }
 
 static void check_attached(struct doctor *d, const char *name)

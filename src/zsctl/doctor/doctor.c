@@ -75,6 +75,34 @@ json_int_t doctor_figure(const json_t *export, const char *group,
 		json_object_get(json_object_get(export, group), name));
 }
 
+/* --- files --------------------------------------------------------------- */
+
+char *doctor_path(const struct doctor *d, char path[DOCTOR_PATH_BYTES],
+		  const char *format, ...)
+{
+	va_list args;
+	size_t used;
+
+	(void)snprintf(path, DOCTOR_PATH_BYTES, "%s", d->root);
+	used = strlen(path);
+	va_start(args, format);
+	(void)vsnprintf(path + used, DOCTOR_PATH_BYTES - used, format, args);
+	va_end(args);
+	return path;
+}
+
+int doctor_memory_kib(const struct doctor *d, long long *out)
+{
+	char path[DOCTOR_PATH_BYTES], rest[FILES_TEXT_BYTES];
+	int err;
+
+	err = files_find_line(doctor_path(d, path, "/proc/meminfo"),
+			      "MemTotal:", rest);
+	if (!err)
+		*out = strtoll(rest, NULL, 10);
+	return err;
+}
+
 /* --- telling -------------------------------------------------------------- */
 
 static size_t count(const struct doctor *d, enum doctor_status status)

@@ -26,7 +26,7 @@ static void check_page_cluster(struct doctor *d)
 	long long log_pages;
 
 	doctor_path(d, path, "/proc/sys/vm/page-cluster");
-	if (doctor_read_number(path, &log_pages))
+	if (files_read_number(path, &log_pages))
 		return; /* a kernel without swap */
 	if (log_pages == 0) {
 		doctor_add(d, "vm.page-cluster", DOCTOR_PASS, "0");
@@ -46,7 +46,7 @@ static void check_min_free(struct doctor *d)
 	long long memory_kib, needed_kib, kib;
 
 	doctor_path(d, path, "/proc/sys/vm/min_free_kbytes");
-	if (doctor_read_number(path, &kib) ||
+	if (files_read_number(path, &kib) ||
 	    doctor_memory_kib(d, &memory_kib)) {
 		doctor_add(d, "vm.min_free_kbytes", DOCTOR_WARN,
 			   "cannot be seen, or how much memory there is");
@@ -75,10 +75,10 @@ static void check_min_free(struct doctor *d)
 
 static void check_zswap(struct doctor *d)
 {
-	char path[DOCTOR_PATH_BYTES], text[DOCTOR_FILE_BYTES];
+	char path[DOCTOR_PATH_BYTES], text[FILES_TEXT_BYTES];
 
 	doctor_path(d, path, "/sys/module/zswap/parameters/enabled");
-	if (doctor_read(path, text) || strcmp(text, "Y") != 0) {
+	if (files_read(path, text) || strcmp(text, "Y") != 0) {
 		doctor_add(d, "zswap", DOCTOR_PASS, "not in front of zsd");
 		return;
 	}
@@ -99,7 +99,7 @@ static void check_throttle(struct doctor *d)
 	long long us;
 
 	doctor_path(d, path, "/proc/sys/kernel/sched_rt_runtime_us");
-	if (doctor_read_number(path, &us))
+	if (files_read_number(path, &us))
 		return; /* newer kernels have another way */
 	if (us >= 0) {
 		doctor_add(d, "RT throttling", DOCTOR_PASS,
