@@ -65,7 +65,7 @@ static int set_timeout(int fd, unsigned timeout_s)
 	return 0;
 }
 
-static int connect_to(const char *path, unsigned timeout_s, int *out)
+int client_connect(const char *path, unsigned timeout_s, int *out)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int err, fd;
@@ -222,7 +222,7 @@ static bool is_alive(const char *path, unsigned timeout_s)
 	char *reply = NULL;
 	int err;
 
-	err = connect_to(path, timeout_s, &x.fd);
+	err = client_connect(path, timeout_s, &x.fd);
 	if (err)
 		return false;
 	err = ask(&x, request, strlen(request), &reply);
@@ -241,7 +241,7 @@ int client_exchange(const char *path, unsigned timeout_s, const char *request,
 	};
 	int err;
 
-	err = connect_to(path, timeout_s, &x.fd);
+	err = client_connect(path, timeout_s, &x.fd);
 	if (err) {
 		explain_connect(path, err);
 		return err;

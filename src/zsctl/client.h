@@ -27,4 +27,15 @@
 int client_exchange(const char *path, unsigned timeout_s, const char *request,
 		    size_t bytes, char **reply) ZSD_MUST_CHECK;
 
+/**
+ * client_connect() - a connection to the Unix socket at @path
+ * @timeout_s: for this, and for each call that sends or receives; 0: none
+ * @fd:        receives it; untouched on error
+ *
+ * Explains nothing, allocates nothing. Return: 0, -ENAMETOOLONG, -ETIMEDOUT, or
+ * the -errno of connect(2).
+ */
+int client_connect(const char *path, unsigned timeout_s,
+		   int *fd) ZSD_MUST_CHECK;
+
 #endif

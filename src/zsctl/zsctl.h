@@ -5,10 +5,11 @@
  *   main.c      options, and which commands there are
  *   ask.c       one question and its answer, as a JSON document
  *   client.c    the same as lines of text, over a socket
- *   files.c     the small files of the kernel
  *   text.c      JSON values as text for a terminal
  *   stats.c …   a file for each command
+ *   device/     a disk as a block device of the kernel's
  *   doctor/     what is wrong on this machine for swapping
+ *   system/     the kernel's small files, and other programs
  *
  * What an answer holds comes from the other end of a socket: members that are
  * missing or unknown are coped with, and no text reaches the terminal with
@@ -36,12 +37,16 @@ enum zsctl_exit {
 
 struct zsctl_options {
 	const struct zsctl_command *command;
+	const char *argument; /* behind the command, or its default, or NULL */
 	const char *control_path;
+	const char *socket_path; /* where zsd listens for NBD */
 	const char *export; /* name of the only one that is meant, or NULL */
 	const char *root; /* for doctor; "" for this machine */
 	const char *output; /* file for a dictionary, or NULL */
 	uint64_t dictionary_bytes; /* 0: as zsd likes */
 	unsigned timeout_s; /* 0: none */
+	unsigned nr_connections; /* that the kernel is to have */
+	unsigned dead_timeout_s; /* see struct netlink_device */
 	bool classes;
 	bool json;
 };
@@ -50,6 +55,7 @@ struct zsctl_command {
 	const char *name;
 	const char *usage;
 	const char *summary;
+	const char *argument; /* its default; NULL: it takes none */
 	const int *options; /* keys of those that it takes, up to 0; or NULL */
 	enum zsctl_exit (*run)(const struct zsctl_options *options);
 };
@@ -59,6 +65,8 @@ enum zsctl_exit zsctl_compact(const struct zsctl_options *options);
 enum zsctl_exit zsctl_verify(const struct zsctl_options *options);
 enum zsctl_exit zsctl_train(const struct zsctl_options *options);
 enum zsctl_exit zsctl_reset_peak(const struct zsctl_options *options);
+enum zsctl_exit zsctl_attach(const struct zsctl_options *options);
+enum zsctl_exit zsctl_detach(const struct zsctl_options *options);
 enum zsctl_exit zsctl_doctor(const struct zsctl_options *options);
 
 /* --- ask.c ---------------------------------------------------------------- */
@@ -85,6 +93,10 @@ enum zsctl_exit zsctl_ask(const struct zsctl_options *options, const char *what,
 			  const char *const *needed,
 			  struct zsctl_answer *answer) ZSD_MUST_CHECK;
 void zsctl_answer_fini(struct zsctl_answer *answer);
+
+/* zsctl_print_json() - print an object as a line. @document: consumed; NULL
+ * stands for one that could not be made, which is said. */
+void zsctl_print_json(json_t *document);
 
 /* zsctl_arguments() - those that name the export @name, or none for NULL.
  * Return: a new object, or NULL without memory. */

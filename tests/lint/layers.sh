@@ -29,7 +29,7 @@ src/serve       lib/base lib/zstore src/nbd src/ctl src/io src/guard src/stream 
 src/policy      lib/base lib/zstore lib/zcomp src/guard src/ctl
 src/control     lib/base lib/zsmalloc lib/zcomp lib/zstore src/ctl src/io src/guard src/export src/policy
 src/zsd         lib/base lib/zsmalloc lib/zcomp lib/zstore src/nbd src/io src/guard src/stream src/keep src/export src/serve src/policy src/control
-src/zsctl       lib/base src/ctl
+src/zsctl       lib/base src/nbd src/ctl
 '
 
 # header          prefixes of the files that may include it
@@ -62,7 +62,7 @@ sys/types.h       lib src
 sys/file.h        src/io/unix_socket.c src/zsd/pid_file.c
 sys/epoll.h       src/io/loop.h
 sys/eventfd.h     src/io/loop.c
-poll.h            lib/base/check.c src/io/log.c src/keep
+poll.h            lib/base/check.c src/io/log.c src/keep src/zsctl/device
 sys/stat.h        src/io src/zsd src/zsctl/train.c
 sys/resource.h    src/guard src/zsd
 sys/prctl.h       src/guard
@@ -71,9 +71,10 @@ sys/ioctl.h       src/serve
 signal.h          src/keep src/zsd
 sys/syscall.h     src/zsd/stop.c
 sys/time.h        src/zsctl
-sys/wait.h        src/keep src/zsd/notify.c
+sys/wait.h        src/keep src/zsd/notify.c src/zsctl/system/run.c
+spawn.h           src/zsctl/system/run.c
 sys/signalfd.h    src/keep/keeper.c
-time.h            src/keep/ward.c src/guard/share.c src/policy/train.c
+time.h            src/keep/ward.c src/guard/share.c src/policy/train.c src/zsctl/device
 sys/uio.h         src/stream/stream.c
 sys/socket.h      src/io src/stream src/keep src/serve src/control src/zsd src/zsctl
 sys/un.h          src/io src/zsctl
@@ -86,6 +87,9 @@ zstd.h            lib/zcomp/backend_zstd.c
 zstd_errors.h     lib/zcomp/backend_zstd.c
 zdict.h           lib/zcomp/backend_zstd.c
 xxhash.h          lib/zstore/sum.c
+libmnl/libmnl.h   src/zsctl/device/netlink.c
+linux/genetlink.h src/zsctl/device/netlink.c
+linux/nbd-netlink.h src/zsctl/device/netlink.c
 jansson.h         src/ctl src/control/commands.h src/zsctl
 uv.h              src/io src/keep/link.c src/guard src/serve src/control src/zsd
 systemd/sd-daemon.h src/io/passed.c src/zsd/notify.c

@@ -158,7 +158,6 @@ static json_t *finding_document(const struct finding *finding)
 static void print_json(const struct doctor *d)
 {
 	json_t *checks = json_array(), *document;
-	char *text = NULL;
 	int failed = 0;
 
 	for (size_t i = 0; i < d->nr; i++)
@@ -166,14 +165,11 @@ static void print_json(const struct doctor *d)
 			checks, finding_document(&d->findings[i]));
 	document = json_pack("{sb so}", "ok", count(d, DOCTOR_FAIL) == 0,
 			     "checks", checks);
-	if (document && !failed)
-		text = json_dumps(document, JSON_COMPACT);
-	if (text)
-		printf("%s\n", text);
-	else
-		(void)fprintf(stderr, "zsctl: out of memory\n");
-	free(text);
-	json_decref(document);
+	if (failed) {
+		json_decref(document);
+		document = NULL;
+	}
+	zsctl_print_json(document);
 }
 
 /* --- all of it ------------------------------------------------------------ */

@@ -25,7 +25,7 @@
 #include <stdint.h>
 
 #include "base/compiler.h"
-#include "zsctl/files.h"
+#include "zsctl/system/files.h"
 #include "zsctl/zsctl.h"
 
 /* More than there are checks, of a few devices each. */

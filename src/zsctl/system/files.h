@@ -7,8 +7,8 @@
  *
  * Threads: pure functions of their arguments and of the file.
  */
-#ifndef ZSD_ZSCTL_FILES_H
-#define ZSD_ZSCTL_FILES_H
+#ifndef ZSD_ZSCTL_SYSTEM_FILES_H
+#define ZSD_ZSCTL_SYSTEM_FILES_H
 
 #include <stdbool.h>
 

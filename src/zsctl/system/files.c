@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "zsctl/files.h"
+#include "zsctl/system/files.h"
 
 /* A record of the kernel's log has no more. Source: Linux kernel/printk,
  * PRINTK_MESSAGE_MAX. */
