@@ -47,6 +47,7 @@ enum {
 	KEY_TIMEOUT,
 	KEY_CONNECTIONS,
 	KEY_DEAD_TIMEOUT,
+	KEY_STAY,
 };
 
 /* --- commands --------------------------------------------------------------- */
@@ -55,8 +56,8 @@ static const int stats_options[] = {KEY_EXPORT, KEY_CLASSES, 0};
 static const int export_options[] = {KEY_EXPORT, 0};
 static const int train_options[] = {KEY_EXPORT, KEY_DICTIONARY_BYTES,
 				    KEY_OUTPUT, 0};
-static const int attach_options[] = {KEY_SOCKET, KEY_EXPORT, KEY_CONNECTIONS,
-				     KEY_DEAD_TIMEOUT, 0};
+static const int attach_options[] = {
+	KEY_SOCKET, KEY_EXPORT, KEY_CONNECTIONS, KEY_DEAD_TIMEOUT, KEY_STAY, 0};
 static const int doctor_options[] = {KEY_ROOT, 0};
 static const int no_options[] = {0};
 
@@ -73,7 +74,7 @@ static const struct zsctl_command commands[] = {
 	{"reset-peak", "reset-peak",
 	 "Measure the peak of memory use from now on", NULL, export_options,
 	 zsctl_reset_peak},
-	{"attach", "attach [DEVICE]", "Make a disk a block device",
+	{"attach", "attach [--stay] [DEVICE]", "Make a disk a block device",
 	 DEFAULT_DEVICE, attach_options, zsctl_attach},
 	{"detach", "detach [DEVICE]", "Take it off, unless it is in use",
 	 DEFAULT_DEVICE, no_options, zsctl_detach},
@@ -135,6 +136,8 @@ static const struct argp_option argp_options[] = {
 	 "With attach: how long requests wait where no connection is left "
 	 "(default 3600; 0: they fail)",
 	 0},
+	{"stay", KEY_STAY, NULL, 0,
+	 "With attach: do not end, and connect again where one is lost", 0},
 	{0},
 };
 
@@ -155,6 +158,8 @@ static bool is_given(const struct zsctl_options *options, int key)
 		return options->socket_path;
 	case KEY_CONNECTIONS:
 		return options->nr_connections;
+	case KEY_STAY:
+		return options->stay;
 	case KEY_DEAD_TIMEOUT:
 		return options->dead_timeout_s != UNSET;
 	default:
@@ -259,6 +264,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_DEAD_TIMEOUT:
 		take_number(state, "dead-timeout", arg, 0, MAX_TIMEOUT_S,
 			    &options->dead_timeout_s);
+		return 0;
+	case KEY_STAY:
+		options->stay = true;
 		return 0;
 	case KEY_SOCKET:
 		options->socket_path = arg;

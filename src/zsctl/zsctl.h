@@ -49,6 +49,7 @@ struct zsctl_options {
 	unsigned dead_timeout_s; /* see struct netlink_device */
 	bool classes;
 	bool json;
+	bool stay;
 };
 
 struct zsctl_command {

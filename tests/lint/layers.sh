@@ -57,23 +57,23 @@ unistd.h          lib src
 pthread.h         lib/base/lock.c lib/base/lock.h lib/zsmalloc lib/zstore src/stream/area.c src/keep/link.c src/export src/serve
 dirent.h          src/zsctl
 fcntl.h           lib/base src/io src/stream/area.c src/keep src/guard src/control src/zsd src/zsctl
-sys/mman.h        lib/base/mapping.c src/io/ring.c src/stream/area.c src/guard
+sys/mman.h        lib/base/mapping.c src/io/ring.c src/stream/area.c src/guard src/zsctl/device/stay.c
 sys/types.h       lib src
 sys/file.h        src/io/unix_socket.c src/zsd/pid_file.c
-sys/epoll.h       src/io/loop.h
+sys/epoll.h       src/io/loop.h src/zsctl/device/stay.c
 sys/eventfd.h     src/io/loop.c
 poll.h            lib/base/check.c src/io/log.c src/keep src/zsctl/device
 sys/stat.h        src/io src/zsd src/zsctl/train.c
 sys/resource.h    src/guard src/zsd
-sys/prctl.h       src/guard
+sys/prctl.h       src/guard src/zsctl/device/stay.c
 malloc.h          src/guard src/policy
 sys/ioctl.h       src/serve
-signal.h          src/keep src/zsd
+signal.h          src/keep src/zsd src/zsctl/device
 sys/syscall.h     src/zsd/stop.c
 sys/time.h        src/zsctl
 sys/wait.h        src/keep src/zsd/notify.c src/zsctl/system/run.c
 spawn.h           src/zsctl/system/run.c
-sys/signalfd.h    src/keep/keeper.c
+sys/signalfd.h    src/keep/keeper.c src/zsctl/device/stay.c
 time.h            src/keep/ward.c src/guard/share.c src/policy/train.c src/zsctl/device
 sys/uio.h         src/stream/stream.c
 sys/socket.h      src/io src/stream src/keep src/serve src/control src/zsd src/zsctl
@@ -92,7 +92,7 @@ linux/genetlink.h src/zsctl/device/netlink.c
 linux/nbd-netlink.h src/zsctl/device/netlink.c
 jansson.h         src/ctl src/control/commands.h src/zsctl
 uv.h              src/io src/keep/link.c src/guard src/serve src/control src/zsd
-systemd/sd-daemon.h src/io/passed.c src/zsd/notify.c
+systemd/sd-daemon.h src/io/passed.c src/zsd/notify.c src/zsctl/device/stay.c
 '
 
 declare -A may_include granted

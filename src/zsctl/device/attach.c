@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "nbd/nbd_proto.h"
 #include "zsctl/device/device.h"
+#include "zsctl/device/stay.h"
 
 /* --- what speaks against it
  * --------------------------------------------------- */
@@ -151,6 +152,12 @@ static enum zsctl_exit attach(struct attachment *a)
 		code = disk_ask(a->options, &a->disk);
 	if (code != ZSCTL_OK)
 		return code;
+	if (a->options->stay && !*a->disk.uuid) {
+		device_complain("use a newer zsd, or leave --stay out",
+				"zsd tells no UUID of its disk: it could not "
+				"be told from another one later");
+		return ZSCTL_REFUSED;
+	}
 	err = netlink_open(&a->netlink);
 	if (err) {
 		explain_kernel(a, err);
@@ -201,20 +208,47 @@ static void tell(const struct attachment *a)
 	       a->kernel.nr_sockets, a->kernel.nr_sockets == 1 ? "" : "s");
 }
 
-enum zsctl_exit zsctl_attach(const struct zsctl_options *options)
+static enum zsctl_exit attach_and_go(const struct zsctl_options *options,
+				     const struct device *device)
 {
 	struct attachment a;
-	struct device device;
+	enum zsctl_exit code = attach_device(options, device, &a);
+
+	if (code == ZSCTL_OK)
+		tell(&a);
+	attach_fini(&a);
+	return code;
+}
+
+static enum zsctl_exit attach_and_stay(const struct zsctl_options *options,
+				       const struct device *device)
+{
+	struct attachment a = {.options = options, .device = *device};
 	enum zsctl_exit code;
+	struct stay stay;
+
+	code = stay_begin(&stay, &a);
+	if (code == ZSCTL_OK)
+		code = attach_device(options, device, &a);
+	if (code == ZSCTL_OK) {
+		tell(&a);
+		(void)fflush(stdout);
+		code = stay_on(&stay);
+	}
+	stay_fini(&stay);
+	attach_fini(&a);
+	return code;
+}
+
+enum zsctl_exit zsctl_attach(const struct zsctl_options *options)
+{
+	struct device device;
 
 	if (device_parse(options->argument, "", &device)) {
 		device_complain("name one like /dev/nbd0",
 				"'%s' is no nbd device", options->argument);
 		return ZSCTL_USAGE;
 	}
-	code = attach_device(options, &device, &a);
-	if (code == ZSCTL_OK)
-		tell(&a);
-	attach_fini(&a);
-	return code;
+	return options->stay ? attach_and_stay(options, &device)
+			     : attach_and_go(options, &device);
 }

@@ -8,6 +8,7 @@
  *   sysfs.c         the device as the kernel shows it: is it there, attached,
  *                   used; and its settings
  *   attach.c        `zsctl attach`
+ *   stay.[ch]       `zsctl attach --stay`: connections that are lost are mended
  *   detach.c        `zsctl detach`
  *
  * Terms:
@@ -120,6 +121,17 @@ struct disk {
  */
 enum zsctl_exit disk_ask(const struct zsctl_options *options,
 			 struct disk *out) ZSD_MUST_CHECK;
+
+/**
+ * disk_is_same() - whether zsd has still the disk that it told of
+ * @disk:    with a UUID
+ * @request: the line that asks it for `stats` of the export
+ *
+ * Allocates nothing. Return: 0, -EREMCHG where it has another one, or -errno
+ * where it does not answer.
+ */
+int disk_is_same(const struct zsctl_options *options, const struct disk *disk,
+		 const char *request, size_t bytes) ZSD_MUST_CHECK;
 
 /**
  * disk_connect() - a connection that is ready to be handed to the kernel

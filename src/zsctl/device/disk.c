@@ -86,6 +86,61 @@ enum zsctl_exit disk_ask(const struct zsctl_options *options, struct disk *out)
 	return code;
 }
 
+/* --- whether it still is
+ * ------------------------------------------------------- */
+
+/* What of a reply is looked at together, and what of it is kept when more
+ * comes: less than what is looked for, bytes. */
+#define LOOK_BYTES 4096u
+#define KEEP_BYTES 63u
+
+/* Look for @needle in the line that comes. */
+static int find_in_line(int fd, const char *needle)
+{
+	char text[KEEP_BYTES + LOOK_BYTES];
+	size_t used = 0, all = 0;
+	ssize_t n;
+
+	while (all <= CTL_MAX_REPLY_BYTES) {
+		n = recv(fd, text + used, LOOK_BYTES, 0);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN ? -ETIMEDOUT : -errno;
+		if (n == 0)
+			return -ECONNRESET;
+		used += (size_t)n;
+		all += (size_t)n;
+		if (memmem(text, used, needle, strlen(needle)))
+			return 0;
+		if (memchr(text, '\n', used))
+			return -EREMCHG;
+		if (used > KEEP_BYTES) {
+			memmove(text, text + used - KEEP_BYTES, KEEP_BYTES);
+			used = KEEP_BYTES;
+		}
+	}
+	return -EMSGSIZE;
+}
+
+int disk_is_same(const struct zsctl_options *options, const struct disk *disk,
+		 const char *request, size_t bytes)
+{
+	char needle[KEEP_BYTES + 1];
+	int err, fd;
+
+	(void)snprintf(needle, sizeof(needle), "\"uuid\":\"%s\"", disk->uuid);
+	err = client_connect(options->control_path, options->timeout_s, &fd);
+	if (err)
+		return err;
+	if (send(fd, request, bytes, MSG_NOSIGNAL) == (ssize_t)bytes)
+		err = find_in_line(fd, needle);
+	else
+		err = -ECONNRESET;
+	close(fd);
+	return err;
+}
+
 /* --- a connection ------------------------------------------------------------
  */
 
