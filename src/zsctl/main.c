@@ -48,6 +48,7 @@ enum {
 	KEY_CONNECTIONS,
 	KEY_DEAD_TIMEOUT,
 	KEY_STAY,
+	KEY_DEVICE,
 };
 
 /* --- commands --------------------------------------------------------------- */
@@ -59,6 +60,8 @@ static const int train_options[] = {KEY_EXPORT, KEY_DICTIONARY_BYTES,
 static const int attach_options[] = {
 	KEY_SOCKET, KEY_EXPORT, KEY_CONNECTIONS, KEY_DEAD_TIMEOUT, KEY_STAY, 0};
 static const int doctor_options[] = {KEY_ROOT, 0};
+static const int up_options[] = {KEY_SOCKET,	   KEY_EXPORT, KEY_CONNECTIONS,
+				 KEY_DEAD_TIMEOUT, KEY_DEVICE, 0};
 static const int no_options[] = {0};
 
 static const struct zsctl_command commands[] = {
@@ -78,6 +81,9 @@ static const struct zsctl_command commands[] = {
 	 DEFAULT_DEVICE, attach_options, zsctl_attach},
 	{"detach", "detach [DEVICE]", "Take it off, unless it is in use",
 	 DEFAULT_DEVICE, no_options, zsctl_detach},
+	{"up", "up [SIZE]", "Swap on a disk: all that it takes", "", up_options,
+	 zsctl_up},
+	{"down", "down", "Undo what up has done", NULL, no_options, zsctl_down},
 	{"doctor", "doctor [--root=DIR]",
 	 "Find what is wrong for swapping on the disk", NULL, doctor_options,
 	 zsctl_doctor},
@@ -109,11 +115,11 @@ static const struct argp_option argp_options[] = {
 	 "else " DEFAULT_CONTROL_PATH ")",
 	 0},
 	{"export", KEY_EXPORT, "NAME", 0,
-	 "With all but detach and doctor: only the export of that name "
-	 "(default: all; with attach the first)",
+	 "With all but detach, down and doctor: only the export of that name "
+	 "(default: all; with attach and up the first)",
 	 0},
 	{"socket", KEY_SOCKET, "PATH", 0,
-	 "With attach: where zsd listens for NBD (default " DEFAULT_SOCKET_PATH
+	 "With attach and up: where zsd listens for NBD (default " DEFAULT_SOCKET_PATH
 	 ")",
 	 0},
 	{"timeout", KEY_TIMEOUT, "SECONDS", 0,
@@ -131,11 +137,14 @@ static const struct argp_option argp_options[] = {
 	{"output", KEY_OUTPUT, "FILE", 0,
 	 "With train: write it to FILE, for zsd's --dictionary", 0},
 	{"connections", KEY_CONNECTIONS, "N", 0,
-	 "With attach: how many the kernel is to have, 1 to 16 (default 1)", 0},
+	 "With attach and up: how many the kernel is to have, 1 to 16 (default 1)",
+	 0},
 	{"dead-timeout", KEY_DEAD_TIMEOUT, "SECONDS", 0,
-	 "With attach: how long requests wait where no connection is left "
+	 "With attach and up: how long requests wait where no connection is left "
 	 "(default 3600; 0: they fail)",
 	 0},
+	{"device", KEY_DEVICE, "DEVICE", 0,
+	 "With up: which one to swap on (default " DEFAULT_DEVICE ")", 0},
 	{"stay", KEY_STAY, NULL, 0,
 	 "With attach: do not end, and connect again where one is lost", 0},
 	{0},
@@ -158,6 +167,8 @@ static bool is_given(const struct zsctl_options *options, int key)
 		return options->socket_path;
 	case KEY_CONNECTIONS:
 		return options->nr_connections;
+	case KEY_DEVICE:
+		return options->device;
 	case KEY_STAY:
 		return options->stay;
 	case KEY_DEAD_TIMEOUT:
@@ -191,6 +202,8 @@ static void fill_in(struct zsctl_options *options)
 {
 	if (!options->argument)
 		options->argument = options->command->argument;
+	if (!options->device)
+		options->device = DEFAULT_DEVICE;
 	if (!options->socket_path)
 		options->socket_path = DEFAULT_SOCKET_PATH;
 	if (!options->nr_connections)
@@ -264,6 +277,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_DEAD_TIMEOUT:
 		take_number(state, "dead-timeout", arg, 0, MAX_TIMEOUT_S,
 			    &options->dead_timeout_s);
+		return 0;
+	case KEY_DEVICE:
+		options->device = arg;
 		return 0;
 	case KEY_STAY:
 		options->stay = true;

@@ -9,6 +9,7 @@
  *   stats.c …   a file for each command
  *   device/     a disk as a block device of the kernel's
  *   doctor/     what is wrong on this machine for swapping
+ *   swap/       all that swapping takes, and its undoing
  *   system/     the kernel's small files, and other programs
  *
  * What an answer holds comes from the other end of a socket: members that are
@@ -39,6 +40,7 @@ struct zsctl_options {
 	const struct zsctl_command *command;
 	const char *argument; /* behind the command, or its default, or NULL */
 	const char *control_path;
+	const char *device; /* for up */
 	const char *socket_path; /* where zsd listens for NBD */
 	const char *export; /* name of the only one that is meant, or NULL */
 	const char *root; /* for doctor; "" for this machine */
@@ -68,6 +70,8 @@ enum zsctl_exit zsctl_train(const struct zsctl_options *options);
 enum zsctl_exit zsctl_reset_peak(const struct zsctl_options *options);
 enum zsctl_exit zsctl_attach(const struct zsctl_options *options);
 enum zsctl_exit zsctl_detach(const struct zsctl_options *options);
+enum zsctl_exit zsctl_up(const struct zsctl_options *options);
+enum zsctl_exit zsctl_down(const struct zsctl_options *options);
 enum zsctl_exit zsctl_doctor(const struct zsctl_options *options);
 
 /* --- ask.c ---------------------------------------------------------------- */

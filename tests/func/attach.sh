@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# zsctl attach and detach, as far as they go without a kernel that has nbd: the
+# zsctl attach, detach, up and down, as far as they go without a kernel that has nbd: the
 # handshake with zsd and with other servers, and what is refused. The rest is
 # tests/vm/attach-run.
 set -euo pipefail
@@ -73,6 +73,14 @@ for option in --connections=0 --connections=17 --connections=x \
     expect_said "must be a number"
 done
 expect_status 2 ctl attach "$device" "$device"
+expect_said 'takes no argument'
+for size in 0 many -4G 4GB; do
+    expect_status 2 ctl up -- "$size"
+    expect_said "'$size' is no size"
+done
+expect_status 2 ctl up --device=/dev/sda
+expect_said "'/dev/sda' is no nbd device"
+expect_status 2 ctl down 4G
 expect_said 'takes no argument'
 expect_status 2 ctl stats "$device"
 expect_said 'takes no argument'

@@ -63,12 +63,14 @@ sys/file.h        src/io/unix_socket.c src/zsd/pid_file.c
 sys/epoll.h       src/io/loop.h src/zsctl/device/stay.c
 sys/eventfd.h     src/io/loop.c
 poll.h            lib/base/check.c src/io/log.c src/keep src/zsctl/device
-sys/stat.h        src/io src/zsd src/zsctl/train.c
+sys/stat.h        src/io src/zsd src/zsctl/train.c src/zsctl/swap
+sys/swap.h        src/zsctl/swap/area.c
+sys/random.h      src/zsctl/swap/header.c
 sys/resource.h    src/guard src/zsd
 sys/prctl.h       src/guard src/zsctl/device/stay.c
 malloc.h          src/guard src/policy
 sys/ioctl.h       src/serve
-signal.h          src/keep src/zsd src/zsctl/device
+signal.h          src/keep src/zsd src/zsctl
 sys/syscall.h     src/zsd/stop.c
 sys/time.h        src/zsctl
 sys/wait.h        src/keep src/zsd/notify.c src/zsctl/system/run.c

@@ -12,8 +12,7 @@
 #include "zsctl/device/device.h"
 #include "zsctl/device/stay.h"
 
-/* --- what speaks against it
- * --------------------------------------------------- */
+/* --- what speaks against it ---------------------------------------------- */
 
 static void explain_busy(const struct device *d)
 {
@@ -66,8 +65,7 @@ static void explain_kernel(const struct attachment *a, int err)
 			*a->netlink.why ? ": " : "", a->netlink.why);
 }
 
-/* --- connections
- * ---------------------------------------------------------------- */
+/* --- connections --------------------------------------------------------- */
 
 static void explain_connection(const struct zsctl_options *options, int err,
 			       const char *why)
@@ -109,8 +107,7 @@ static enum zsctl_exit connect_all(struct attachment *a,
 	return ZSCTL_OK;
 }
 
-/* --- all of it
- * -------------------------------------------------------------------- */
+/* --- all of it ----------------------------------------------------------- */
 
 static void warn_of_setting(const struct device *d, const char *file, int err)
 {

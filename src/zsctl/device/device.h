@@ -65,7 +65,7 @@ struct device {
 void device_complain(const char *advice, const char *format, ...)
 	ZSD_PRINTF(2, 3);
 
-/* --- sysfs.c --------------------------------------------------------------- */
+/* --- sysfs.c ------------------------------------------------------------- */
 
 /**
  * device_parse() - which device a name means
@@ -107,11 +107,12 @@ bool device_is_used(const struct device *d, char by[DEVICE_TEXT_BYTES]);
 int device_tune(const struct device *d, size_t nr_connections,
 		const char **failed) ZSD_MUST_CHECK;
 
-/* --- disk.c ---------------------------------------------------------------- */
+/* --- disk.c -------------------------------------------------------------- */
 
 struct disk {
 	char uuid[DISK_UUID_BYTES]; /* "" where zsd tells none */
 	uint64_t size_bytes;
+	bool is_empty; /* nothing is stored */
 };
 
 /**
@@ -148,7 +149,7 @@ int disk_connect(const struct zsctl_options *options, const struct disk *disk,
 		 struct negotiated *told, int *fd,
 		 char why[DEVICE_TEXT_BYTES]) ZSD_MUST_CHECK;
 
-/* --- attach.c, detach.c ----------------------------------------------------- */
+/* --- attach.c, detach.c -------------------------------------------------- */
 
 /* A device that was attached, and what that took. */
 struct attachment {

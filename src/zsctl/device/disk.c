@@ -59,13 +59,17 @@ static enum zsctl_exit take_disk(const json_t *result, const char *name,
 	const json_t *export = find_export(result, name);
 	const json_int_t size = json_integer_value(
 		json_object_get(json_object_get(export, "disk"), "size_bytes"));
+	const json_t *stored;
 
 	if (!export || size <= 0) {
 		device_complain("use the zsctl that came with this zsd",
 				"zsd's reply tells of no such disk");
 		return ZSCTL_UNREACHABLE;
 	}
+	stored = json_object_get(json_object_get(export, "mm_stat"),
+				 "orig_data_size");
 	out->size_bytes = (uint64_t)size;
+	out->is_empty = json_is_integer(stored) && !json_integer_value(stored);
 	take_uuid(json_string_value(json_object_get(export, "uuid")),
 		  out->uuid);
 	return ZSCTL_OK;
@@ -86,8 +90,7 @@ enum zsctl_exit disk_ask(const struct zsctl_options *options, struct disk *out)
 	return code;
 }
 
-/* --- whether it still is
- * ------------------------------------------------------- */
+/* --- whether it still is ------------------------------------------------- */
 
 /* What of a reply is looked at together, and what of it is kept when more
  * comes: less than what is looked for, bytes. */

@@ -51,7 +51,7 @@ static int give_up(struct talk *t, int err, const char *why)
 	return err;
 }
 
-/* --- bytes ------------------------------------------------------------------ */
+/* --- bytes --------------------------------------------------------------- */
 
 static int64_t now_ms(void)
 {
@@ -132,7 +132,7 @@ static int write_all(struct talk *t, const uint8_t *data, size_t bytes)
 	return 0;
 }
 
-/* --- the handshake ---------------------------------------------------------- */
+/* --- the handshake ------------------------------------------------------- */
 
 /* Reads the greeting and answers it. */
 static int greet(struct talk *t)

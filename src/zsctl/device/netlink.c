@@ -23,7 +23,7 @@
 /* Largest number of an error. Source: Linux include/linux/err.h, MAX_ERRNO. */
 #define MAX_ERRNO 4095
 
-/* --- messages --------------------------------------------------------------- */
+/* --- messages ------------------------------------------------------------ */
 
 static struct nlmsghdr *begin(struct netlink *n, uint16_t type, uint8_t command,
 			      uint8_t version)
@@ -135,7 +135,7 @@ static size_t put_get_family(struct netlink *n)
 		       : 0;
 }
 
-/* --- answers ---------------------------------------------------------------- */
+/* --- answers ------------------------------------------------------------- */
 
 /* Whether there is one at @attr, all of it inside the message. */
 static bool is_attr(const struct nlattr *attr, const struct nlmsghdr *message)
@@ -226,7 +226,7 @@ int netlink_take(struct netlink *n, size_t bytes, bool *is_last)
 	return left > 0 ? -EBADMSG : 0;
 }
 
-/* --- the socket ------------------------------------------------------------- */
+/* --- the socket ---------------------------------------------------------- */
 
 static int exchange(struct netlink *n, size_t bytes)
 {

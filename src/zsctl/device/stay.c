@@ -39,7 +39,7 @@
 /* More stack than anything here takes, bytes. */
 #define STACK_BYTES ((size_t)128 << 10)
 
-/* --- messages --------------------------------------------------------------- */
+/* --- messages ------------------------------------------------------------ */
 
 /* To standard error, if it can be taken there at once: its reader may be
  * waiting for swap, and so for us. */
@@ -73,8 +73,7 @@ static void say_why(struct stay *s, int err, const char *why)
 	say(s, "cannot connect again yet: %s", why);
 }
 
-/* --- what is needed
- * ------------------------------------------------------------ */
+/* --- what is needed ------------------------------------------------------ */
 
 static void warn_of_measure(const char *what)
 {
@@ -227,8 +226,7 @@ static void lose_link(struct stay *s, uint64_t serial)
 	}
 }
 
-/* --- mending
- * ------------------------------------------------------------------ */
+/* --- mending ------------------------------------------------------------- */
 
 /* A socket to the same disk, or why there is none. */
 static int connect_again(struct stay *s, int *fd, char why[DEVICE_TEXT_BYTES])
@@ -303,8 +301,7 @@ static int mend_all(struct stay *s, int waited_ms)
 	return 2 * waited_ms < MOST_WAIT_MS ? 2 * waited_ms : MOST_WAIT_MS;
 }
 
-/* --- all of it
- * ------------------------------------------------------------------- */
+/* --- all of it ----------------------------------------------------------- */
 
 static void tell_that_we_are_ready(const struct stay *s)
 {

@@ -95,7 +95,7 @@ uint64_t device_size_bytes(const struct device *d)
 	return (uint64_t)sectors * SYSFS_SECTOR_BYTES;
 }
 
-/* --- who uses it ------------------------------------------------------------ */
+/* --- who uses it --------------------------------------------------------- */
 
 struct use {
 	const struct device *device;
@@ -188,7 +188,7 @@ bool device_is_used(const struct device *d, char by[DEVICE_TEXT_BYTES])
 	return use.was_found;
 }
 
-/* --- settings --------------------------------------------------------------- */
+/* --- settings ------------------------------------------------------------ */
 
 struct setting {
 	const char *file;

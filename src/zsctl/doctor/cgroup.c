@@ -9,6 +9,7 @@
 
 #include "base/units.h"
 #include "zsctl/doctor/internal.h"
+#include "zsctl/system/sysctl.h"
 
 /* --- which group ------------------------------------------------------------ */
 
@@ -169,7 +170,7 @@ static void check_machine_memory(struct doctor *d)
 	const uint64_t bytes = most_bytes(d);
 	long long kib;
 
-	if (doctor_memory_kib(d, &kib))
+	if (sysctl_memory_kib(d->root, &kib))
 		return; /* vm.min_free_kbytes says so */
 	units_format((uint64_t)kib * KIB, memory);
 	if (bytes < (uint64_t)kib * KIB) {

@@ -91,18 +91,6 @@ char *doctor_path(const struct doctor *d, char path[DOCTOR_PATH_BYTES],
 	return path;
 }
 
-int doctor_memory_kib(const struct doctor *d, long long *out)
-{
-	char path[DOCTOR_PATH_BYTES], rest[FILES_TEXT_BYTES];
-	int err;
-
-	err = files_find_line(doctor_path(d, path, "/proc/meminfo"),
-			      "MemTotal:", rest);
-	if (!err)
-		*out = strtoll(rest, NULL, 10);
-	return err;
-}
-
 /* --- telling -------------------------------------------------------------- */
 
 static size_t count(const struct doctor *d, enum doctor_status status)

@@ -88,9 +88,6 @@ json_int_t doctor_figure(const json_t *export, const char *group,
 char *doctor_path(const struct doctor *d, char path[DOCTOR_PATH_BYTES],
 		  const char *format, ...) ZSD_PRINTF(3, 4);
 
-/* doctor_memory_kib() - the machine's memory, KiB. Return: 0 or -errno. */
-int doctor_memory_kib(const struct doctor *d, long long *out) ZSD_MUST_CHECK;
-
 /* --- groups of checks ----------------------------------------------------- */
 
 void doctor_check_zsd(struct doctor *d);

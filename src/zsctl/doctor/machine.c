@@ -7,16 +7,7 @@
 
 #include "base/bits.h"
 #include "zsctl/doctor/internal.h"
-
-/*
- * What vm.min_free_kbytes should be: what the kernel keeps back of its memory
- * is what swapping out itself lives on. A fiftieth of it; guests of 320 MiB
- * that are filled to the last page need 8 MiB, and more than 64 MiB is of no
- * use on any machine.
- */
-#define MIN_FREE_PART	 50
-#define MIN_FREE_MIN_KIB 8192u
-#define MIN_FREE_MAX_KIB 65536u
+#include "zsctl/system/sysctl.h"
 
 /* --- swapping --------------------------------------------------------------- */
 
@@ -43,22 +34,17 @@ static void check_page_cluster(struct doctor *d)
 static void check_min_free(struct doctor *d)
 {
 	char path[DOCTOR_PATH_BYTES];
-	long long memory_kib, needed_kib, kib;
+	long long needed_kib, kib;
 
 	doctor_path(d, path, "/proc/sys/vm/min_free_kbytes");
 	if (files_read_number(path, &kib) ||
-	    doctor_memory_kib(d, &memory_kib)) {
+	    sysctl_min_free_kib(d->root, &needed_kib)) {
 		doctor_add(d, "vm.min_free_kbytes", DOCTOR_WARN,
 			   "cannot be seen, or how much memory there is");
 		doctor_mend(d, "run zsctl doctor as root, where /proc is "
 			       "whole");
 		return;
 	}
-	needed_kib = memory_kib / MIN_FREE_PART;
-	if (needed_kib < MIN_FREE_MIN_KIB)
-		needed_kib = MIN_FREE_MIN_KIB;
-	if (needed_kib > MIN_FREE_MAX_KIB)
-		needed_kib = MIN_FREE_MAX_KIB;
 	if (kib >= needed_kib) {
 		doctor_add(d, "vm.min_free_kbytes", DOCTOR_PASS, "%lld", kib);
 		return;

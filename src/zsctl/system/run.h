@@ -13,9 +13,10 @@
  * run_program() - run a program and wait for its end
  * @argv: its name, to be found in the path, its arguments, NULL
  *
- * What it says on standard error goes to ours; it reads nothing, and what it
- * prints is dropped. Return: 0 where it ended with status 0, -ECHILD where it
- * ended otherwise, -ENOENT where there is none, or another -errno.
+ * No signal is held back from it. What it says on standard error goes to ours;
+ * it reads nothing, and what it prints is dropped. Return: 0 where it ended
+ * with status 0, -ECHILD where it ended otherwise, -ENOENT where there is none,
+ * or another -errno.
  */
 int run_program(const char *const argv[]) ZSD_MUST_CHECK;
 
