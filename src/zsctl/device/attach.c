@@ -140,7 +140,7 @@ static enum zsctl_exit tell_kernel(struct attachment *a)
 
 static enum zsctl_exit attach(struct attachment *a)
 {
-	struct negotiated told;
+	struct negotiated told = {0};
 	enum zsctl_exit code;
 	int err;
 

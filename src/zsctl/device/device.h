@@ -138,7 +138,7 @@ int disk_is_same(const struct zsctl_options *options, const struct disk *disk,
  * disk_connect() - a connection that is ready to be handed to the kernel
  * @disk: what zsd has told of it
  * @told: receives what the NBD server says
- * @fd:   receives the socket; untouched on error
+ * @out:  receives the socket; untouched on error
  * @why:  receives on an error what went wrong, for people
  *
  * Allocates nothing. Return: 0, -EREMCHG where it is another disk than @disk by
@@ -146,7 +146,7 @@ int disk_is_same(const struct zsctl_options *options, const struct disk *disk,
  * or negotiate().
  */
 int disk_connect(const struct zsctl_options *options, const struct disk *disk,
-		 struct negotiated *told, int *fd,
+		 struct negotiated *told, int *out,
 		 char why[DEVICE_TEXT_BYTES]) ZSD_MUST_CHECK;
 
 /* --- attach.c, detach.c -------------------------------------------------- */
