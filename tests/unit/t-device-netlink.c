@@ -330,6 +330,10 @@ START_TEST(a_wrong_answer_is_refused)
 	case 4: /* a family whose number has one byte */
 		put_family(&b, ATTR_FAMILY_ID, &id, sizeof(id));
 		break;
+	case 5: /* so long that it is negative to some */
+		put_verdict(&b, 0, FLAG_CAPPED, NULL);
+		set_length(&b, 0x80000000);
+		break;
 	default: /* shorter than a head */
 		put_head(&b, TYPE_ERROR, 0, SEQ, PORT);
 		set_length(&b, 4);
@@ -390,7 +394,7 @@ int main(void)
 	tcase_add_loop_test(tc, the_kernel_refuses_and_says_why, 0, 2);
 	tcase_add_test(tc, answers_to_others_are_passed_over);
 	tcase_add_test(tc, the_family_is_found);
-	tcase_add_loop_test(tc, a_wrong_answer_is_refused, 0, 6);
+	tcase_add_loop_test(tc, a_wrong_answer_is_refused, 0, 7);
 	tcase_add_loop_test(tc, a_wrong_text_is_passed_over, 0, 5);
 	tcase_add_test(tc, the_kernel_is_asked);
 	suite_add_tcase(suite, tc);

@@ -202,13 +202,22 @@ static int take_family(struct netlink *n, const struct nlmsghdr *message)
 	return 0;
 }
 
+/* Whether there is one, all of it in the @left bytes. libmnl alone takes a
+ * length of 2 GiB and more for one that is negative. */
+static bool is_message(const struct nlmsghdr *message, int left)
+{
+	return left >= (int)sizeof(*message) &&
+	       message->nlmsg_len <= (uint32_t)left &&
+	       mnl_nlmsg_ok(message, left);
+}
+
 int netlink_take(struct netlink *n, size_t bytes, bool *is_last)
 {
 	const struct nlmsghdr *message = (const void *)n->buffer;
 	int left = (int)bytes, err;
 
 	*is_last = false;
-	for (; mnl_nlmsg_ok(message, left);
+	for (; is_message(message, left);
 	     message = mnl_nlmsg_next(message, &left)) {
 		if (message->nlmsg_seq != n->seq ||
 		    message->nlmsg_pid != n->port)

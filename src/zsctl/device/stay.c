@@ -221,6 +221,7 @@ static void lose_link(struct stay *s, uint64_t serial)
 		if (s->links[i].serial != serial || s->links[i].is_lost)
 			continue;
 		s->links[i].is_lost = true;
+		s->has_news = true;
 		say(s, "connection %zu of %zu is lost: connecting again", i + 1,
 		    s->nr_links);
 	}
@@ -357,7 +358,14 @@ enum zsctl_exit stay_on(struct stay *s)
 			say(s, "it was detached");
 			return ZSCTL_OK;
 		}
-		wait_ms = nr_lost(s) ? mend_all(s, wait_ms) : LEAST_WAIT_MS;
+		/* The kernel must have seen it, too; and a device that is being
+		 * taken off is gone by then. */
+		if (s->has_news || !nr_lost(s)) {
+			s->has_news = false;
+			wait_ms = LEAST_WAIT_MS;
+			continue;
+		}
+		wait_ms = mend_all(s, wait_ms);
 	}
 	say(s, "told to end; it stays attached, and nobody watches it");
 	return ZSCTL_OK;

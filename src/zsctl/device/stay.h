@@ -51,6 +51,7 @@ struct stay {
 	uint64_t last_serial;
 	struct stay_link links[NETLINK_MAX_SOCKETS];
 	size_t nr_links;
+	bool has_news; /* a link was lost since the last try to mend */
 	int said_err; /* why it failed the last time, which was said; 0 */
 };
 
