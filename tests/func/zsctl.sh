@@ -49,6 +49,11 @@ expect_at_most compr_data_size "$(get_stat mm_stat.compr_data_size)" \
 expect_equal write_bytes "$(get_stat requests.write_bytes)" $((24 * 4096))
 expect_equal read_bytes "$(get_stat requests.read_bytes)" $((24 * 4096))
 
+echo "each disk has a UUID of its own"
+uuid=$(get_stat uuid)
+[[ $uuid =~ ^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$ ]] ||
+    fail "the UUID is '$uuid'"
+
 echo "stats for people"
 expect_status 0 ctl stats
 expect_said 64.0

@@ -65,7 +65,7 @@ sys/eventfd.h     src/io/loop.c
 poll.h            lib/base/check.c src/io/log.c src/keep src/zsctl/device
 sys/stat.h        src/io src/zsd src/zsctl/train.c src/zsctl/swap
 sys/swap.h        src/zsctl/swap/area.c
-sys/random.h      src/zsctl/swap/header.c
+sys/random.h      src/zsd/exports.c src/zsctl/swap/header.c
 sys/resource.h    src/guard src/zsd
 sys/prctl.h       src/guard src/zsctl/device/stay.c
 malloc.h          src/guard src/policy
