@@ -7,12 +7,12 @@
  * pages like these begin. It costs time: some eight times that of
  * zstd:1 to store a page, and four times to read one (docs/plz.md has figures).
  *
- *   model      what is known: a dictionary, and how often each symbol comes in
- *              each context as a page begins. Trained on pages; read-only from
- *              then on, and shared by all threads.
- *   workspace  memory of a thread, given by the caller. Nothing in it lasts
- * from one call to the next, and no other memory is taken: compressing and
- * decompressing allocate nothing. call       a page, a model and a workspace.
+ * - model: what is known: a dictionary, and how often each symbol comes in each
+ *   context as a page begins. Trained on pages; read-only from then on, and
+ *   shared by all threads.
+ * - workspace: memory of a thread, given by the caller. Nothing lasts in it
+ * from call to call, and no other memory is taken: compressing and
+ * decompressing allocate nothing.
  *
  * A page that was compressed with a model needs the same to be read. It carries
  * a checksum of 32 bits, in bits that the coder would waste otherwise: another

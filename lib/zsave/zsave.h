@@ -7,30 +7,46 @@
  * Numbers are little-endian, so that there is no mark for their order; they
  * stand where it says, without padding.
  *
- *   stream     a start, then blocks: a head, dictionaries, pages, an end
- *   start      0  8 B  89 7a 73 64 69 73 6b 0a, "\x89zsdisk\n"
- *              8  u64  version of the format, ZSAVE_VERSION
- *   block      0  u64  checksum, XXH3 of 64 bits, of all of the block behind
- * it. Its seed is the block's number, from 0 on: so a block that is missing,
- * moved or there twice does not fit 8  u32  kind, enum zsave_kind 12  u32
- * length of the rest, at most ZSAVE_MAX_PAYLOAD_BYTES 16       the rest, as its
- * kind says head       0  u32  bytes of a page: 4096 4  u32  flags: ZSAVE_LIVE,
- * all others 0 8  u64  size of the disk, bytes: whole pages, at most 4 TiB 16
- * u64  when it was saved, seconds since 1970 UTC 24 16 B  what tells the disk
- * from others; zeros: nothing does 40  u32  how many dictionaries follow, at
- * most 15 44  u32  number of the one that new pages were compressed with; 0:
- * none 48 24 B  codec and level, "zstd:1", filled up with NULs dictionary 0 u32
- * its number, 1 to 15, that no other has 4       its bytes, in the codec's own
- * format pages      records, one behind the other; at least one record     0
- * u32  how many pages are passed over since the last record: they were never
- * written, or were trimmed. Before the first record is the beginning of the
- * disk 4  u16  length of the content, bytes 6  u8   form, enum zsave_form 7  u8
- * compressed: number of the dictionary, 0 for none; else 0 8       the content:
- * 8 B that the page repeats, or the page as it is, or what the codec made of
- * it, 1 to 4095 B end        0  u64  records in all 8  u64  those of words 16
- * u64  those of raw pages 24  u64  bytes of content in all nothing comes behind
- * it failure    takes the place of what would come: the disk could not be
- * saved, for the reason that is its text. Such a stream is no saved disk
+ * A stream is a start, then blocks: a head, dictionaries, pages, an end.
+ *
+ * - start, 16 B:
+ *   -  0  8 B  89 7a 73 64 69 73 6b 0a, "\x89zsdisk\n"
+ *   -  8  u64  version of the format, ZSAVE_VERSION
+ * - block:
+ *   -  0  u64  checksum, XXH3 of 64 bits, of all of the block behind it. Its
+ *             seed is the block's number, from 0 on: so a block that is
+ *             missing, moved or there twice does not fit
+ *   -  8  u32  kind, enum zsave_kind
+ *   - 12  u32  length of the rest, at most ZSAVE_MAX_PAYLOAD_BYTES
+ *   - 16       the rest, as its kind says
+ * - head:
+ *   -  0  u32  bytes of a page: 4096
+ *   -  4  u32  flags: ZSAVE_LIVE, all others 0
+ *   -  8  u64  size of the disk, bytes: whole pages, at most 4 TiB
+ *   - 16  u64  when it was saved, seconds since 1970 UTC
+ *   - 24  16 B what tells the disk from others; zeros: nothing does
+ *   - 40  u32  how many dictionaries follow, at most 15
+ *   - 44  u32  number of the one that new pages were compressed with; 0: none
+ *   - 48  24 B codec and level, "zstd:1", filled up with NULs
+ * - dictionary:
+ *   -  0  u32  its number, 1 to 15, that no other has
+ *   -  4       its bytes, in the codec's own format
+ * - pages: records, one behind the other, one at least:
+ *   -  0  u32  how many pages are passed over since the last record: they were
+ *             never written, or were trimmed. Before the first record is the
+ *             beginning of the disk
+ *   -  4  u16  length of the content, bytes
+ *   -  6  u8   form, enum zsave_form
+ *   -  7  u8   compressed: number of the dictionary, 0 for none; else 0
+ *   -  8       the content: 8 B that the page repeats, or the page as it is, or
+ *             what the codec made of it, 1 to 4095 B
+ * - end, behind which nothing comes:
+ *   -  0  u64  records in all
+ *   -  8  u64  those of words
+ *   - 16  u64  those of raw pages
+ *   - 24  u64  bytes of content in all
+ * - failure: takes the place of what would come: the disk could not be saved,
+ *   for the reason that is its text. Such a stream is no saved disk
  *
  * A codec's bytes are those of its library: of lz4 a block, of zstd a frame
  * without its magic (ZSTD_f_zstd1_magicless).

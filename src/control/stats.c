@@ -150,10 +150,33 @@ static json_t *requests_document(struct export *export)
 	return ctl_requests_document(&requests);
 }
 
+/* As RFC 4122 writes one: "01234567-89ab-…"; with its final NUL, bytes. */
+#define UUID_TEXT_BYTES 37
+
+/* Return: @text, or NULL where the disk has none. */
+static const char *uuid_text(const uint8_t *uuid, char text[UUID_TEXT_BYTES])
+{
+	char *end = text;
+	unsigned any = 0;
+
+	for (size_t i = 0; i < ZSTORE_UUID_BYTES; i++) {
+		any |= uuid[i];
+		end += snprintf(
+			end, UUID_TEXT_BYTES - (size_t)(end - text), "%s%02x",
+			i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "",
+			uuid[i]);
+	}
+	return any ? text : NULL;
+}
+
 static json_t *export_document(const struct control_env *env,
 			       struct export *export)
 {
-	const struct ctl_export figures = {.name = export->nbd.name};
+	char uuid[UUID_TEXT_BYTES];
+	const struct ctl_export figures = {
+		.name = export->nbd.name,
+		.uuid = uuid_text(zstore_uuid(export->store), uuid),
+	};
 	json_t *document = ctl_export_document(&figures);
 	struct zstore_stats stats;
 

@@ -81,7 +81,9 @@
 
 /* --- stats: of each export ------------------------------------------------ */
 
-#define CTL_EXPORT(X) X(name, TEXT, GAUGE, "name that clients ask for")
+#define CTL_EXPORT(X)                                     \
+	X(name, TEXT, GAUGE, "name that clients ask for") \
+	X(uuid, TEXT, GAUGE, "of the disk: another one is another disk")
 
 #define CTL_DISK(X)                                                    \
 	X(size_bytes, BYTES, GAUGE, "size that clients see")           \

@@ -169,6 +169,18 @@ void zsctl_answer_fini(struct zsctl_answer *answer)
 	free(answer->line);
 }
 
+void zsctl_print_json(json_t *document)
+{
+	char *text = document ? json_dumps(document, JSON_COMPACT) : NULL;
+
+	if (text)
+		printf("%s\n", text);
+	else
+		(void)fprintf(stderr, "zsctl: out of memory\n");
+	free(text);
+	json_decref(document);
+}
+
 json_t *zsctl_arguments(const char *name)
 {
 	json_t *arguments = json_object();

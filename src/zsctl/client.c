@@ -68,7 +68,7 @@ static int set_timeout(int fd, unsigned timeout_s)
 	return 0;
 }
 
-static int connect_to(const char *path, unsigned timeout_s, int *out)
+int client_connect(const char *path, unsigned timeout_s, int *out)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int err, fd;
@@ -230,7 +230,7 @@ static bool is_alive(const char *path, unsigned timeout_s)
 	char *reply = NULL;
 	int err;
 
-	err = connect_to(path, timeout_s, &x.fd);
+	err = client_connect(path, timeout_s, &x.fd);
 	if (err)
 		return false;
 	err = ask(&x, request, strlen(request), &reply, &lines);
@@ -245,7 +245,7 @@ static int exchange_once(struct exchange *x, const char *request, size_t bytes,
 			 bool may_go_on, char **reply, struct client_rest *rest)
 {
 	struct ctl_lines lines;
-	int err = connect_to(x->path, x->timeout_s, &x->fd);
+	int err = client_connect(x->path, x->timeout_s, &x->fd);
 
 	if (err) {
 		explain_connect(x->path, err);

@@ -55,4 +55,15 @@ bool client_rest_is_waiting(const struct client_rest *rest);
 
 void client_rest_close(struct client_rest *rest);
 
+/**
+ * client_connect() - a connection to the Unix socket at @path
+ * @timeout_s: for this, and for each call that sends or receives; 0: none
+ * @fd:        receives it; untouched on error
+ *
+ * Explains nothing, allocates nothing. Return: 0, -ENAMETOOLONG, -ETIMEDOUT, or
+ * the -errno of connect(2).
+ */
+int client_connect(const char *path, unsigned timeout_s,
+		   int *fd) ZSD_MUST_CHECK;
+
 #endif

@@ -148,13 +148,16 @@ static void print_head(const json_t *result)
 }
 
 /* The only one needs no name, unless it has one. */
-static void print_export_name(const json_t *export, bool are_several)
+static void print_export_head(const json_t *export, bool are_several)
 {
 	const char *name = json_string_value(json_object_get(export, "name"));
+	const char *uuid = json_string_value(json_object_get(export, "uuid"));
 	char text[CTL_ERROR_TEXT_BYTES];
 
 	if (name && (*name || are_several))
 		printf("\nexport '%s'\n", text_plain(name, text, sizeof(text)));
+	if (uuid)
+		printf("disk %s\n", text_plain(uuid, text, TEXT_BYTES));
 }
 
 static void print_all(json_t *result)
@@ -168,7 +171,7 @@ static void print_all(json_t *result)
 	print_head(result);
 	json_array_foreach(exports, i, export)
 	{
-		print_export_name(export, json_array_size(exports) > 1);
+		print_export_head(export, json_array_size(exports) > 1);
 		print_groups("stats.exports[]", export, width);
 	}
 	if (json_array_size(exports) > 1)

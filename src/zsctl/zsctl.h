@@ -7,8 +7,11 @@
  *   client.c    the same as lines of text, over a socket
  *   text.c      JSON values as text for a terminal
  *   stats.c …   a file for each command
+ *   device/     a disk as a block device of the kernel's
  *   save/       the file of a saved disk
  *   doctor/     what is wrong on this machine for swapping
+ *   swap/       all that swapping takes, and its undoing
+ *   system/     the kernel's small files, and other programs
  *
  * What an answer holds comes from the other end of a socket: members that are
  * missing or unknown are coped with, and no text reaches the terminal with
@@ -36,24 +39,29 @@ enum zsctl_exit {
 
 struct zsctl_options {
 	const struct zsctl_command *command;
+	const char *argument; /* behind the command, or its default, or NULL */
 	const char *control_path;
+	const char *device; /* for up */
+	const char *socket_path; /* where zsd listens for NBD */
 	const char *export; /* name of the only one that is meant, or NULL */
 	const char *root; /* for doctor; "" for this machine */
 	const char *output; /* file for a dictionary, or NULL */
-	const char *file; /* to save to, or NULL */
 	bool live; /* save while clients are attached */
 	uint64_t dictionary_bytes; /* 0: as zsd likes */
 	unsigned timeout_s; /* 0: none */
+	unsigned nr_connections; /* that the kernel is to have */
+	unsigned dead_timeout_s; /* see struct netlink_device */
 	bool classes;
 	bool json;
+	bool stay;
 };
 
 struct zsctl_command {
 	const char *name;
 	const char *usage;
 	const char *summary;
+	const char *argument; /* its default; NULL: it takes none */
 	const int *options; /* keys of those that it takes, up to 0; or NULL */
-	bool takes_file; /* an argument more */
 	enum zsctl_exit (*run)(const struct zsctl_options *options);
 };
 
@@ -64,6 +72,10 @@ enum zsctl_exit zsctl_train(const struct zsctl_options *options);
 enum zsctl_exit zsctl_save(const struct zsctl_options *options);
 enum zsctl_exit zsctl_reset_peak(const struct zsctl_options *options);
 enum zsctl_exit zsctl_upgrade(const struct zsctl_options *options);
+enum zsctl_exit zsctl_attach(const struct zsctl_options *options);
+enum zsctl_exit zsctl_detach(const struct zsctl_options *options);
+enum zsctl_exit zsctl_up(const struct zsctl_options *options);
+enum zsctl_exit zsctl_down(const struct zsctl_options *options);
 enum zsctl_exit zsctl_doctor(const struct zsctl_options *options);
 
 /* --- ask.c ---------------------------------------------------------------- */
@@ -100,6 +112,10 @@ enum zsctl_exit zsctl_ask_more(const struct zsctl_options *options,
 			       const char *const *needed,
 			       struct zsctl_answer *answer,
 			       struct client_rest *rest) ZSD_MUST_CHECK;
+
+/* zsctl_print_json() - print an object as a line. @document: consumed; NULL
+ * stands for one that could not be made, which is said. */
+void zsctl_print_json(json_t *document);
 
 /* zsctl_arguments() - those that name the export @name, or none for NULL.
  * Return: a new object, or NULL without memory. */

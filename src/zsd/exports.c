@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "zsd/server_internal.h"
@@ -123,6 +124,16 @@ static int open_store(struct server *s, size_t index,
 	return 0;
 }
 
+/* A random one: RFC 4122, version 4. */
+static int make_uuid(uint8_t uuid[ZSTORE_UUID_BYTES])
+{
+	if (getrandom(uuid, ZSTORE_UUID_BYTES, 0) != ZSTORE_UUID_BYTES)
+		return -EIO;
+	uuid[6] = (uint8_t)((uuid[6] & 0x0f) | 0x40);
+	uuid[8] = (uint8_t)((uuid[8] & 0x3f) | 0x80);
+	return 0;
+}
+
 static int create_store(struct server *s, size_t index, struct zstore **out)
 {
 	const struct disk_params *disk = &s->params->disks[index];
@@ -149,7 +160,9 @@ static int create_store(struct server *s, size_t index, struct zstore **out)
 	}
 	if (s->link && !keep_link_is_first(s->link))
 		return open_store(s, index, &params, out);
-	err = zstore_create(&params, &store);
+	err = make_uuid(params.uuid);
+	if (!err)
+		err = zstore_create(&params, &store);
 	if (err)
 		return server_complain(s, "cannot make the store", err);
 	if (disk->dictionary)

@@ -7,9 +7,11 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/bits.h"
 #include "base/units.h"
@@ -152,4 +154,30 @@ int limits_raise(const struct server *s)
 			err = -EPERM;
 	}
 	return err;
+}
+
+int limits_probe(void)
+{
+	int pipe_fds[2], loop_fds[2], err = 0;
+
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+		return -errno;
+	loop_fds[0] = dup(pipe_fds[0]);
+	loop_fds[1] = dup(pipe_fds[0]);
+	if (loop_fds[0] < 0 || loop_fds[1] < 0)
+		err = -EMFILE;
+	for (int i = 0; i < 2; i++) {
+		close(pipe_fds[i]);
+		if (loop_fds[i] >= 0)
+			close(loop_fds[i]);
+	}
+	return err;
+}
+
+void server_tell_status(struct server *s, const char *text, unsigned patience_s)
+{
+	if (s->link)
+		keep_link_status(s->link, text, patience_s);
+	else
+		notify_status(text, patience_s);
 }

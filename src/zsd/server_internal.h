@@ -210,6 +210,15 @@ void kept_leave(struct server *server);
  */
 int limits_raise(const struct server *server) ZSD_MUST_CHECK;
 
+/*
+ * limits_probe() - whether there are descriptors for a loop
+ *
+ * With the first one libuv makes a pipe for signals, and aborts where it
+ * cannot. The other two are the epoll instances of io_loop and of libuv, which
+ * come before it. Return: 0 or -errno.
+ */
+int limits_probe(void) ZSD_MUST_CHECK;
+
 /* --- needs.c -------------------------------------------------------------- */
 
 /**

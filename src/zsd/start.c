@@ -346,37 +346,6 @@ static void end(void *arg)
 	s->is_over = true;
 }
 
-/*
- * With the first loop libuv makes a pipe for signals, and aborts where it
- * cannot: find out before whether there are that many descriptors. The other
- * two are the epoll instances of io_loop and of libuv, which come before it.
- */
-static int probe_descriptors(void)
-{
-	int pipe_fds[2], loop_fds[2], err = 0;
-
-	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
-		return -errno;
-	loop_fds[0] = dup(pipe_fds[0]);
-	loop_fds[1] = dup(pipe_fds[0]);
-	if (loop_fds[0] < 0 || loop_fds[1] < 0)
-		err = -EMFILE;
-	for (int i = 0; i < 2; i++) {
-		close(pipe_fds[i]);
-		if (loop_fds[i] >= 0)
-			close(loop_fds[i]);
-	}
-	return err;
-}
-
-void server_tell_status(struct server *s, const char *text, unsigned patience_s)
-{
-	if (s->link)
-		keep_link_status(s->link, text, patience_s);
-	else
-		notify_status(text, patience_s);
-}
-
 static void tell_status(void *arg, const char *text, unsigned patience_s)
 {
 	server_tell_status(arg, text, patience_s);
@@ -386,7 +355,7 @@ static int init_loop(struct server *s)
 {
 	static const struct drain_calls calls = {
 		.count = nr_attached, .over = end, .status = tell_status};
-	int err = probe_descriptors();
+	int err = limits_probe();
 
 	if (!err)
 		err = io_loop_init(&s->loop);

@@ -256,6 +256,16 @@ put "$root/sys/kernel/debug/nbd/nbd3/timeout" 7500
 diagnose fail 'request timeout'
 rm "$root/proc/4800/cmdline"
 diagnose warn 'dead connection'
+# Attached by zsctl, which has ended: the kernel tells the disk's UUID.
+change_reply '.result.exports[0].uuid = "01234567-89ab-4def-8011-2233445566ff"'
+put "$disk/backend" 01234567-89ab-4def-8011-2233445566ff
+put "$disk/size" 8
+rm "$root/proc/4800/cmdline"
+diagnose warn ''
+change_reply '.result.exports[0].uuid = "01234567-89ab-4def-8011-2233445566ff"'
+put "$disk/backend" 11234567-89ab-4def-8011-2233445566ff
+rm "$root/proc/4800/cmdline"
+diagnose warn 'dead connection'
 rm "$disk/pid"
 diagnose warn attached
 

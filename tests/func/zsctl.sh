@@ -36,7 +36,7 @@ echo "stats for programs"
 expect_status 0 ctl --json stats
 expect_names .result version pid uptime_seconds threads resident_bytes \
     exports connections polling safety
-expect_names '.result.exports[0]' name disk mm_stat io_stat memory dictionary \
+expect_names '.result.exports[0]' name uuid disk mm_stat io_stat memory dictionary \
     requests
 expect_equal pid "$(get_stat pid)" "$zsd_pid"
 expect_equal orig_data_size "$(get_stat mm_stat.orig_data_size)" $((24 * 4096))
@@ -48,6 +48,11 @@ expect_at_most compr_data_size "$(get_stat mm_stat.compr_data_size)" \
     $((15 * 4096))
 expect_equal write_bytes "$(get_stat requests.write_bytes)" $((24 * 4096))
 expect_equal read_bytes "$(get_stat requests.read_bytes)" $((24 * 4096))
+
+echo "each disk has a UUID of its own"
+uuid=$(get_stat uuid)
+[[ $uuid =~ ^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$ ]] ||
+    fail "the UUID is '$uuid'"
 
 echo "stats for people"
 expect_status 0 ctl stats

@@ -31,7 +31,7 @@ src/serve       lib/base lib/zstore src/nbd src/ctl src/io src/guard src/stream 
 src/policy      lib/base lib/zstore lib/zcomp src/guard src/ctl
 src/control     lib/base lib/zsmalloc lib/zcomp lib/zsave lib/zstore src/ctl src/io src/guard src/export src/policy
 src/zsd         lib/base lib/zsmalloc lib/zcomp lib/zsave lib/zstore src/nbd src/io src/guard src/stream src/keep src/export src/serve src/policy src/control
-src/zsctl       lib/base lib/zsave src/ctl
+src/zsctl       lib/base lib/zsave src/ctl src/nbd
 '
 
 # header          prefixes of the files that may include it
@@ -59,23 +59,26 @@ unistd.h          lib src
 pthread.h         lib/base/lock.c lib/base/lock.h lib/zsmalloc lib/zstore src/stream/area.c src/keep/link.c src/export src/serve
 dirent.h          src/zsctl
 fcntl.h           lib/base lib/plz/file.c src/io src/stream/area.c src/keep src/guard src/control src/zsd src/zsctl
-sys/mman.h        lib/base/mapping.c src/io/ring.c src/stream/area.c src/guard
+sys/mman.h        lib/base/mapping.c src/io/ring.c src/stream/area.c src/guard src/zsctl/device/stay.c
 sys/types.h       lib src
 sys/file.h        src/io/unix_socket.c src/zsd/pid_file.c
-sys/epoll.h       src/io/loop.h
+sys/epoll.h       src/io/loop.h src/zsctl/device/stay.c
 sys/eventfd.h     src/io/loop.c
-poll.h            lib/base/check.c src/io/log.c src/keep src/zsctl/save
-sys/stat.h        src/io src/zsd src/zsctl/train.c src/zsctl/save
+poll.h            lib/base/check.c src/io/log.c src/keep src/zsctl/save src/zsctl/device
+sys/stat.h        src/io src/zsd src/zsctl/train.c src/zsctl/save src/zsctl/swap
+sys/swap.h        src/zsctl/swap/area.c
+sys/random.h      src/zsd/exports.c src/zsctl/swap/header.c
 sys/resource.h    src/guard src/zsd
-sys/prctl.h       src/guard
+sys/prctl.h       src/guard src/zsctl/device/stay.c
 malloc.h          src/guard src/policy
 sys/ioctl.h       src/serve
-signal.h          src/keep src/zsd src/zsctl/save
+signal.h          src/keep src/zsd src/zsctl
 sys/syscall.h     src/zsd/stop.c
 sys/time.h        src/zsctl
-sys/wait.h        src/keep src/zsd/notify.c
-sys/signalfd.h    src/keep/keeper.c src/zsctl/save
-time.h            src/keep/ward.c src/guard/share.c src/policy/train.c
+sys/wait.h        src/keep src/zsd/notify.c src/zsctl/system/run.c
+sys/signalfd.h    src/keep/keeper.c src/zsctl/save src/zsctl/device/stay.c
+time.h            src/keep/ward.c src/guard/share.c src/policy/train.c src/zsctl/device
+spawn.h           src/zsctl/system/run.c
 sys/uio.h         src/stream/stream.c
 sys/socket.h      src/io src/stream src/keep src/serve src/control src/zsd src/zsctl
 sys/un.h          src/io src/zsctl
@@ -93,7 +96,10 @@ emmintrin.h       lib/plz/rows.h
 arm_neon.h        lib/plz/rows.h
 jansson.h         src/ctl src/control/commands.h src/zsctl
 uv.h              src/io src/keep/link.c src/guard src/serve src/control src/zsd
-systemd/sd-daemon.h src/io/manager/manager.c src/zsd/notify.c
+systemd/sd-daemon.h src/io/manager/manager.c src/zsd/notify.c src/zsctl/device/stay.c
+libmnl/libmnl.h   src/zsctl/device/netlink.c
+linux/genetlink.h src/zsctl/device/netlink.c
+linux/nbd-netlink.h src/zsctl/device/netlink.c
 '
 
 declare -A may_include granted

@@ -125,6 +125,18 @@ const struct zstore_params *zstore_params(const struct zstore *store)
 	return &params;
 }
 
+const uint8_t *zstore_uuid(const struct zstore *store)
+{
+	static const uint8_t uuid[ZSTORE_UUID_BYTES] = {
+		0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef,
+		0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0xff,
+	};
+	static const uint8_t none[ZSTORE_UUID_BYTES];
+
+	(void)store;
+	return rig.store.empty ? none : uuid;
+}
+
 uint64_t zstore_reserve_target_pages(const struct zstore *store)
 {
 	(void)store;

@@ -159,6 +159,25 @@ START_TEST(stats_tell_of_safety)
 }
 END_TEST
 
+/* Loop: whether it has one. */
+START_TEST(a_disk_is_told_by_its_uuid)
+{
+	int fd = rig_connect();
+	json_t *reply, *uuid;
+
+	rig_store()->empty = !_i;
+	reply = rig_ask(fd, "{\"id\":1,\"command\":\"stats\"}");
+	uuid = json_object_get(rig_export(reply), "uuid");
+	if (_i)
+		ck_assert_str_eq(json_string_value(uuid),
+				 "01234567-89ab-cdef-0011-2233445566ff");
+	else
+		ck_assert(json_is_null(uuid));
+	json_decref(reply);
+	close(fd);
+}
+END_TEST
+
 START_TEST(empty_store_has_no_ratio)
 {
 	int fd = rig_connect();
@@ -496,6 +515,7 @@ static Suite *control_suite(void)
 	tcase_add_test(tcase, stats_tell_what_serves);
 	tcase_add_test(tcase, memory_is_weighed);
 	tcase_add_test(tcase, stats_tell_of_safety);
+	tcase_add_loop_test(tcase, a_disk_is_told_by_its_uuid, 0, 2);
 	tcase_add_test(tcase, empty_store_has_no_ratio);
 	tcase_add_test(tcase, classes_in_use_are_listed);
 	tcase_add_test(tcase, compact_tells_what_it_did);

@@ -53,6 +53,24 @@ wait_for() {
     done
 }
 
+# --- what must be so --------------------------------------------------------------
+
+# expect STATUS TEXT COMMAND...: what it says has TEXT in it.
+expect() {
+    local status=0 expected=$1 text=$2
+    shift 2
+    "$@" > "$work/output" 2>&1 || status=$?
+    ((status == expected)) ||
+        die "'$*' ends with $status, not $expected: $(cat "$work/output")"
+    grep -qF -- "$text" "$work/output" ||
+        die "'$*' says $(cat "$work/output"), not '$text'"
+}
+
+# expect_file FILE CONTENT
+expect_file() {
+    [[ $(< "$1") == "$2" ]] || die "$1 is $(cat "$1"), not $2"
+}
+
 # --- the machine put back as it was ------------------------------------------
 
 stop_stress() {

@@ -9,6 +9,7 @@
 
 #include "base/units.h"
 #include "zsctl/doctor/internal.h"
+#include "zsctl/system/sysctl.h"
 
 /* --- which group ------------------------------------------------------------ */
 
@@ -69,7 +70,7 @@ static void find_limit(const struct doctor *d, const struct cgroup *cgroup,
 	(void)snprintf(group, sizeof(group), "%s", cgroup->path);
 	do {
 		doctor_path(d, path, "%s%s/%s", cgroup->mount, group, file);
-		if (!doctor_read_number(path, &bytes) && bytes >= 0 &&
+		if (!files_read_number(path, &bytes) && bytes >= 0 &&
 		    (uint64_t)bytes < limit->bytes) {
 			limit->bytes = (uint64_t)bytes;
 			memcpy(limit->group, group, sizeof(group));
@@ -169,7 +170,7 @@ static void check_machine_memory(struct doctor *d)
 	const uint64_t bytes = most_bytes(d);
 	long long kib;
 
-	if (doctor_memory_kib(d, &kib))
+	if (sysctl_memory_kib(d->root, &kib))
 		return; /* vm.min_free_kbytes says so */
 	units_format((uint64_t)kib * KIB, memory);
 	if (bytes < (uint64_t)kib * KIB) {
@@ -190,12 +191,12 @@ static void check_machine_memory(struct doctor *d)
  * onto the disk of that zsd, it could not read. */
 static void check_init(struct doctor *d)
 {
-	char path[DOCTOR_PATH_BYTES], text[DOCTOR_FILE_BYTES];
+	char path[DOCTOR_PATH_BYTES], text[FILES_TEXT_BYTES];
 
 	if (!json_integer_value(json_object_get(d->survival, "keeper_pid")) ||
-	    doctor_read(doctor_path(d, path,
-				    "/sys/fs/cgroup/init.scope/memory.swap.max"),
-			text))
+	    files_read(doctor_path(d, path,
+				   "/sys/fs/cgroup/init.scope/memory.swap.max"),
+		       text))
 		return; /* another init, which starts nothing again */
 	if (strcmp(text, "0") == 0) {
 		doctor_add(d, "init.scope", DOCTOR_PASS, "MemorySwapMax=0");
@@ -206,8 +207,8 @@ static void check_init(struct doctor *d)
 		doctor_mend(d, "install init.scope.d/zsd.conf, or now: echo 0 "
 			       "> /sys/fs/cgroup/init.scope/memory.swap.max");
 	}
-	if (doctor_find_line(doctor_path(d, path, "/proc/1/status"),
-			     "VmSwap:", text))
+	if (files_find_line(doctor_path(d, path, "/proc/1/status"),
+			    "VmSwap:", text))
 		return;
 	if (strtoll(text, NULL, 10) == 0) {
 		doctor_add(d, "process 1", DOCTOR_PASS, "not swapped out");
@@ -224,8 +225,8 @@ void doctor_check_cgroup(struct doctor *d)
 	struct cgroup cgroup = {.path = ""};
 
 	check_machine_memory(d);
-	if (doctor_each_line(doctor_path(d, path, "/proc/%lld/cgroup", d->pid),
-			     find_cgroup, &cgroup) ||
+	if (files_each_line(doctor_path(d, path, "/proc/%lld/cgroup", d->pid),
+			    find_cgroup, &cgroup) ||
 	    !*cgroup.path)
 		return; /* that the process is not seen was said */
 	check_swap_max(d, &cgroup);

@@ -22,7 +22,7 @@ static long long block_number(const struct doctor *d, const char *name,
 	long long number;
 
 	doctor_path(d, path, "/sys/block/%s/%s", name, file);
-	return doctor_read_number(path, &number) ? otherwise : number;
+	return files_read_number(path, &number) ? otherwise : number;
 }
 
 static void check_queue(struct doctor *d, const char *name)
@@ -41,7 +41,8 @@ static void check_queue(struct doctor *d, const char *name)
 			   : "%lld: parts of a page cost zsd the whole of it",
 		   block);
 	if (block != ZSD_PAGE_BYTES)
-		doctor_mend(d, "attach with nbd-client -b %u", ZSD_PAGE_BYTES);
+		doctor_mend(d, "attach with zsctl attach, or nbd-client -b %u",
+			    ZSD_PAGE_BYTES);
 	doctor_add(d, "rotational", rotational ? DOCTOR_FAIL : DOCTOR_PASS,
 		   rotational
 			   ? "1: the kernel orders requests as for a disk that "
@@ -61,15 +62,36 @@ static void check_queue(struct doctor *d, const char *name)
 			       "know NBD_CMD_TRIM");
 }
 
+/* Whether it was attached with the UUID of one of zsd's disks, as `zsctl
+ * attach` does. */
+static bool has_uuid(const struct doctor *d, const char *name)
+{
+	char path[DOCTOR_PATH_BYTES], backend[FILES_TEXT_BYTES];
+	const json_t *export;
+	const char *uuid;
+	size_t i;
+
+	doctor_path(d, path, "/sys/block/%s/backend", name);
+	if (files_read(path, backend))
+		return false;
+	json_array_foreach(d->exports, i, export)
+	{
+		uuid = json_string_value(json_object_get(export, "uuid"));
+		if (uuid && strcmp(uuid, backend) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Whether the program that attached the device is still there, and was told
  * to wait for a server that comes back. */
 static bool waits_for_server(const struct doctor *d, const char *name)
 {
-	char path[DOCTOR_PATH_BYTES], words[DOCTOR_FILE_BYTES] = "";
+	char path[DOCTOR_PATH_BYTES], words[FILES_TEXT_BYTES] = "";
 	long long pid = block_number(d, name, "pid", 0);
 
 	doctor_path(d, path, "/proc/%lld/cmdline", pid);
-	if (pid <= 0 || doctor_read(path, words))
+	if (pid <= 0 || files_read(path, words))
 		return false;
 	for (size_t i = 0; i < sizeof(words) - 1; i++) {
 		if (words[i] == '\0') /* between two words */
@@ -84,11 +106,16 @@ static void check_timeouts(struct doctor *d, const char *name)
 	long long jiffies;
 
 	doctor_path(d, path, "/sys/kernel/debug/nbd/%s/timeout", name);
-	if (!doctor_read_number(path, &jiffies) && jiffies) {
+	if (!files_read_number(path, &jiffies) && jiffies) {
 		doctor_add(d, "request timeout", DOCTOR_FAIL,
 			   "set: the kernel hangs up on a zsd that is slow for "
 			   "once");
 		doctor_mend(d, "attach without nbd-client -t (-timeout)");
+	}
+	if (has_uuid(d, name)) {
+		doctor_add(d, "dead connection", DOCTOR_PASS,
+			   "waited for (zsctl attach)");
+		return;
 	}
 	if (waits_for_server(d, name)) {
 		doctor_add(d, "dead connection", DOCTOR_PASS,
@@ -99,8 +126,8 @@ static void check_timeouts(struct doctor *d, const char *name)
 		   "no timeout is seen: when the connection is lost, requests "
 		   "fail or wait until nbd-client -d /dev/%s",
 		   name);
-	doctor_mend(d, "nbd-client 3.27 and later have -dead-timeout; older "
-		       "ones cannot set it");
+	doctor_mend(d, "attach with zsctl attach, or nbd-client 3.27 or later "
+		       "and -dead-timeout");
 }
 
 /* --- swap ----------------------------------------------------------------- */
@@ -122,7 +149,7 @@ static bool is_swap(const struct doctor *d, const char *device)
 	char path[DOCTOR_PATH_BYTES];
 
 	doctor_path(d, path, "/proc/swaps");
-	return !doctor_each_line(path, find_swap, &device) && !device;
+	return !files_each_line(path, find_swap, &device) && !device;
 }
 
 struct swapon_record {
@@ -163,7 +190,7 @@ static void check_swapon(struct doctor *d, const char *device)
 	char path[DOCTOR_PATH_BYTES];
 
 	doctor_path(d, path, "/dev/kmsg");
-	if (doctor_each_line(path, find_swapon, &record) || !record.was_seen) {
+	if (files_each_line(path, find_swapon, &record) || !record.was_seen) {
 		doctor_add(d, "discard=pages", DOCTOR_WARN,
 			   "the kernel's log no longer shows how swap was "
 			   "enabled, or not to you");
@@ -212,16 +239,19 @@ static const json_t *export_of_size(const struct doctor *d, uint64_t bytes)
 	return NULL;
 }
 
-/* Attached, and of the size of a disk of zsd's: the kernel tells no more. */
+/* Attached, and to a disk of zsd's: with its UUID, or where there is none of
+ * its size. */
 static bool is_ours(const struct doctor *d, const char *name)
 {
 	const long long sectors = block_number(d, name, "size", 0);
-	char path[DOCTOR_PATH_BYTES], text[DOCTOR_FILE_BYTES];
+	char path[DOCTOR_PATH_BYTES], text[FILES_TEXT_BYTES];
 
 	doctor_path(d, path, "/sys/block/%s/pid", name);
-	return strncmp(name, "nbd", 3) == 0 && sectors > 0 &&
-	       export_of_size(d, (uint64_t)sectors * SYSFS_SECTOR_BYTES) &&
-	       !doctor_read(path, text);
+	if (strncmp(name, "nbd", 3) != 0 || sectors <= 0 ||
+	    files_read(path, text))
+		return false;
+	return has_uuid(d, name) ||
+	       export_of_size(d, (uint64_t)sectors * SYSFS_SECTOR_BYTES);
 }
 
 static void check_attached(struct doctor *d, const char *name)
@@ -252,5 +282,5 @@ void doctor_check_device(struct doctor *d)
 	doctor_add(d, "attached", DOCTOR_WARN,
 		   "no nbd device on this machine has the size of a disk of "
 		   "zsd's");
-	doctor_mend(d, "nbd-client -unix PATH /dev/nbd0 -b %u", ZSD_PAGE_BYTES);
+	doctor_mend(d, "zsctl attach --socket PATH /dev/nbd0");
 }

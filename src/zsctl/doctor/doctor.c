@@ -75,6 +75,22 @@ json_int_t doctor_figure(const json_t *export, const char *group,
 		json_object_get(json_object_get(export, group), name));
 }
 
+/* --- files --------------------------------------------------------------- */
+
+char *doctor_path(const struct doctor *d, char path[DOCTOR_PATH_BYTES],
+		  const char *format, ...)
+{
+	va_list args;
+	size_t used;
+
+	(void)snprintf(path, DOCTOR_PATH_BYTES, "%s", d->root);
+	used = strlen(path);
+	va_start(args, format);
+	(void)vsnprintf(path + used, DOCTOR_PATH_BYTES - used, format, args);
+	va_end(args);
+	return path;
+}
+
 /* --- telling -------------------------------------------------------------- */
 
 static size_t count(const struct doctor *d, enum doctor_status status)
@@ -130,7 +146,6 @@ static json_t *finding_document(const struct finding *finding)
 static void print_json(const struct doctor *d)
 {
 	json_t *checks = json_array(), *document;
-	char *text = NULL;
 	int failed = 0;
 
 	for (size_t i = 0; i < d->nr; i++)
@@ -138,14 +153,11 @@ static void print_json(const struct doctor *d)
 			checks, finding_document(&d->findings[i]));
 	document = json_pack("{sb so}", "ok", count(d, DOCTOR_FAIL) == 0,
 			     "checks", checks);
-	if (document && !failed)
-		text = json_dumps(document, JSON_COMPACT);
-	if (text)
-		printf("%s\n", text);
-	else
-		(void)fprintf(stderr, "zsctl: out of memory\n");
-	free(text);
-	json_decref(document);
+	if (failed) {
+		json_decref(document);
+		document = NULL;
+	}
+	zsctl_print_json(document);
 }
 
 /* --- all of it ------------------------------------------------------------ */

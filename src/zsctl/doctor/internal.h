@@ -6,7 +6,6 @@
  * and its log. Only looks; what is to be done is told, in one line.
  *
  *   doctor.c     findings, and how they are told
- *   files.c      the small files of the kernel
  *   zsd.c        how zsd runs
  *   cgroup.c     the control groups around it, and the memory that is there
  *   transport.c  how it is reached
@@ -26,6 +25,7 @@
 #include <stdint.h>
 
 #include "base/compiler.h"
+#include "zsctl/system/files.h"
 #include "zsctl/zsctl.h"
 
 /* More than there are checks, of a few devices each. */
@@ -34,9 +34,8 @@
 /* Longest text of a finding and of what to do about it, bytes; cut to fit. */
 #define DOCTOR_TEXT_BYTES 256
 
-/* Longest file name that is made, and longest small file that is read. */
+/* Longest file name that is made, bytes. */
 #define DOCTOR_PATH_BYTES 512
-#define DOCTOR_FILE_BYTES 4096
 
 enum doctor_status {
 	DOCTOR_PASS,
@@ -88,37 +87,6 @@ json_int_t doctor_figure(const json_t *export, const char *group,
 /* doctor_path() - @root and the rest. Return: @path. */
 char *doctor_path(const struct doctor *d, char path[DOCTOR_PATH_BYTES],
 		  const char *format, ...) ZSD_PRINTF(3, 4);
-
-/**
- * doctor_read() - all of a small file, without the newline at its end
- * @path: as doctor_path() makes it
- *
- * Return: 0 or -errno.
- */
-int doctor_read(const char *path, char text[DOCTOR_FILE_BYTES]) ZSD_MUST_CHECK;
-
-/**
- * doctor_find_line() - what follows @start in the first line that begins so
- *
- * Return: 0, -ENODATA where there is no such line, or -errno.
- */
-int doctor_find_line(const char *path, const char *start,
-		     char rest[DOCTOR_FILE_BYTES]) ZSD_MUST_CHECK;
-
-/* doctor_memory_kib() - the machine's memory, KiB. Return: 0 or -errno. */
-int doctor_memory_kib(const struct doctor *d, long long *out) ZSD_MUST_CHECK;
-
-/* doctor_read_number() - a file that holds one. Return: 0 or -errno. */
-int doctor_read_number(const char *path, long long *out) ZSD_MUST_CHECK;
-
-/**
- * doctor_each_line() - go through a file of any size, /dev/kmsg included
- * @line: is called with each line; ends it by returning false
- *
- * Return: 0 or -errno.
- */
-int doctor_each_line(const char *path, bool (*line)(void *arg, char *text),
-		     void *arg) ZSD_MUST_CHECK;
 
 /* --- groups of checks ----------------------------------------------------- */
 

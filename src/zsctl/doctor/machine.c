@@ -7,16 +7,7 @@
 
 #include "base/bits.h"
 #include "zsctl/doctor/internal.h"
-
-/*
- * What vm.min_free_kbytes should be: what the kernel keeps back of its memory
- * is what swapping out itself lives on. A fiftieth of it; guests of 320 MiB
- * that are filled to the last page need 8 MiB, and more than 64 MiB is of no
- * use on any machine.
- */
-#define MIN_FREE_PART	 50
-#define MIN_FREE_MIN_KIB 8192u
-#define MIN_FREE_MAX_KIB 65536u
+#include "zsctl/system/sysctl.h"
 
 /* --- swapping --------------------------------------------------------------- */
 
@@ -26,7 +17,7 @@ static void check_page_cluster(struct doctor *d)
 	long long log_pages;
 
 	doctor_path(d, path, "/proc/sys/vm/page-cluster");
-	if (doctor_read_number(path, &log_pages))
+	if (files_read_number(path, &log_pages))
 		return; /* a kernel without swap */
 	if (log_pages == 0) {
 		doctor_add(d, "vm.page-cluster", DOCTOR_PASS, "0");
@@ -43,22 +34,17 @@ static void check_page_cluster(struct doctor *d)
 static void check_min_free(struct doctor *d)
 {
 	char path[DOCTOR_PATH_BYTES];
-	long long memory_kib, needed_kib, kib;
+	long long needed_kib, kib;
 
 	doctor_path(d, path, "/proc/sys/vm/min_free_kbytes");
-	if (doctor_read_number(path, &kib) ||
-	    doctor_memory_kib(d, &memory_kib)) {
+	if (files_read_number(path, &kib) ||
+	    sysctl_min_free_kib(d->root, &needed_kib)) {
 		doctor_add(d, "vm.min_free_kbytes", DOCTOR_WARN,
 			   "cannot be seen, or how much memory there is");
 		doctor_mend(d, "run zsctl doctor as root, where /proc is "
 			       "whole");
 		return;
 	}
-	needed_kib = memory_kib / MIN_FREE_PART;
-	if (needed_kib < MIN_FREE_MIN_KIB)
-		needed_kib = MIN_FREE_MIN_KIB;
-	if (needed_kib > MIN_FREE_MAX_KIB)
-		needed_kib = MIN_FREE_MAX_KIB;
 	if (kib >= needed_kib) {
 		doctor_add(d, "vm.min_free_kbytes", DOCTOR_PASS, "%lld", kib);
 		return;
@@ -75,10 +61,10 @@ static void check_min_free(struct doctor *d)
 
 static void check_zswap(struct doctor *d)
 {
-	char path[DOCTOR_PATH_BYTES], text[DOCTOR_FILE_BYTES];
+	char path[DOCTOR_PATH_BYTES], text[FILES_TEXT_BYTES];
 
 	doctor_path(d, path, "/sys/module/zswap/parameters/enabled");
-	if (doctor_read(path, text) || strcmp(text, "Y") != 0) {
+	if (files_read(path, text) || strcmp(text, "Y") != 0) {
 		doctor_add(d, "zswap", DOCTOR_PASS, "not in front of zsd");
 		return;
 	}
@@ -99,7 +85,7 @@ static void check_throttle(struct doctor *d)
 	long long us;
 
 	doctor_path(d, path, "/proc/sys/kernel/sched_rt_runtime_us");
-	if (doctor_read_number(path, &us))
+	if (files_read_number(path, &us))
 		return; /* newer kernels have another way */
 	if (us >= 0) {
 		doctor_add(d, "RT throttling", DOCTOR_PASS,

@@ -97,7 +97,7 @@ void doctor_check_transport(struct doctor *d)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
 		doctor_path(d, path, "/proc/%lld/net/%s", d->pid, tables[i]);
-		if (doctor_each_line(path, look_at_tcp, sockets))
+		if (files_each_line(path, look_at_tcp, sockets))
 			continue; /* without the table there is no socket */
 	}
 	if (sockets->is_local_tcp) {

@@ -166,10 +166,10 @@ static void check_exports(struct doctor *d)
 /* A line of /proc/PID/status, KiB; -1 if there is none. */
 static long long status_kib(const struct doctor *d, const char *name)
 {
-	char path[DOCTOR_PATH_BYTES], rest[DOCTOR_FILE_BYTES];
+	char path[DOCTOR_PATH_BYTES], rest[FILES_TEXT_BYTES];
 
-	if (doctor_find_line(doctor_path(d, path, "/proc/%lld/status", d->pid),
-			     name, rest))
+	if (files_find_line(doctor_path(d, path, "/proc/%lld/status", d->pid),
+			    name, rest))
 		return -1;
 	return strtoll(rest, NULL, 10);
 }
@@ -204,9 +204,9 @@ static void check_oom_score(struct doctor *d)
 	char path[DOCTOR_PATH_BYTES];
 	long long score;
 
-	if (doctor_read_number(doctor_path(d, path, "/proc/%lld/oom_score_adj",
-					   d->pid),
-			       &score))
+	if (files_read_number(doctor_path(d, path, "/proc/%lld/oom_score_adj",
+					  d->pid),
+			      &score))
 		return; /* check_memory() has said that it is not seen */
 	doctor_add(d, "OOM killer",
 		   score <= OOM_SCORE_ADJ_MIN ? DOCTOR_PASS : DOCTOR_FAIL,
@@ -242,9 +242,9 @@ static void check_proc(struct doctor *d)
 	char path[DOCTOR_PATH_BYTES];
 	bool is_subset = false;
 
-	if (doctor_each_line(doctor_path(d, path, "/proc/%lld/mountinfo",
-					 d->pid),
-			     find_subset, &is_subset))
+	if (files_each_line(doctor_path(d, path, "/proc/%lld/mountinfo",
+					d->pid),
+			    find_subset, &is_subset))
 		return; /* check_memory() has said that it is not seen */
 	if (!is_subset) {
 		doctor_add(d, "/proc", DOCTOR_PASS, "zsd sees all of it");

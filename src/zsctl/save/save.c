@@ -65,14 +65,14 @@ static void print_outcome(const struct saving *saving)
 
 	if (!saving->options->json) {
 		printf("%s: %" PRIu64 " pages of a disk of %s, in %s\n",
-		       saving->options->file, reader->counts.pages,
+		       saving->options->argument, reader->counts.pages,
 		       units_format(reader->head.disk_bytes, disk),
 		       units_format(saving->bytes, bytes));
 		return;
 	}
 	document =
 		json_pack("{s{ss sI sI sI sb}}", "result", "file",
-			  text_plain(saving->options->file, path, sizeof(path)),
+			  text_plain(saving->options->argument, path, sizeof(path)),
 			  "bytes", (json_int_t)saving->bytes, "pages",
 			  (json_int_t)reader->counts.pages, "size_bytes",
 			  (json_int_t)reader->head.disk_bytes, "live",
@@ -86,7 +86,7 @@ static void print_outcome(const struct saving *saving)
 /* Return: how the program ends. */
 static enum zsctl_exit explain(const struct saving *saving, int err)
 {
-	const char *path = saving->options->file;
+	const char *path = saving->options->argument;
 
 	clear_report(saving);
 	switch (err) {
@@ -212,7 +212,7 @@ static enum zsctl_exit take(struct saving *saving)
 	int err;
 
 	/* Only now: until here a signal ends the program as it always does. */
-	err = save_file_open(&saving->file, saving->options->file);
+	err = save_file_open(&saving->file, saving->options->argument);
 	if (err)
 		return explain(saving, err);
 	err = zsave_reader_init(&saving->reader);

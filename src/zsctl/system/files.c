@@ -3,33 +3,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "zsctl/doctor/internal.h"
+#include "zsctl/system/files.h"
 
 /* A record of the kernel's log has no more. Source: Linux kernel/printk,
  * PRINTK_MESSAGE_MAX. */
 #define CHUNK_BYTES 8192u
 
-char *doctor_path(const struct doctor *d, char path[DOCTOR_PATH_BYTES],
-		  const char *format, ...)
-{
-	va_list args;
-	size_t used;
-
-	(void)snprintf(path, DOCTOR_PATH_BYTES, "%s", d->root);
-	used = strlen(path);
-	va_start(args, format);
-	(void)vsnprintf(path + used, DOCTOR_PATH_BYTES - used, format, args);
-	va_end(args);
-	return path;
-}
-
-int doctor_read(const char *path, char text[DOCTOR_FILE_BYTES])
+int files_read(const char *path, char text[FILES_TEXT_BYTES])
 {
 	size_t used = 0;
 	ssize_t n;
@@ -39,7 +24,7 @@ int doctor_read(const char *path, char text[DOCTOR_FILE_BYTES])
 	if (fd < 0)
 		return -errno;
 	do {
-		n = read(fd, text + used, DOCTOR_FILE_BYTES - 1 - used);
+		n = read(fd, text + used, FILES_TEXT_BYTES - 1 - used);
 		if (n > 0)
 			used += (size_t)n;
 	} while (n > 0);
@@ -52,11 +37,11 @@ int doctor_read(const char *path, char text[DOCTOR_FILE_BYTES])
 	return err;
 }
 
-int doctor_read_number(const char *path, long long *out)
+int files_read_number(const char *path, long long *out)
 {
-	char text[DOCTOR_FILE_BYTES], *end;
+	char text[FILES_TEXT_BYTES], *end;
 	long long number;
-	int err = doctor_read(path, text);
+	int err = files_read(path, text);
 
 	if (err)
 		return err;
@@ -85,8 +70,8 @@ static bool take_lines(char *text, size_t *used,
 	return goes_on;
 }
 
-int doctor_each_line(const char *path, bool (*line)(void *arg, char *text),
-		     void *arg)
+int files_each_line(const char *path, bool (*line)(void *arg, char *text),
+		    void *arg)
 {
 	static const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
 	char text[2 * CHUNK_BYTES + 1];
@@ -128,30 +113,39 @@ static bool look_for_start(void *arg, char *text)
 
 	if (strncmp(text, search->start, bytes) != 0)
 		return true;
-	(void)snprintf(search->rest, DOCTOR_FILE_BYTES, "%s", text + bytes);
+	(void)snprintf(search->rest, FILES_TEXT_BYTES, "%s", text + bytes);
 	search->was_found = true;
 	return false;
 }
 
-int doctor_find_line(const char *path, const char *start,
-		     char rest[DOCTOR_FILE_BYTES])
+int files_find_line(const char *path, const char *start,
+		    char rest[FILES_TEXT_BYTES])
 {
 	struct search search = {.start = start, .rest = rest};
-	int err = doctor_each_line(path, look_for_start, &search);
+	int err = files_each_line(path, look_for_start, &search);
 
 	if (err)
 		return err;
 	return search.was_found ? 0 : -ENODATA;
 }
 
-int doctor_memory_kib(const struct doctor *d, long long *out)
+int files_write(const char *path, const char *text)
 {
-	char path[DOCTOR_PATH_BYTES], rest[DOCTOR_FILE_BYTES];
-	int err;
+	const size_t bytes = strlen(text);
+	int fd, err = 0;
+	ssize_t n;
 
-	err = doctor_find_line(doctor_path(d, path, "/proc/meminfo"),
-			       "MemTotal:", rest);
-	if (!err)
-		*out = strtoll(rest, NULL, 10);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	do {
+		n = write(fd, text, bytes);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		err = -errno;
+	else if ((size_t)n < bytes)
+		err = -EIO;
+	if (close(fd) && !err)
+		err = -errno;
 	return err;
 }
