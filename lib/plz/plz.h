@@ -10,9 +10,9 @@
  * - model: what is known: a dictionary, and how often each symbol comes in each
  *   context as a page begins. Trained on pages; read-only from then on, and
  *   shared by all threads.
- * - workspace: memory of a thread, given by the caller. Nothing lasts in it
- * from call to call, and no other memory is taken: compressing and
- * decompressing allocate nothing.
+ * - workspace: memory of a thread, given by the caller. Nothing lasts there
+ *   between calls, and no other memory is taken: compressing and decompressing
+ *   allocate nothing.
  *
  * A page that was compressed with a model needs the same to be read. It carries
  * a checksum of 32 bits, in bits that the coder would waste otherwise: another
