@@ -96,7 +96,10 @@ verify_store
 
 echo "without a keeper it is let go of"
 echo "--size 16M --survive=off" >"$dir/options"
+: >"$log"
 kill_all
 eventually grep -q 'what was kept .* is let go of' "$log"
 eventually is_kept ""
+# Before it is ready, a signal may end it as it ends any program.
+eventually grep -q '^zsd: ready' "$log"
 stop_managed
