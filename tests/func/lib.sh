@@ -200,6 +200,32 @@ verify_store() {
     expect_equal "what zsctl verify says" "$ok" true
 }
 
+# Four clients that check each byte, each answer and the order, from here on to
+# let_clients_go: have_clients ADDRESS
+have_clients() {
+    choose_seed
+    [ -p "$dir/end" ] || mkfifo "$dir/end"
+    "$top_builddir/tests/func/rawclient" "$1" order "$seed" 4 0 <"$dir/end" \
+        >"$dir/clients" 2>&1 &
+    clients=$!
+    exec {end}>"$dir/end"
+    # A connection that is still in negotiation does not outlive its server.
+    eventually are_connected
+}
+
+are_connected() {
+    [ "$(grep -cx connected "$dir/clients")" -eq 4 ]
+}
+
+let_clients_go() {
+    local status=0
+
+    exec {end}>&-
+    wait "$clients" || status=$?
+    cat "$dir/clients"
+    expect_equal "the status of the clients" "$status" 0
+}
+
 # One fio job on $uri: fio_job OPTION... ; fails where fio does, which for a
 # job with --verify means where what is read is not what was written.
 fio_job() {

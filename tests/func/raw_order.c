@@ -135,6 +135,7 @@ static void run_connection(const char *address, char **args, unsigned number)
 	if (!run.nr_ops)
 		run.nr_ops = FOR_EVER;
 	nbdc_must(&conn, nbdc_open(&conn, address, &wish));
+	raw_say("connected");
 	if (conn.size_bytes - session.start < NR_PAGES * ZSD_PAGE_BYTES)
 		error(2, 0, "the disk is too small for so many");
 	order_init(&client, &run, run.seed + number);

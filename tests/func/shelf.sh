@@ -15,8 +15,6 @@ if ! grep -q '^#define HAVE_SYSTEMD 1' "$top_builddir/config.h"; then
     exit 0
 fi
 
-rawclient=$top_builddir/tests/func/rawclient
-
 # start_managed OPTION... : which later starts read anew from $dir/options.
 start_managed() {
     printf '%s\n' "$@" >"$dir/options"
@@ -59,23 +57,16 @@ stop_managed() {
     expect_equal "what is kept after its end" "$(kept)" ""
 }
 
-mkfifo "$dir/end"
-
 echo "all of it dies, again and again, under clients"
 start_managed --size 64M --survive --checksum
-choose_seed
-"$rawclient" "$socket" order "$seed" 4 0 <"$dir/end" >"$dir/clients" 2>&1 &
-clients=$!
-exec {end}>"$dir/end"
+have_clients "$socket"
 eventually is_kept "kept-area $(printf 'kept-conn-%d ' 0 1 2 3)kept-image-0"
 for _ in {1..8}; do
     kill_all
     eventually ctl --json stats >"$dir/stats" 2>&1
     expect_at_least "deaths" "$(get_stat survival.deaths)" 1
 done
-exec {end}>&-
-wait "$clients" || fail "the clients: $(cat "$dir/clients")"
-cat "$dir/clients"
+let_clients_go
 verify_store
 eventually is_kept "kept-area kept-image-0"
 stop_managed

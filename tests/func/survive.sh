@@ -8,7 +8,6 @@ set -euo pipefail
 require jq jq
 require nbdcopy libnbd-bin
 
-rawclient=$top_builddir/tests/func/rawclient
 kills=${ZSD_SURVIVE_KILLS:-25}
 
 server_pid() {
@@ -34,26 +33,6 @@ kill_server() {
     pid=$(server_pid)
     kill -KILL "$pid"
     eventually serves_other_than "$pid"
-}
-
-mkfifo "$dir/end"
-
-# Clients that check each byte, each answer and the order, from here on to
-# let_clients_go: have_clients ADDRESS
-have_clients() {
-    choose_seed
-    "$rawclient" "$1" order "$seed" 4 0 <"$dir/end" >"$dir/clients" 2>&1 &
-    clients=$!
-    exec {end}>"$dir/end"
-}
-
-let_clients_go() {
-    local status=0
-
-    exec {end}>&-
-    wait "$clients" || status=$?
-    cat "$dir/clients"
-    expect_equal "the status of the clients" "$status" 0
 }
 
 kill_many() {
@@ -145,7 +124,6 @@ echo "a server that has no keeper any more goes on for its clients, and ends"
 stop_zsd
 start_zsd --size 64M --survive
 have_clients "$socket"
-sleep 0.2
 server=$(server_pid)
 kill -KILL "$zsd_pid"
 wait "$zsd_pid" 2>"$dir/wait" || true

@@ -7,7 +7,6 @@ set -euo pipefail
 
 require jq jq
 
-rawclient=$top_builddir/tests/func/rawclient
 
 # What is installed can be replaced.
 cp "$zsd" "$dir/zsd"
@@ -44,12 +43,8 @@ says_refused() { # TIMES
     [ "$(grep -c 'cannot take over (' "$log")" -eq "$1" ]
 }
 
-mkfifo "$dir/end"
 start_zsd --size 64M --survive --checksum
-choose_seed
-"$rawclient" "$socket" order "$seed" 4 0 <"$dir/end" >"$dir/clients" 2>&1 &
-clients=$!
-exec {end}>"$dir/end"
+have_clients "$socket"
 
 echo "ten upgrades"
 for _ in {1..10}; do
@@ -99,7 +94,5 @@ serves_another() {
 }
 eventually serves_another
 
-exec {end}>&-
-wait "$clients" || fail "$(cat "$dir/clients")"
-cat "$dir/clients"
+let_clients_go
 stop_zsd
