@@ -31,11 +31,17 @@ struct area_header {
 	uint64_t tx_bytes;
 };
 
+struct slot {
+	bool is_taken;
+	struct stream *stream; /* where it is mapped ahead, or NULL */
+	struct io_ring rx, tx; /* the same */
+};
+
 struct stream_area {
 	int fd;
 	struct stream_area_params params;
 	pthread_mutex_t lock; /* is_taken */
-	bool is_taken[];
+	struct slot slots[];
 };
 
 /* --- places --------------------------------------------------------------- */
@@ -78,7 +84,7 @@ static struct area_header header_of(const struct stream_area *area)
 static struct stream_area *make_area(const struct stream_area_params *params)
 {
 	struct stream_area *area = calloc(
-		1, sizeof(*area) + params->nr_slots * sizeof(*area->is_taken));
+		1, sizeof(*area) + params->nr_slots * sizeof(*area->slots));
 
 	if (!area)
 		return NULL;
@@ -92,6 +98,7 @@ void stream_area_destroy(struct stream_area *area)
 {
 	if (!area)
 		return;
+	stream_area_unmap_ahead(area);
 	if (area->fd >= 0)
 		close(area->fd);
 	pthread_mutex_destroy(&area->lock);
@@ -156,7 +163,7 @@ int stream_area_open(int fd, const struct stream_area_params *params,
 void stream_area_look(struct stream_area *area)
 {
 	for (unsigned i = 0; i < area->params.nr_slots; i++)
-		area->is_taken[i] = stream_area_is_kept(area, i);
+		area->slots[i].is_taken = stream_area_is_kept(area, i);
 }
 
 int stream_area_fd(const struct stream_area *area)
@@ -198,10 +205,10 @@ int stream_area_take(struct stream_area *area, unsigned *slot)
 	unsigned i = 0;
 
 	pthread_mutex_lock(&area->lock);
-	while (i < area->params.nr_slots && area->is_taken[i])
+	while (i < area->params.nr_slots && area->slots[i].is_taken)
 		i++;
 	if (i < area->params.nr_slots)
-		area->is_taken[i] = true;
+		area->slots[i].is_taken = true;
 	pthread_mutex_unlock(&area->lock);
 	*slot = i;
 	return i < area->params.nr_slots ? 0 : -ENOSPC;
@@ -214,7 +221,7 @@ void stream_area_free(struct stream_area *area, unsigned slot)
 			(off_t)slot_offset(area, slot),
 			(off_t)slot_bytes(area));
 	pthread_mutex_lock(&area->lock);
-	area->is_taken[slot] = false;
+	area->slots[slot].is_taken = false;
 	pthread_mutex_unlock(&area->lock);
 }
 
@@ -275,7 +282,7 @@ static int map_ring(const struct stream_area *area, struct io_ring *ring,
 	return err;
 }
 
-int stream_area_map(const struct stream_area *area, unsigned slot,
+static int map_slot(const struct stream_area *area, unsigned slot,
 		    struct stream **stream, struct io_ring *rx,
 		    struct io_ring *tx)
 {
@@ -307,4 +314,44 @@ void stream_area_unmap(struct stream *stream, struct io_ring *rx,
 	io_ring_destroy(rx);
 	io_ring_destroy(tx);
 	munmap(stream, stream_bytes());
+}
+
+int stream_area_map(struct stream_area *area, unsigned slot,
+		    struct stream **stream, struct io_ring *rx,
+		    struct io_ring *tx)
+{
+	struct slot *ahead = &area->slots[slot];
+
+	if (!ahead->stream)
+		return map_slot(area, slot, stream, rx, tx);
+	*stream = ahead->stream;
+	*rx = ahead->rx;
+	*tx = ahead->tx;
+	ahead->stream = NULL;
+	return 0;
+}
+
+void stream_area_map_ahead(struct stream_area *area)
+{
+	for (unsigned i = 0; i < area->params.nr_slots; i++) {
+		struct slot *slot = &area->slots[i];
+
+		if (slot->stream || !stream_area_is_kept(area, i))
+			continue;
+		if (map_slot(area, i, &slot->stream, &slot->rx, &slot->tx)) {
+			slot->stream = NULL;
+			return;
+		}
+	}
+}
+
+void stream_area_unmap_ahead(struct stream_area *area)
+{
+	for (unsigned i = 0; i < area->params.nr_slots; i++) {
+		struct slot *slot = &area->slots[i];
+
+		if (slot->stream)
+			stream_area_unmap(slot->stream, &slot->rx, &slot->tx);
+		slot->stream = NULL;
+	}
 }

@@ -82,10 +82,23 @@ void stream_area_free(struct stream_area *area, unsigned slot);
  * Puts memory behind all of it. Return: 0, -ENOMEM, or the -errno of mmap(2).
  * Release: stream_area_unmap().
  */
-int stream_area_map(const struct stream_area *area, unsigned slot,
+int stream_area_map(struct stream_area *area, unsigned slot,
 		    struct stream **stream, struct io_ring *rx,
 		    struct io_ring *tx) ZSD_MUST_CHECK;
 void stream_area_unmap(struct stream *stream, struct io_ring *rx,
 		       struct io_ring *tx);
+
+/**
+ * stream_area_map_ahead() - do the work of stream_area_map() for what is kept
+ *
+ * A page fault for each page of each slot: time that the next process has now,
+ * while the one before still serves, and not when that is dead. Where there is
+ * no memory for it, less is mapped. A slot whose connection ends meanwhile may
+ * keep its memory until it is used again.
+ */
+void stream_area_map_ahead(struct stream_area *area);
+
+/* stream_area_unmap_ahead() - what stream_area_map() was not asked for since */
+void stream_area_unmap_ahead(struct stream_area *area);
 
 #endif

@@ -376,6 +376,32 @@ START_TEST(an_area_is_found_by_its_descriptor)
 }
 END_TEST
 
+/* Slot 0 was mapped when it was kept; slot 1 comes to be kept later. */
+START_TEST(what_is_mapped_ahead_is_handed_out_once)
+{
+	struct stream_area *other = open_again();
+	struct stream *ahead, *again;
+	struct io_ring in, out, in2, out2;
+
+	stream_area_map_ahead(other);
+	memcpy(rx.base, "asked", 5);
+	ck_assert_int_eq(stream_area_map(other, 0, &ahead, &in, &out), 0);
+	ck_assert(stream_is_kept(ahead));
+	ck_assert_int_eq(memcmp(in.base, "asked", 5), 0);
+	ck_assert_uint_eq(out.bytes, TX_BYTES);
+	ck_assert_int_eq(stream_area_map(other, 0, &again, &in2, &out2), 0);
+	ck_assert_ptr_ne(again, ahead);
+	stream_area_unmap(again, &in2, &out2);
+	stream_area_unmap(ahead, &in, &out);
+	stream_area_map_ahead(other);
+	stream_area_unmap_ahead(other);
+	ck_assert_int_eq(stream_area_map(other, 1, &again, &in2, &out2), 0);
+	ck_assert(!stream_is_kept(again));
+	stream_area_unmap(again, &in2, &out2);
+	stream_area_destroy(other);
+}
+END_TEST
+
 START_TEST(other_memory_is_no_area)
 {
 	struct stream_area_params others = params;
@@ -409,6 +435,7 @@ int main(void)
 	tcase_add_test(tc, who_is_killed_blames_nobody);
 	tcase_add_test(tc, what_is_committed_is_not_being_run);
 	tcase_add_test(tc, an_area_is_found_by_its_descriptor);
+	tcase_add_test(tc, what_is_mapped_ahead_is_handed_out_once);
 	tcase_add_test(tc, other_memory_is_no_area);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);

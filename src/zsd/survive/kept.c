@@ -157,6 +157,7 @@ int kept_take_over(struct server *s)
 
 	if (!s->link || keep_link_is_first(s->link))
 		return 0;
+	stream_area_map_ahead(s->area);
 	err = keep_link_wait(s->link);
 	if (err)
 		return server_complain(s, "the keeper is gone", err);
@@ -166,6 +167,7 @@ int kept_take_over(struct server *s)
 	adopt_connections(s);
 	/* Who was served is served again. The rest can wait. */
 	keep_link_ready(s->link);
+	stream_area_unmap_ahead(s->area);
 	for (size_t i = 0; i < s->exports.nr; i++)
 		reserve_wake(s->reserves[i]);
 	return 0;
