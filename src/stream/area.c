@@ -163,7 +163,9 @@ int stream_area_open(int fd, const struct stream_area_params *params,
 void stream_area_look(struct stream_area *area)
 {
 	for (unsigned i = 0; i < area->params.nr_slots; i++)
-		area->slots[i].is_taken = stream_area_is_kept(area, i);
+		area->slots[i].is_taken = false;
+	for (unsigned i = 0; stream_area_find_kept(area, &i); i++)
+		area->slots[i].is_taken = true;
 }
 
 int stream_area_fd(const struct stream_area *area)
@@ -193,6 +195,30 @@ static uint32_t word_of(const struct stream_area *area, unsigned slot,
 bool stream_area_is_kept(const struct stream_area *area, unsigned slot)
 {
 	return word_of(area, slot, offsetof(struct stream, is_kept));
+}
+
+/* The first slot from @slot on that has memory, or nr_slots. */
+static unsigned find_memory(const struct stream_area *area, unsigned slot)
+{
+	off_t from, data;
+
+	if (slot >= area->params.nr_slots)
+		return area->params.nr_slots;
+	from = (off_t)slot_offset(area, slot);
+	data = lseek(area->fd, from, SEEK_DATA);
+	if (data < 0) /* -ENXIO: none; all are looked at where it cannot say */
+		return errno == ENXIO ? area->params.nr_slots : slot;
+	return slot + (unsigned)((uint64_t)(data - from) / slot_bytes(area));
+}
+
+bool stream_area_find_kept(const struct stream_area *area, unsigned *slot)
+{
+	unsigned i = find_memory(area, *slot);
+
+	while (i < area->params.nr_slots && !stream_area_is_kept(area, i))
+		i = find_memory(area, i + 1);
+	*slot = i;
+	return i < area->params.nr_slots;
 }
 
 uint32_t stream_area_number(const struct stream_area *area, unsigned slot)
@@ -333,10 +359,10 @@ int stream_area_map(struct stream_area *area, unsigned slot,
 
 void stream_area_map_ahead(struct stream_area *area)
 {
-	for (unsigned i = 0; i < area->params.nr_slots; i++) {
+	for (unsigned i = 0; stream_area_find_kept(area, &i); i++) {
 		struct slot *slot = &area->slots[i];
 
-		if (slot->stream || !stream_area_is_kept(area, i))
+		if (slot->stream)
 			continue;
 		if (map_slot(area, i, &slot->stream, &slot->rx, &slot->tx)) {
 			slot->stream = NULL;

@@ -46,7 +46,7 @@ int stream_area_open(int fd, const struct stream_area_params *params,
 		     struct stream_area **out) ZSD_MUST_CHECK;
 
 /* stream_area_look() - see once more which slots are kept: the process that has
- * it is dead by now. A system call for each. */
+ * it is dead by now. Two system calls for each that has memory. */
 void stream_area_look(struct stream_area *area);
 
 /* stream_area_destroy() - unmap it, and close the descriptor. All slots must be
@@ -59,6 +59,10 @@ unsigned stream_area_nr_slots(const struct stream_area *area);
 /* stream_area_is_kept() - whether there is something to go on with in a slot.
  * A system call. */
 bool stream_area_is_kept(const struct stream_area *area, unsigned slot);
+
+/* stream_area_find_kept() - find the first from *@slot on. Return: whether
+ * there is one. Two system calls for each that has memory. */
+bool stream_area_find_kept(const struct stream_area *area, unsigned *slot);
 
 /* stream_area_number() - that of the session in a slot that is kept. A system
  * call. */

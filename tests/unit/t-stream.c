@@ -402,6 +402,37 @@ START_TEST(what_is_mapped_ahead_is_handed_out_once)
 }
 END_TEST
 
+START_TEST(what_is_kept_is_found_beyond_what_is_not)
+{
+	struct stream_area_params many = params;
+	struct stream_area *wide;
+	struct stream *one;
+	struct io_ring in, out;
+	unsigned slot = 0;
+
+	many.nr_slots = 9;
+	ck_assert_int_eq(stream_area_create(&many, &wide), 0);
+	ck_assert(!stream_area_find_kept(wide, &slot));
+	for (unsigned i = 0; i < 9; i++) {
+		ck_assert_int_eq(stream_area_take(wide, &slot), 0);
+		ck_assert_uint_eq(slot, i);
+		if (i != 2 && i != 3 && i != 7)
+			continue;
+		ck_assert_int_eq(stream_area_map(wide, i, &one, &in, &out), 0);
+		if (i != 3)
+			stream_keep(one);
+		stream_area_unmap(one, &in, &out);
+	}
+	for (slot = 0; stream_area_find_kept(wide, &slot); slot++)
+		ck_assert_uint_eq(slot % 5, 2);
+	ck_assert_uint_eq(slot, 9);
+	stream_area_look(wide);
+	ck_assert_int_eq(stream_area_take(wide, &slot), 0);
+	ck_assert_uint_eq(slot, 0);
+	stream_area_destroy(wide);
+}
+END_TEST
+
 START_TEST(other_memory_is_no_area)
 {
 	struct stream_area_params others = params;
@@ -436,6 +467,7 @@ int main(void)
 	tcase_add_test(tc, what_is_committed_is_not_being_run);
 	tcase_add_test(tc, an_area_is_found_by_its_descriptor);
 	tcase_add_test(tc, what_is_mapped_ahead_is_handed_out_once);
+	tcase_add_test(tc, what_is_kept_is_found_beyond_what_is_not);
 	tcase_add_test(tc, other_memory_is_no_area);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);

@@ -144,10 +144,8 @@ static void adopt_connections(struct server *s)
 
 	stream_area_look(s->area);
 	keep_link_figures(s->link, &figures);
-	for (unsigned i = 0; i < stream_area_nr_slots(s->area); i++) {
-		if (stream_area_is_kept(s->area, i))
-			adopt(s, i, figures.was_killed);
-	}
+	for (unsigned i = 0; stream_area_find_kept(s->area, &i); i++)
+		adopt(s, i, figures.was_killed);
 	drop_others(s);
 }
 
