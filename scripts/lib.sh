@@ -10,7 +10,7 @@
         libuv1-dev liblz4-dev libzstd-dev libxxhash-dev libjansson-dev
         libmnl-dev libsystemd-dev check)
     guest_packages=(qemu-system-x86 busybox-static nbd-client libnbd-bin jq
-        util-linux mount kmod cpio gzip binutils systemd)
+        util-linux mount kmod cpio gzip binutils systemd e2fsprogs)
     test_packages=(clang libclang-rt-dev libnbd-bin nbdkit qemu-utils fio zstd
         shellcheck python3 python3-libnbd jq man-db git xz-utils procps
         e2fsprogs gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)

@@ -10,6 +10,7 @@
 #   $device      a free nbd device
 #   $what        what this run is, for messages
 #   $connections from the kernel to zsd
+#   $attached_by what makes them: zsctl, or nbd-client if it is not set
 #   $confine     MiB that the stress program may have, 0: all
 #   $touch_mib   that it touches, of pages made from $seed
 #
@@ -199,9 +200,14 @@ has_size() {
 
 attach() {
     cat "$nbd/stat" > "$work/kernel.before"
-    nbd-client -unix "$socket" "$device" -b 4096 -C "$connections" \
-        > "$work/nbd-client.log" 2>&1 ||
-        die "nbd-client: $(cat "$work/nbd-client.log")"
+    if [[ ${attached_by:-nbd-client} == zsctl ]]; then
+        expect 0 "$device: attached" zsctl attach "$device" \
+            --socket "$socket" --connections "$connections"
+    else
+        nbd-client -unix "$socket" "$device" -b 4096 -C "$connections" \
+            > "$work/nbd-client.log" 2>&1 ||
+            die "nbd-client: $(cat "$work/nbd-client.log")"
+    fi
     attached=yes
     wait_for 10 "size of $device" has_size
     # Not to be throttled as if it were a disk that is slow with many writes.
