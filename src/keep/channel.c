@@ -2,18 +2,11 @@
 #include "config.h"
 
 #include <errno.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/check.h"
+#include "io/passed_fd.h"
 #include "keep/channel.h"
-
-/* Room for one descriptor beside a message. */
-union descriptor {
-	struct cmsghdr header;
-	unsigned char room[CMSG_SPACE(sizeof(int))];
-};
 
 int keep_channel_pair(int fds[2])
 {
@@ -22,44 +15,17 @@ int keep_channel_pair(int fds[2])
 		       : 0;
 }
 
-static void put_descriptor(struct msghdr *msg, union descriptor *beside, int fd)
-{
-	struct cmsghdr *header;
-
-	msg->msg_control = beside;
-	msg->msg_controllen = sizeof(beside->room);
-	header = CMSG_FIRSTHDR(msg);
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(fd));
-	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-}
-
-/* Return: the descriptor, or -1. */
-static int take_descriptor(struct msghdr *msg)
-{
-	struct cmsghdr *header = CMSG_FIRSTHDR(msg);
-	int fd;
-
-	if (!header || header->cmsg_level != SOL_SOCKET ||
-	    header->cmsg_type != SCM_RIGHTS ||
-	    header->cmsg_len != CMSG_LEN(sizeof(fd)))
-		return -1;
-	memcpy(&fd, CMSG_DATA(header), sizeof(fd));
-	return fd;
-}
-
 int keep_send(int channel, const struct keep_message *message, int fd,
 	      bool may_wait)
 {
 	struct iovec iov = {.iov_base = (void *)(uintptr_t)message,
 			    .iov_len = sizeof(*message)};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-	union descriptor beside = {0};
+	union io_passed_fd beside = {0};
 	ssize_t n;
 
 	if (fd >= 0)
-		put_descriptor(&msg, &beside, fd);
+		io_passed_fd_put(&msg, &beside, fd);
 	do {
 		n = sendmsg(channel, &msg,
 			    MSG_NOSIGNAL | (may_wait ? 0 : MSG_DONTWAIT));
@@ -73,7 +39,7 @@ int keep_receive(int channel, struct keep_message *message, int *fd,
 		 bool may_wait)
 {
 	struct iovec iov = {.iov_base = message, .iov_len = sizeof(*message)};
-	union descriptor beside = {0};
+	union io_passed_fd beside = {0};
 	struct msghdr msg = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
@@ -90,7 +56,7 @@ int keep_receive(int channel, struct keep_message *message, int *fd,
 	} while (n < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (n <= 0)
 		return n ? -errno : -EPIPE;
-	*fd = take_descriptor(&msg);
+	*fd = io_passed_fd_take(&msg);
 	if (n == sizeof(*message) && !message->text[KEEP_TEXT_BYTES - 1])
 		return 0;
 	if (*fd >= 0)

@@ -111,20 +111,34 @@ void held_clear(struct held *h)
 
 /* --- coming and going ------------------------------------------------------- */
 
-/* The free place of a name, or NULL. */
-static int *find_place(struct held *h, const char *name)
+/* Whether a name is that of one of the first @nr places of a kind. */
+static bool is_named(const char *name, const struct kind *kind, unsigned nr,
+		     unsigned *number)
 {
 	char known[HELD_NAME_BYTES];
+	size_t prefix = strlen(kind->name);
+	unsigned long n;
 
-	for (unsigned i = 0; i < h->nr_images; i++) {
-		if (strcmp(name_place(&image, i, known), name) == 0)
-			return &h->images[i];
-	}
-	for (unsigned i = 0; i < h->max_conns; i++) {
-		if (strcmp(name_place(&conn, i, known), name) == 0)
-			return &h->conns[i];
-	}
-	return strcmp(area.name, name) == 0 ? &h->area : NULL;
+	if (strncmp(name, kind->name, prefix) != 0)
+		return false;
+	n = strtoul(name + prefix, NULL, 10);
+	if (n >= nr)
+		return false;
+	*number = (unsigned)n;
+	/* A number can be written in many ways; a name cannot. */
+	return strcmp(name, name_place(kind, *number, known)) == 0;
+}
+
+/* The place of a name, or NULL. */
+static int *find_place(struct held *h, const char *name)
+{
+	unsigned number;
+
+	if (is_named(name, &image, h->nr_images, &number))
+		return &h->images[number];
+	if (is_named(name, &conn, h->max_conns, &number))
+		return &h->conns[number];
+	return strcmp(name, area.name) == 0 ? &h->area : NULL;
 }
 
 bool held_take_back(struct held *h, const char *name, int fd)

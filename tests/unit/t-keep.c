@@ -238,9 +238,9 @@ END_TEST
 
 START_TEST(what_was_on_the_shelf_finds_its_place)
 {
-	const char *const foreign[] = {"image-2",  "conn-3", "conn-",
-				       "image-01", "area-0", "",
-				       "conn-1 "};
+	const char *const foreign[] = {"image-2",  "conn-3",  "conn-",
+				       "image-01", "area-0",  "",
+				       "conn-1 ",  "conn- 1", "conn--1"};
 	int fd = some_fd();
 
 	*told = '\0';

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "io/manager/manager.h"
+#include "io/passed_fd.h"
 
 #ifdef HAVE_SYSTEMD
 #include <systemd/sd-daemon.h>
@@ -19,12 +20,6 @@
 
 /* --- telling it --------------------------------------------------------------
  */
-
-/* Room for one descriptor beside a message. */
-union descriptor {
-	struct cmsghdr header;
-	unsigned char room[CMSG_SPACE(sizeof(int))];
-};
 
 int io_manager_open(int *out)
 {
@@ -51,25 +46,12 @@ static socklen_t find(struct sockaddr_un *to)
 	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + bytes);
 }
 
-static void add_descriptor(struct msghdr *msg, union descriptor *beside, int fd)
-{
-	struct cmsghdr *header;
-
-	msg->msg_control = beside;
-	msg->msg_controllen = sizeof(beside->room);
-	header = CMSG_FIRSTHDR(msg);
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(fd));
-	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-}
-
 int io_manager_tell(int socket, const char *state, int fd)
 {
 	struct iovec iov = {.iov_base = (void *)(uintptr_t)state,
 			    .iov_len = strlen(state)};
 	struct sockaddr_un to = {0};
-	union descriptor beside = {0};
+	union io_passed_fd beside = {0};
 	struct msghdr msg = {.msg_name = &to,
 			     .msg_namelen = find(&to),
 			     .msg_iov = &iov,
@@ -78,7 +60,7 @@ int io_manager_tell(int socket, const char *state, int fd)
 	if (!msg.msg_namelen)
 		return -EDESTADDRREQ;
 	if (fd >= 0)
-		add_descriptor(&msg, &beside, fd);
+		io_passed_fd_put(&msg, &beside, fd);
 	return sendmsg(socket, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno
 								      : 0;
 }
