@@ -13,7 +13,8 @@ import time
 sys.dont_write_bytecode = True
 
 from figures import Run, Runs, parse, rates, targets  # noqa: E402
-from tables import all_tables  # noqa: E402
+from swapbench import path_table  # noqa: E402
+from tables import all_tables, swap_table  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.environ["top_builddir"]
@@ -181,6 +182,51 @@ def test_figures_are_right():
                   "zsd-lz4 / nbdkit-malloc"]:
         assert words in text, words + "\n" + text
     assert "== Density" not in text
+
+
+def swap_run(device, phase, seconds):
+    return Run(part="swap", device=device, phase=phase, round=1,
+               load=Run(seconds=seconds, touches=4, faults=2, stall_us=9000,
+                        fault_us=Run(p50=70, p99=300)),
+               cpu_ms=100, zsd_cpu_ms=50, context_switches=10, reads=2,
+               pages_in=2, writes=0, pages_out=0, available_kib=4096)
+
+
+def test_swap_is_set_beside_zram():
+    lines = swap_table(Runs([swap_run("zram-lz4", "random", 2),
+                             swap_run("zsd-lz4:1-4", "random", 5)]), ABOUT)
+    assert lines[2].split() == (
+        "random zsd-lz4:1-4 5.0 (5.0..5.0) x2.50 70 300 9 (9..9) 0.1 0.1 2.50 "
+        "- 1.0 4").split(), lines
+
+
+# One fault of a page that is brought in, and one of another that is not.
+TRACE = """
+TRACE 1.000100 bash-7 page_fault_user: address=0x1 ip=0x2 error_code=0x4
+TRACE 1.000200 swapload-9 page_fault_user: address=0x1 ip=0x2 error_code=0x4
+TRACE 1.000210 swapload-9 sched_waking: comm=zsd pid=11 prio=98 target_cpu=001
+TRACE 1.000220 swapload-9 nbd_header_sent: nbd transport event
+TRACE 1.000230 <idle>-0 sched_switch: prev_comm=swapper/1 ==> next_comm=zsd
+TRACE 1.000240 zsd-11 sched_waking: comm=kworker/u5:0 pid=12 prio=100
+TRACE 1.000250 <idle>-0 sched_switch: prev_pid=12 ==> next_comm=zsd next_pid=120
+TRACE 1.000260 <idle>-0 sched_switch: prev_pid=0 ==> next_comm=kworker next_pid=12
+TRACE 1.000270 kworker/u5:0-12 nbd_header_received: nbd transport event
+TRACE 1.000290 kworker/u5:0-12 sched_waking: comm=swapload pid=9 prio=120
+TRACE 1.000300 <idle>-0 sched_switch: prev_pid=0 ==> next_comm=swapload next_pid=9
+TRACE 1.000400 swapload-9 page_fault_user: address=0x1 ip=0x2 error_code=0x4
+TRACE 1.000450 <idle>-0 sched_switch: prev_pid=0 ==> next_comm=swapload next_pid=9
+"""
+
+
+def test_where_a_fault_spends_its_time_is_told():
+    steps = [line.rsplit(None, 2) for line in path_table(TRACE.splitlines())]
+    assert steps[0][0].split() == ["1", "faults", "us", "after"], steps
+    assert [(mark.strip(), at, step) for mark, at, step in steps[1:]] == [
+        ("zsd's worker is woken", "10", "10"), ("the request is sent", "20", "10"),
+        ("the worker runs", "30", "10"),
+        ("the kernel's receiver is woken", "40", "10"),
+        ("the receiver runs", "60", "20"), ("it has the header", "70", "10"),
+        ("the task is woken", "90", "20"), ("the task runs", "100", "10")], steps
 
 
 def test_documents_are_filled_in():

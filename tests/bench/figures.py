@@ -33,7 +33,7 @@ class Runs(list):
         """None at all where one of them could not be measured."""
         try:
             values = [eval(what, {}, run) for run in self]
-        except (AttributeError, NameError, TypeError):
+        except (AttributeError, NameError, TypeError, ZeroDivisionError):
             return []
         return [] if None in values else values
 

@@ -285,6 +285,33 @@ def adoption_table(runs, about):
         f"{mine.cell('adopted.rebuilt_ms', 0)} ms; {len(mine)} adoptions"]
 
 
+def zram_of(device):
+    """The kernel's own with the same codec."""
+    return "zram-" + device.split("-")[1].split(":")[0]
+
+
+def swap_table(runs, about):
+    rows = []
+    for phase, of_phase in runs.where(part="swap").by("phase"):
+        for device, g in of_phase.by("device"):
+            zram = of_phase.where(device=zram_of(device))
+            mine, its = (r.median("load.seconds") for r in (g, zram))
+            rows.append([
+                phase, device, g.cell("load.seconds", 1),
+                f"x{mine / its:.2f}" if its and device[:3] == "zsd" else "",
+                *(g.number(what, digits) for what, digits in [
+                    ("load.fault_us.p50", 0), ("load.fault_us.p99", 0)]),
+                g.cell("load.stall_us / 1000", 0),
+                *(g.number(what, digits) for what, digits in [
+                    ("cpu_ms / 1000", 1), ("zsd_cpu_ms / 1000", 1),
+                    ("context_switches / load.touches", 2),
+                    ("pages_out / writes", 1), ("pages_in / reads", 1),
+                    ("available_kib / 1024", 0)])])
+    return table(["phase", "swap on", "s", "of zram's", "fault us", "p99",
+                  "longest ms", "CPU s", "of zsd", "switches a touch",
+                  "pages a write", "a read", "MiB left"], rows, left=2)
+
+
 def targets_table(runs, about):
     """Requests per second prove nothing where others wanted the cores too."""
     rows = []
@@ -321,6 +348,7 @@ TABLES = {
     "dictionary": ("Dictionary", dictionary_table),
     "startup": ("Start-up", startup_table),
     "adoption": ("Adoption", adoption_table),
+    "swap": ("Swapping", swap_table),
     "targets": ("Targets", targets_table),
 }
 

@@ -13,6 +13,7 @@
 #   $attached_by what makes them: zsctl, or nbd-client if it is not set
 #   $confine     MiB that the stress program may have, 0: all
 #   $touch_mib   that it touches, of pages made from $seed
+#   $stress_program  another one than stress
 #
 # and call start_zsd, attach and swap_on, start_stress and ask, and swap_off. What
 # was done to the machine is undone however the script ends. Needs root, and zsd,
@@ -245,7 +246,7 @@ start_stress() {
     ((confine == 0)) || confine_stress
     coproc stress_pipe {
         ((confine == 0)) || echo "$BASHPID" > "$cgroup/cgroup.procs"
-        exec stress "$touch_mib" "$seed"
+        exec "${stress_program:-stress}" "$touch_mib" "$seed"
     }
     # Bash forgets these when the program ends.
     stress_pid=$!
