@@ -7,7 +7,6 @@ set -euo pipefail
 
 require jq jq
 
-
 # What is installed can be replaced.
 cp "$zsd" "$dir/zsd"
 real=$zsd
