@@ -35,9 +35,9 @@ PATIENCE_S = 900
 
 
 def swap_runs(guest, on=ON, rounds=ROUNDS, memory_mib=MEMORY_MIB, options=(),
-              say=lambda text: None, script="swapbench-run"):
+              say=lambda text: None):
     """One run for each phase, as they end, with the kernel's trace of it."""
-    job = "/".join([f"{script}/any/1", f"rounds={rounds}",
+    job = "/".join(["swapbench-run/any/1", f"rounds={rounds}",
                     "on=" + "+".join(on.split()), *options])
     machine = subprocess.Popen(
         [f"{TOP}/tests/vm/guest-run", guest, job, "--memory", str(memory_mib),
@@ -161,9 +161,8 @@ def main():
     given = arguments()
     runs = Runs()
     for run in swap_runs(given.guest, given.on, given.rounds, given.memory,
-                         given.set,
-                         lambda text: print(text, file=sys.stderr),
-                         "faultpath-run" if given.path else "swapbench-run"):
+                         given.set + ["trace=yes"] * given.path,
+                         lambda text: print(text, file=sys.stderr)):
         runs.append(run)
     for run in runs if given.path else []:
         if run.trace:

@@ -222,14 +222,18 @@ swap_on() {
     swapping=yes
 }
 
+end_zsd() {
+    kill "$zsd_pid"
+    wait "$zsd_pid" || die "zsd ended with status $?"
+    zsd_pid=
+}
+
 swap_off() {
     swapoff "$device"
     swapping=
     nbd-client -d "$device" > "$work/nbd-client.log" 2>&1
     attached=
-    kill "$zsd_pid"
-    wait "$zsd_pid" || die "zsd ended with status $?"
-    zsd_pid=
+    end_zsd
 }
 
 # --- the stress program ----------------------------------------------------------
