@@ -106,7 +106,8 @@ static void control_main(void *arg)
 	struct control *control = arg;
 	bool is_any_due = false;
 
-	residence_join(control->env.params.residence, "control", false);
+	residence_join(control->env.params.residence, "control",
+		       RESIDENCE_ORDINARY);
 	while (!control->is_over) {
 		io_loop_turn(&control->loop, !is_any_due);
 		is_any_due = serve_due(control);

@@ -58,8 +58,8 @@ struct housekeeper {
 	struct around around; /* the same */
 	atomic_bool is_ending;
 
-	/* For what those who starve look at. Inherits priority: control threads,
-	 * which run as any others, ask for the counts. */
+	/* For what those who starve look at. Inherits priority: control
+	 * threads, which run as any others, ask for the counts. */
 	uv_mutex_t lock;
 	uv_cond_t told; /* a step, or is_dry, of any reserve */
 };
@@ -131,7 +131,7 @@ static void thread_main(void *arg)
 {
 	struct housekeeper *keeper = arg;
 
-	residence_join(keeper->residence, "housekeeper", true);
+	residence_join(keeper->residence, "housekeeper", RESIDENCE_URGENT);
 	for (;;) {
 		uv_sem_wait(&keeper->work);
 		look_at_all(keeper);

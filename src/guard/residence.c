@@ -38,7 +38,13 @@
 
 #define OOM_SCORE_ADJ_MIN (-1000) /* never killed; Linux uapi/linux/oom.h */
 
-enum measure { MEMORY_LOCK, IO_FLUSHER, REAL_TIME, OOM_SCORE, NR_MEASURES };
+enum measure {
+	MEMORY_LOCK,
+	IO_FLUSHER,
+	REAL_TIME,
+	OOM_SCORE,
+	NR_MEASURES
+};
 
 static const struct {
 	const char *what;
@@ -109,7 +115,8 @@ static void shrink_stacks(void)
 	if (getrlimit(RLIMIT_STACK, &limit) == 0 &&
 	    limit.rlim_cur > STACK_BYTES) {
 		limit.rlim_cur = STACK_BYTES;
-		(void)setrlimit(RLIMIT_STACK, &limit); /* else they are larger */
+		(void)setrlimit(RLIMIT_STACK,
+				&limit); /* else they are larger */
 	}
 }
 
@@ -141,11 +148,15 @@ static int lower_oom_score(void)
 	return err;
 }
 
-static int run_in_real_time(void)
+static int run_in_real_time(enum residence_rank rank)
 {
-	const struct sched_param param = {.sched_priority = PRIORITY};
+	const struct sched_param param = {
+		.sched_priority =
+			PRIORITY + (rank == RESIDENCE_FOREMOST ? 1 : 0),
+	};
 
-	return error_of(sched_setscheduler(0, SCHED_RR, &param));
+	return error_of(
+		sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &param));
 }
 
 /* --- life --------------------------------------------------------------- */
@@ -197,20 +208,22 @@ void residence_settle(struct residence *r)
 		r->errs[MEMORY_LOCK] = error_of(mlockall(MCL_FUTURE));
 }
 
-void residence_join(struct residence *r, const char *name, bool is_urgent)
+void residence_join(struct residence *r, const char *name,
+		    enum residence_rank rank)
 {
+	const bool is_urgent = rank != RESIDENCE_ORDINARY;
 	struct residence_thread *member;
 	int err = 0;
 
 	if (r->mode != SWAP_OFF && is_urgent)
-		err = run_in_real_time();
+		err = run_in_real_time(rank);
 	uv_mutex_lock(&r->lock);
 	BUG_ON(r->nr_members == r->max_members);
 	member = &r->members[r->nr_members++];
 	(void)snprintf(member->name, sizeof(member->name), "%s", name);
 	member->tid = gettid();
 	member->is_urgent = is_urgent;
-	member->is_real_time = sched_getscheduler(0) == SCHED_RR;
+	member->is_real_time = residence_is_real_time(0);
 	member->is_io_flusher = prctl(PR_GET_IO_FLUSHER, 0, 0, 0, 0) == 1;
 	if (err)
 		r->errs[REAL_TIME] = err;
@@ -238,7 +251,8 @@ static void read_faults(pid_t tid, uint64_t *minor, uint64_t *major)
 	/* The name, field 2, is in parentheses and may hold anything. */
 	at = fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
 	if (at)
-		(void)sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %*u %llu %*u %llu",
+		(void)sscanf(at + 1,
+			     " %*c %*d %*d %*d %*d %*d %*u %llu %*u %llu",
 			     &minflt, &majflt);
 	(void)fclose(file);
 out:

@@ -21,6 +21,10 @@
  *
  * Terms:
  *   urgent         a thread that the kernel waits for: it runs in real time
+ *   foremost       one that urgent ones wait for, and that has little to do: it
+ *                  runs in real time, and before them, where they would have
+ *                  it wait for a turn of a tenth of a second
+ * (sched_rr_timeslice)
  *
  * Threads: begun and ended by the main thread; each thread joins by itself,
  * first of all. Memory: allocates at the beginning alone.
@@ -29,6 +33,7 @@
 #ifndef ZSD_GUARD_RESIDENCE_H
 #define ZSD_GUARD_RESIDENCE_H
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -45,11 +50,18 @@ enum swap_mode {
 /* Longest name of a thread, bytes with the final 0. */
 #define RESIDENCE_NAME_BYTES 16
 
+/* See above. What a thread starts is ordinary, whatever it is itself. */
+enum residence_rank {
+	RESIDENCE_ORDINARY,
+	RESIDENCE_URGENT,
+	RESIDENCE_FOREMOST,
+};
+
 /* What one thread looks like now. */
 struct residence_thread {
 	char name[RESIDENCE_NAME_BYTES];
 	pid_t tid;
-	bool is_urgent;
+	bool is_urgent; /* or foremost */
 	bool is_io_flusher;
 	bool is_real_time;
 	uint64_t minor_faults; /* page faults since READY without I/O */
@@ -93,9 +105,10 @@ void residence_settle(struct residence *r);
 /**
  * residence_join() - the calling thread is one of us
  * @name: cut off after RESIDENCE_NAME_BYTES - 1
- * @is_urgent: whether the kernel waits for it
+ * @rank: who waits for it
  */
-void residence_join(struct residence *r, const char *name, bool is_urgent);
+void residence_join(struct residence *r, const char *name,
+		    enum residence_rank rank);
 
 /**
  * residence_check() - log measures that failed
@@ -121,5 +134,11 @@ void residence_state(struct residence *r, struct residence_state *out);
  */
 bool residence_thread(struct residence *r, unsigned i,
 		      struct residence_thread *out);
+
+/* Whether a thread runs in real time; 0: this one. */
+static inline bool residence_is_real_time(pid_t tid)
+{
+	return (sched_getscheduler(tid) & ~SCHED_RESET_ON_FORK) == SCHED_RR;
+}
 
 #endif

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/units.h"
+#include "guard/residence.h"
 #include "guard/share.h"
 
 #define NS_PER_S UINT64_C(1000000000)
@@ -29,7 +30,7 @@ static bool run_by(int policy)
 					  : sched_get_priority_min(policy),
 	};
 
-	return sched_setscheduler(0, policy, &param) == 0;
+	return sched_setscheduler(0, policy | SCHED_RESET_ON_FORK, &param) == 0;
 }
 
 static void begin_window(struct share *share, uint64_t now_ms)
@@ -66,8 +67,7 @@ void share_close(struct share *share)
 
 void share_begin(struct share *share)
 {
-	const bool is_asked =
-		share->is_open && sched_getscheduler(0) == SCHED_RR;
+	const bool is_asked = share->is_open && residence_is_real_time(0);
 
 	share->looks_ms = is_asked ? 0 : UINT64_MAX;
 }

@@ -112,7 +112,7 @@ static void thread_main(void *arg)
 {
 	struct worker *w = arg;
 
-	residence_join(w->params->residence, "worker", true);
+	residence_join(w->params->residence, "worker", RESIDENCE_URGENT);
 	share_begin(&w->share);
 	while (!is_done(w)) {
 		bool may_sleep = busy_poll_may_sleep(&w->busy_poll);

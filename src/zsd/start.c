@@ -94,6 +94,15 @@ static int upgrade(void *arg)
 
 /* --- the steps of a start ------------------------------------------------- */
 
+/* A keeper comes before the server that it keeps, and that comes when it takes
+ * over. Without one nobody waits for the main thread. */
+static enum residence_rank main_rank(const struct server_params *params)
+{
+	if (params->survive == SURVIVE_OFF)
+		return RESIDENCE_ORDINARY;
+	return params->is_kept ? RESIDENCE_URGENT : RESIDENCE_FOREMOST;
+}
+
 /* Before anything else: what comes later is to be covered by it. */
 int server_start_residence(struct server *s)
 {
@@ -103,8 +112,7 @@ int server_start_residence(struct server *s)
 
 	if (err)
 		return server_complain(s, "cannot start", err);
-	/* With a keeper it is that which takes over. */
-	residence_join(s->residence, "main", s->params->survive != SURVIVE_OFF);
+	residence_join(s->residence, "main", main_rank(s->params));
 	return 0;
 }
 

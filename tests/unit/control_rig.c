@@ -389,7 +389,7 @@ static void start(unsigned idle_ms, size_t nr_exports)
 
 	memset(&rig, 0, sizeof(rig));
 	ck_assert_int_eq(residence_begin(SWAP_OFF, 2, NULL, &rig.residence), 0);
-	residence_join(rig.residence, "test", false);
+	residence_join(rig.residence, "test", RESIDENCE_ORDINARY);
 	params.residence = rig.residence;
 	pthread_mutex_init(&rig.lock, NULL);
 	pthread_cond_init(&rig.changed, NULL);

@@ -31,10 +31,27 @@ static struct {
 	uv_sem_t end;
 } second;
 
+static int policy_of(pid_t tid)
+{
+	return sched_getscheduler(tid) & ~SCHED_RESET_ON_FORK;
+}
+
+static void third_thread(void *arg)
+{
+	*(int *)arg = policy_of(0);
+}
+
 static void second_thread(void *arg)
 {
+	uv_thread_t third;
+	int policy = -1;
+
 	(void)arg;
-	residence_join(residence, "urgent", true);
+	residence_join(residence, "urgent", RESIDENCE_URGENT);
+	ck_assert_int_eq(uv_thread_create(&third, third_thread, &policy), 0);
+	uv_thread_join(&third);
+	/* Else what logs, or compacts, would come before programs. */
+	ck_assert_int_eq(policy, SCHED_OTHER);
 	uv_sem_wait(&second.end);
 }
 
@@ -42,7 +59,7 @@ static void begin(enum swap_mode mode)
 {
 	ck_assert_int_eq(io_log_create(&lines), 0);
 	ck_assert_int_eq(residence_begin(mode, 2, lines, &residence), 0);
-	residence_join(residence, "a name far too long", false);
+	residence_join(residence, "a name far too long", RESIDENCE_ORDINARY);
 }
 
 static void begin_with_second(enum swap_mode mode)
@@ -103,7 +120,7 @@ START_TEST(what_is_told_is_what_holds)
 		thread = thread_number(i);
 		ck_assert_int_eq(thread.is_io_flusher, is_flusher);
 		ck_assert_int_eq(thread.is_real_time,
-				 sched_getscheduler(thread.tid) == SCHED_RR);
+				 policy_of(thread.tid) == SCHED_RR);
 	}
 	ck_assert(!thread_number(0).is_real_time);
 	residence_state(residence, &state);

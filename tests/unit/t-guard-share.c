@@ -30,6 +30,8 @@ static struct share share;
 int sched_setscheduler(pid_t pid, int policy, const struct sched_param *param)
 {
 	ck_assert_int_eq(pid, 0);
+	ck_assert(policy & SCHED_RESET_ON_FORK);
+	policy &= ~SCHED_RESET_ON_FORK;
 	ck_assert_int_eq(param->sched_priority, policy == SCHED_RR);
 	if (policy == SCHED_RR && fake.is_refused)
 		return -1;
