@@ -271,15 +271,18 @@ static bool rebuild(struct zstore *store, unsigned max_looks)
 
 bool zstore_rebuild(struct zstore *store, unsigned max_looks)
 {
-	bool more = false;
+	bool was_settled, more = false;
 
 	if (zstore_is_settled(store))
 		return false;
 	pthread_mutex_lock(&store->adoption_lock);
 	BUG_ON(store->image.owner_fd < 0); /* zstore_adopt() comes first */
-	if (!zstore_is_settled(store))
+	was_settled = zstore_is_settled(store);
+	if (!was_settled)
 		more = rebuild(store, max_looks);
 	pthread_mutex_unlock(&store->adoption_lock);
+	if (!was_settled && !more && store->params.settled)
+		store->params.settled(store->params.settled_arg);
 	return more;
 }
 

@@ -125,6 +125,8 @@ int zstore_write(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,
 	const unsigned char *from = src;
 
 	BUG_ON(!zstore_range_is_valid(ctx->store, offset, bytes));
+	if (zstore_must_wait(ctx->store))
+		return -EINPROGRESS;
 	while (bytes) {
 		struct piece piece = first_piece(offset, bytes);
 		int err;
@@ -158,12 +160,15 @@ static int64_t discard_pages(struct zstore_ctx *ctx, uint64_t index,
 	return nr_left;
 }
 
-void zstore_trim(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)
+int zstore_trim(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)
 {
 	BUG_ON(!zstore_range_is_valid(ctx->store, offset, bytes));
+	if (zstore_must_wait(ctx->store))
+		return -EINPROGRESS;
 	/* A page that cannot be discarded was reported as damaged. */
 	(void)discard_pages(ctx, div_round_up(offset, ZSD_PAGE_BYTES),
 			    (offset + bytes) / ZSD_PAGE_BYTES);
+	return 0;
 }
 
 /* Zero the part of a page that a range begins or ends in. */
@@ -192,6 +197,8 @@ int zstore_write_zeroes(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)
 	int err;
 
 	BUG_ON(!zstore_range_is_valid(ctx->store, offset, bytes));
+	if (zstore_must_wait(ctx->store))
+		return -EINPROGRESS;
 	if (bytes && !is_whole(&first)) {
 		err = zero_edge(ctx, &first);
 		if (err)
@@ -207,6 +214,8 @@ int zstore_store_zeroes(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)
 	static const unsigned char zeros[ZSD_PAGE_BYTES];
 
 	BUG_ON(!zstore_range_is_valid(ctx->store, offset, bytes));
+	if (zstore_must_wait(ctx->store))
+		return -EINPROGRESS;
 	while (bytes) {
 		struct piece piece = first_piece(offset, bytes);
 		int err = write_piece(ctx, &piece, zeros);

@@ -26,9 +26,9 @@
  * another process when this one has ended, at whatever instruction.
  * zstore_open() gets that one ready, and may be called long before;
  * zstore_adopt() takes over. From then on pages can be read. zstore_rebuild()
- * makes the rest anew; until it has no more to do, a write takes part in that
- * first. What was being written when the process ended is as it was, or as it
- * was to be, page by page.
+ * makes the rest anew; until it has no more to do, a change waits for that, or
+ * takes part in it: see zstore_params.settled. What was being written when the
+ * process ended is as it was, or as it was to be, page by page.
  *
  * Ownership: the store owns the image and the pool. A thread owns the scratch
  * memory it works in, and for each store that it works with a zstore_ctx.
@@ -94,6 +94,14 @@ struct zstore_params {
 	 */
 	void (*damaged)(void *arg, uint64_t index);
 	void *damaged_arg;
+	/*
+	 * After zstore_adopt(): called once, by the thread that rebuilt the
+	 * last piece, when changes can be made again; must not block. Until
+	 * then they are answered with -EINPROGRESS. NULL: whoever wants to
+	 * change something rebuilds what is left first.
+	 */
+	void (*settled)(void *arg);
+	void *settled_arg;
 };
 
 /**
@@ -294,6 +302,7 @@ void zstore_prefetch(const struct zstore_ctx *ctx, uint64_t offset,
  *   -ENOMEM  the system has no memory
  *   -EIO     only a part of a page was to be replaced, and the page is damaged;
  *            or damage has set the lock of its slot (found out after 10 s)
+ *   -EINPROGRESS  nothing was done or counted: see zstore_params.settled
  */
 int zstore_write(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,
 		 const void *src) ZSD_MUST_CHECK;
@@ -304,8 +313,10 @@ int zstore_write(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,
  * They read as zeros afterwards; pages that the range covers only in part
  * keep their content. Cost: 2 MiB of disk that was never written are one step;
  * a stored page costs a free. The caller bounds the range to bound the time.
+ * Return: 0, or -EINPROGRESS as zstore_write(), only where a store has
+ * zstore_params.settled.
  */
-void zstore_trim(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes);
+int zstore_trim(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes);
 
 /**
  * zstore_write_zeroes() - make a range read as zeros
@@ -313,8 +324,8 @@ void zstore_trim(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes);
  * As zstore_trim(), but pages covered in part are patched. If the page that the
  * range begins in cannot be patched, nothing changes. Any other page that
  * cannot be changed stays as it is, is counted in failed_writes, and the rest
- * changes. Return: as zstore_write(). Without pages covered in part: 0, or -EIO
- * where a page stays locked (see zstore_write()).
+ * changes. Return: as zstore_write(). Without pages covered in part: 0,
+ * -EINPROGRESS, or -EIO where a page stays locked (see zstore_write()).
  */
 int zstore_write_zeroes(struct zstore_ctx *ctx, uint64_t offset,
 			uint64_t bytes) ZSD_MUST_CHECK;

@@ -237,6 +237,14 @@ void zstore_leave_image(struct zstore *store);
 /* Make anew what is left to be. */
 void zstore_settle(struct zstore *store);
 
+/* Before a change. Return: whether it must wait. */
+static inline bool zstore_must_wait(const struct zstore *store)
+{
+	return unlikely(!atomic_load_explicit(&store->is_settled,
+					      memory_order_acquire)) &&
+	       store->params.settled;
+}
+
 /* Before anything but a read. */
 static inline void zstore_need_settled(struct zstore *store)
 {

@@ -45,6 +45,7 @@ int serve_create(const struct serve_params *params, struct serve **out)
 	err = start_workers(s);
 	if (err) {
 		serve_stop(s);
+		serve_join(s);
 		serve_destroy(s);
 		return err;
 	}
@@ -173,6 +174,12 @@ void serve_stop(struct serve *s)
 {
 	for (unsigned i = 0; s && i < s->nr_workers; i++)
 		worker_stop(s->workers[i]);
+}
+
+void serve_join(struct serve *s)
+{
+	for (unsigned i = 0; s && i < s->nr_workers; i++)
+		worker_join(s->workers[i]);
 }
 
 void serve_destroy(struct serve *s)

@@ -67,7 +67,7 @@ struct serve_params {
  * serve_create() - start the workers
  * @params: copied
  *
- * Return: 0 or -errno. End: serve_stop(), then serve_destroy().
+ * Return: 0 or -errno. End: serve_stop(), serve_join(), serve_destroy().
  */
 int serve_create(const struct serve_params *params,
 		 struct serve **out) ZSD_MUST_CHECK;
@@ -141,7 +141,11 @@ void serve_wake(struct serve *serve);
  * Returns at once; takes NULL too. */
 void serve_stop(struct serve *serve);
 
-/* serve_destroy() - wait for the workers, which were stopped. Takes NULL too. */
+/* serve_join() - after serve_stop(), wait until the workers have ended. Who
+ * calls the functions for any thread may do so yet. Takes NULL too. */
+void serve_join(struct serve *serve);
+
+/* serve_destroy() - after serve_join(). Takes NULL too. */
 void serve_destroy(struct serve *serve);
 
 #endif

@@ -152,7 +152,8 @@ static enum progress run_trim(struct transmission *t, struct req *req)
 {
 	uint32_t bytes = transmission_next_piece(req, TRANSMISSION_SLICE_BYTES);
 
-	zstore_trim(t->view->store, req->offset, bytes);
+	if (zstore_trim(t->view->store, req->offset, bytes) == -EINPROGRESS)
+		return WAITS;
 	transmission_advance(req, bytes);
 	return req->left_bytes ? GOES_ON : transmission_answer(t, req);
 }

@@ -356,11 +356,13 @@ int worker_create(const struct serve_params *params, struct conn_pool *pool,
 	return 0;
 }
 
+void worker_join(struct worker *w)
+{
+	uv_thread_join(&w->thread);
+}
+
 void worker_destroy(struct worker *w)
 {
-	if (!w)
-		return;
-	uv_thread_join(&w->thread);
 	BUG_ON(!list_is_empty(&w->inbox));
 	fini_loop(w);
 	share_close(&w->share);

@@ -71,7 +71,7 @@ struct worker {
  * worker_create() - start a worker
  * @params: outlive it
  *
- * Return: 0 or -errno. End: worker_stop(), then worker_destroy().
+ * Return: 0 or -errno. End: worker_stop(), worker_join(), worker_destroy().
  * Context: main thread.
  */
 int worker_create(const struct serve_params *params, struct conn_pool *pool,
@@ -106,8 +106,10 @@ void worker_wake(struct worker *worker);
  */
 void worker_stop(struct worker *worker);
 
-/* worker_destroy() - wait for a worker that was stopped. Takes NULL too.
- * Context: main thread. */
+/* worker_join() - wait for a worker that was stopped. Context: main thread. */
+void worker_join(struct worker *worker);
+
+/* worker_destroy() - after worker_join(). Context: main thread. */
 void worker_destroy(struct worker *worker);
 
 /* --- for its connections -------------------------------------------------- */

@@ -98,6 +98,14 @@ static void note_damage(void *arg, uint64_t index)
 		    damage->name, index);
 }
 
+/* The store's callback: any thread. Changes that wait may be made. */
+static void wake_changes(void *arg)
+{
+	const struct server *s = arg;
+
+	serve_wake(s->serve);
+}
+
 /* The disk of another server, which may still have it. */
 static int open_store(struct server *s, size_t index,
 		      const struct zstore_params *params, struct zstore **out)
@@ -154,6 +162,8 @@ static int create_store(struct server *s, size_t index, struct zstore **out)
 	params.wake_arg = reserve;
 	params.damaged = note_damage;
 	params.damaged_arg = &s->damages[index];
+	params.settled = wake_changes;
+	params.settled_arg = s;
 	if (s->params->swap != SWAP_OFF) {
 		params.starve = reserve_starve;
 		params.inherit_priority = true; /* compaction's is lower */

@@ -325,15 +325,17 @@ static void stop(struct server *s)
 	stop_close(s);
 	io_listen_close(&s->listeners);
 	serve_stop(s->serve);
-	/* The control counts over the workers, so they stay until it is gone. */
+	/* The control counts over the workers, and the housekeeper wakes them,
+	 * which they need to the end. */
 	control_stop(s->control);
+	serve_join(s->serve);
+	housekeeper_destroy(s->keeper);
 	serve_destroy(s->serve);
 	kept_leave(s);
 	drain_close(&s->drain);
 	io_loop_fini(&s->loop);
 	keep_link_close(s->link);
 	stream_area_destroy(s->area);
-	housekeeper_destroy(s->keeper);
 	export_table_fini(&s->exports);
 	residence_end(s->residence);
 	if (s->pid_file)

@@ -104,13 +104,14 @@ int zstore_write(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,
 	return 0;
 }
 
-void zstore_trim(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)
+int zstore_trim(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)
 {
 	uint64_t first = align_up(offset, ZSD_PAGE_BYTES);
 	uint64_t end = align_down(offset + bytes, ZSD_PAGE_BYTES);
 
 	if (first < end)
 		memset(ctx->bytes + first, 0, end - first);
+	return 0;
 }
 
 int zstore_write_zeroes(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)

@@ -130,11 +130,12 @@ static void trim(unsigned char *disk, uint64_t offset, uint64_t bytes)
 		memset(disk + first, 0, end - first);
 }
 
-void zstore_trim(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)
+int zstore_trim(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)
 {
 	(void)ctx;
 	check_range(offset, bytes);
 	trim(m.disk, offset, bytes);
+	return 0;
 }
 
 uint64_t zstore_extent(const struct zstore_ctx *ctx, uint64_t offset,

@@ -209,7 +209,7 @@ static void clear(uint64_t offset, uint64_t bytes)
 		memset(flat.bytes + offset, 0, backed);
 }
 
-void zstore_trim(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)
+int zstore_trim(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)
 {
 	uint64_t first = align_up(offset, ZSD_PAGE_BYTES);
 	uint64_t end = align_down(offset + bytes, ZSD_PAGE_BYTES);
@@ -218,6 +218,7 @@ void zstore_trim(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)
 	note(offset, bytes);
 	if (first < end)
 		clear(first, end - first);
+	return 0;
 }
 
 int zstore_write_zeroes(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)

@@ -176,6 +176,47 @@ START_TEST(whatever_needs_it_rebuilt_does_so_first)
 }
 END_TEST
 
+static void count_calls(void *arg)
+{
+	++*(unsigned *)arg;
+}
+
+START_TEST(who_is_told_when_it_is_rebuilt_need_not_do_it)
+{
+	unsigned char page[ZSD_PAGE_BYTES] = {1};
+	unsigned nr_told = 0;
+	uint64_t failed;
+
+	fill(&rig);
+	rig.params.settled = count_calls;
+	rig.params.settled_arg = &nr_told;
+	rig_inherit(&rig, &heir);
+	failed = rig_stats(&heir).failed_writes;
+	do {
+		ck_assert_uint_eq(nr_told, 0);
+		ck_assert_int_eq(zstore_write(heir.ctx, 0, sizeof(page), page),
+				 -EINPROGRESS);
+		ck_assert_int_eq(zstore_write(heir.ctx, 5, 1, page),
+				 -EINPROGRESS);
+		ck_assert_int_eq(zstore_trim(heir.ctx, 0, sizeof(page)),
+				 -EINPROGRESS);
+		ck_assert_int_eq(zstore_write_zeroes(heir.ctx, 0, 5),
+				 -EINPROGRESS);
+		ck_assert_int_eq(zstore_store_zeroes(heir.ctx, 0, 5),
+				 -EINPROGRESS);
+		rig_assert_range(&heir, 0, ZSD_PAGE_BYTES);
+	} while (zstore_rebuild(heir.store, 1000));
+	ck_assert_uint_eq(nr_told, 1);
+	ck_assert(!zstore_rebuild(heir.store, 1000));
+	ck_assert_uint_eq(nr_told, 1);
+	ck_assert_uint_eq(rig_stats(&heir).failed_writes, failed);
+	rig_assert_sound(&heir);
+	rig_assert_stats(&heir);
+	write_one();
+	rig_disinherit(&heir);
+}
+END_TEST
+
 START_TEST(an_heir_has_heirs)
 {
 	struct store_rig second;
@@ -542,6 +583,7 @@ int main(void)
 	tcase_add_test(tc, an_empty_disk_is_one);
 	tcase_add_test(tc, it_can_be_read_at_once);
 	tcase_add_test(tc, it_can_be_read_between_all_pieces);
+	tcase_add_test(tc, who_is_told_when_it_is_rebuilt_need_not_do_it);
 	tcase_add_loop_test(tc, whatever_needs_it_rebuilt_does_so_first, 0,
 			    (int)ARRAY_SIZE(deeds));
 	tcase_add_test(tc, an_heir_has_heirs);

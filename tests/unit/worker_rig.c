@@ -61,6 +61,7 @@ void worker_setup(void)
 
 void end_worker(void)
 {
+	serve_join(serve);
 	serve_destroy(serve);
 	export_table_fini(&exports);
 	residence_end(residence);
