@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -227,6 +228,9 @@ static int open_keeper(struct keeper *k)
 	(void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
 	if (setenv(KEEP_VARIABLE, pid, 1) < 0)
 		return -errno;
+	/* What outlives a server is ours, and does not stay for want of a
+	 * parent that waits for it. */
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); /* cannot fail */
 	err = open_program(k);
 	return err ? err : open_signals(k);
 }

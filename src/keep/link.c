@@ -28,12 +28,13 @@ struct keep_link {
 	size_t nr_controls;
 
 	struct io_watch watch;
-	struct io_waker dropped; /* any thread's: to_drop has something */
+	struct io_waker due; /* any thread's: something is to be told */
 	uv_timer_t again;
 	struct io_loop *loop; /* or NULL: it is not watched */
 	struct keep_link_events events;
 	bool is_gone; /* the keeper is */
 
+	_Atomic bool is_ready_due; /* any thread's: it is to be told */
 	_Atomic bool *to_drop; /* any thread's: by number, it is to be told */
 	pthread_mutex_t lock; /* the one below */
 	struct keep_figures figures;
@@ -249,11 +250,6 @@ int keep_link_give_area(struct keep_link *link, int fd)
 	return give(link, KEEP_AREA, 0, fd);
 }
 
-void keep_link_ready(struct keep_link *link)
-{
-	(void)!give(link, KEEP_READY, 0, -1); /* its end is told by the loop */
-}
-
 void keep_link_status(struct keep_link *link, const char *text,
 		      unsigned patience_s)
 {
@@ -279,35 +275,51 @@ static void go_on_later(struct keep_link *link)
 	BUG_ON(uv_timer_start(&link->again, on_again, AGAIN_MS, 0));
 }
 
-/* Tell of all that are to be dropped. Where the keeper takes no more, go on a
- * little later. */
-static void drop_all(struct keep_link *link)
+/* Say what is due, if it is. Return: whether the keeper took it, or is gone,
+ * which is told by the loop. */
+static bool say(struct keep_link *link, enum keep_kind kind, uint32_t number,
+		_Atomic bool *is_due)
 {
-	struct keep_message message = {.kind = KEEP_DROP};
+	const struct keep_message message = {.kind = kind, .number = number};
 	int err;
 
-	for (uint32_t i = 0; i < link->held.max_conns; i++) {
-		message.number = i;
-		if (!atomic_load(&link->to_drop[i]))
-			continue;
-		err = keep_send(link->channel, &message, -1, false);
-		if (err && err != -EPIPE) {
-			go_on_later(link);
-			return;
-		}
-		atomic_store(&link->to_drop[i], false);
-	}
+	if (!atomic_exchange(is_due, false))
+		return true;
+	err = keep_send(link->channel, &message, -1, false);
+	if (!err || err == -EPIPE)
+		return true;
+	atomic_store(is_due, true);
+	return false;
 }
 
-static void on_dropped(struct io_waker *waker)
+/* Say all that is due. Where the keeper takes no more, go on a little later. */
+static void say_all(struct keep_link *link)
 {
-	drop_all(container_of(waker, struct keep_link, dropped));
+	bool was_taken = say(link, KEEP_READY, 0, &link->is_ready_due);
+
+	for (uint32_t i = 0; was_taken && i < link->held.max_conns; i++)
+		was_taken = say(link, KEEP_DROP, i, &link->to_drop[i]);
+	if (!was_taken)
+		go_on_later(link);
+}
+
+static void on_due(struct io_waker *waker)
+{
+	say_all(container_of(waker, struct keep_link, due));
+}
+
+/* At once where that goes: it ends a pause, and the main thread may be busy. */
+void keep_link_ready(struct keep_link *link)
+{
+	atomic_store(&link->is_ready_due, true);
+	if (!say(link, KEEP_READY, 0, &link->is_ready_due))
+		io_wake(&link->due);
 }
 
 void keep_link_drop(struct keep_link *link, uint32_t number)
 {
 	atomic_store(&link->to_drop[number], true);
-	io_wake(&link->dropped);
+	io_wake(&link->due);
 }
 
 /* --- being told ------------------------------------------------------------ */
@@ -353,7 +365,7 @@ static void on_again(uv_timer_t *timer)
 {
 	struct keep_link *link = timer->data;
 
-	drop_all(link);
+	say_all(link);
 	hear(link);
 }
 
@@ -364,12 +376,12 @@ int keep_link_watch(struct keep_link *link, struct io_loop *loop,
 
 	link->events = *events;
 	link->watch.ready = on_ready;
-	err = io_waker_open(loop, &link->dropped, on_dropped);
+	err = io_waker_open(loop, &link->due, on_due);
 	if (err)
 		return err;
 	err = io_watch_add(loop, &link->watch, link->channel);
 	if (err) {
-		io_waker_close(&link->dropped);
+		io_waker_close(&link->due);
 		return err;
 	}
 	uv_timer_init(&loop->uv, &link->again); /* cannot fail */
@@ -383,7 +395,7 @@ void keep_link_unwatch(struct keep_link *link)
 	if (!link->loop)
 		return;
 	io_watch_del(link->loop, &link->watch);
-	io_waker_close(&link->dropped);
+	io_waker_close(&link->due);
 	uv_close((uv_handle_t *)&link->again, NULL);
 	link->loop = NULL;
 }

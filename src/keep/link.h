@@ -85,7 +85,8 @@ int keep_link_watch(struct keep_link *link, struct io_loop *loop,
 		    const struct keep_link_events *events) ZSD_MUST_CHECK;
 void keep_link_unwatch(struct keep_link *link);
 
-/* keep_link_ready() - it serves. */
+/* keep_link_ready() - it serves. Once. Context: any thread, after
+ * keep_link_watch(); never blocks. */
 void keep_link_ready(struct keep_link *link);
 
 /* keep_link_status() - something for the service manager */

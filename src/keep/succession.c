@@ -441,4 +441,5 @@ void keeper_reap(struct keeper *k)
 {
 	reap_serving(k);
 	reap_standby(k);
+	ward_reap_others(&k->serving, &k->standby);
 }

@@ -109,6 +109,20 @@ bool ward_reap(const struct ward *w, int *status)
 	       waitpid(w->pid, status, WNOHANG) == w->pid;
 }
 
+void ward_reap_others(const struct ward *one, const struct ward *other)
+{
+	siginfo_t info;
+
+	for (;;) {
+		info.si_pid = 0;
+		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+		    !info.si_pid || info.si_pid == one->pid ||
+		    info.si_pid == other->pid)
+			return;
+		(void)waitpid(info.si_pid, NULL, WNOHANG);
+	}
+}
+
 void ward_describe_death(int status, char *text, size_t bytes)
 {
 	if (WIFSIGNALED(status))

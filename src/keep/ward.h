@@ -71,6 +71,10 @@ void ward_tell(const struct ward *ward, const struct keep_message *message,
  */
 bool ward_reap(const struct ward *ward, int *status);
 
+/* ward_reap_others() - wait for what servers left behind when they died, and
+ * what is dead as well: the keeper is its parent by then. */
+void ward_reap_others(const struct ward *one, const struct ward *other);
+
 /* ward_describe_death() - of what a status tells, for people: "signal 9,
  * Killed" */
 void ward_describe_death(int status, char *text, size_t bytes);

@@ -61,6 +61,11 @@ struct serve_params {
 	 * block. NULL: nobody does. */
 	void (*closed)(void *arg, uint32_t number);
 	void *closed_arg;
+	/* Called from any worker's thread when @nr connections of serve_adopt()
+	 * have had their first turn: clients are answered again. Must not
+	 * block. May be NULL. */
+	void (*resumed)(void *arg, unsigned nr);
+	void *resumed_arg;
 };
 
 /**

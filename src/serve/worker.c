@@ -175,6 +175,7 @@ static void on_woken(struct io_waker *waker)
 	struct conn *conn, *next;
 	struct list_node given;
 	bool is_drain, is_stop, is_wake;
+	unsigned nr_adopted = 0;
 
 	list_init(&given);
 	atomic_store(&w->is_called, false);
@@ -191,8 +192,11 @@ static void on_woken(struct io_waker *waker)
 
 	list_for_each_safe (conn, next, &given, struct conn, node) {
 		list_del(&conn->node);
-		attach(w, conn);
+		nr_adopted += conn->is_kept;
+		attach(w, conn); /* and gives those their first turn */
 	}
+	if (nr_adopted && w->params->resumed)
+		w->params->resumed(w->params->resumed_arg, nr_adopted);
 	if (is_wake)
 		wake(w);
 	if (is_drain && !w->is_draining)

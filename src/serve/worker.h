@@ -8,8 +8,8 @@
  *
  * Connections that have work left after their turn are runnable: each gets one
  * turn between two looks at the sockets, so that neither they nor the others
- * starve. One that is alone has several. Those that the kernel had no memory for
- * are paused for a moment.
+ * starve. One that is alone has several. Those that the kernel had no memory
+ * for are paused for a moment.
  *
  * Ownership: serve owns the workers; a worker owns its connections.
  * Threads: named with each function.

@@ -15,6 +15,7 @@
 #ifndef ZSD_ZSD_SERVER_INTERNAL_H
 #define ZSD_ZSD_SERVER_INTERNAL_H
 
+#include <stdatomic.h>
 #include <uv.h>
 
 #include "control/control.h"
@@ -120,6 +121,7 @@ struct server {
 	int pid_fd; /* its lock */
 	struct keep_link *link; /* to the keeper, if there is one */
 	struct stream_area *area; /* with a keeper: of the connections */
+	_Atomic unsigned nr_resuming; /* any thread's: see kept_take_over() */
 	struct shelf shelf; /* of a keeper */
 };
 

@@ -43,6 +43,12 @@ kill_many() {
     done
 }
 
+# One serves, one stands by; of those that died, and of their companions, nothing
+# is left.
+only_two_are_left() {
+    [ "$(pgrep --count --parent "$zsd_pid")" = 2 ]
+}
+
 get_port() {
     sed -n 's/^zsd: listening on 127.0.0.1:\([0-9]*\)$/\1/p' "$log"
 }
@@ -55,6 +61,8 @@ expect_equal "the deaths" "$(get_stat survival.deaths)" "$kills"
 expect_equal "the generation" "$(get_stat survival.generation)" "$kills"
 expect_at_least "the last pause" "$(get_stat survival.last_pause_us)" 1
 expect_equal "the keeper" "$(get_stat survival.keeper_pid)" "$zsd_pid"
+eventually has_standby
+eventually only_two_are_left
 let_clients_go
 verify_store
 stop_zsd
@@ -115,7 +123,7 @@ expect_equal "what is stored" \
 
 echo "one that stands by is replaced when it dies"
 eventually has_standby
-standby=$(pgrep -P "$zsd_pid" | grep -vx "$(server_pid)")
+standby=$(pgrep -x zsd -P "$zsd_pid" | grep -vx "$(server_pid)")
 kill -KILL "$standby"
 eventually grep -q 'the server that stands by died' "$log"
 eventually has_standby

@@ -32,7 +32,7 @@ has_standby() {
 standby_runs_what_is_installed() {
     local pid
 
-    for pid in $(pgrep -P "$zsd_pid"); do
+    for pid in $(pgrep -x zsd -P "$zsd_pid"); do
         [ "$(stat -L -c %i "/proc/$pid/exe")" = "$(stat -c %i "$dir/zsd")" ] ||
             return 1
     done

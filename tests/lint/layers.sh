@@ -59,7 +59,7 @@ unistd.h          lib src
 pthread.h         lib/base/lock.c lib/base/lock.h lib/zsmalloc lib/zstore src/stream/area.c src/keep/link.c src/export src/serve
 dirent.h          src/zsctl
 fcntl.h           lib/base lib/plz/file.c src/io src/stream/area.c src/keep src/guard src/control src/zsd src/zsctl
-sys/mman.h        lib/base/mapping.c src/io/ring.c src/stream/area.c src/guard src/zsctl/device/stay.c
+sys/mman.h        lib/base/mapping.c src/io/ring.c src/stream/area.c src/zsd/survive/remains.c src/guard src/zsctl/device/stay.c
 sys/types.h       lib src
 sys/file.h        src/io/unix_socket.c src/zsd/pid_file.c
 sys/epoll.h       src/io/loop.h src/zsctl/device/stay.c
@@ -69,11 +69,11 @@ sys/stat.h        src/io src/zsd src/zsctl/train.c src/zsctl/save src/zsctl/swap
 sys/swap.h        src/zsctl/swap/area.c
 sys/random.h      src/zsd/exports.c src/zsctl/swap/header.c
 sys/resource.h    src/guard src/zsd
-sys/prctl.h       src/guard src/zsctl/device/stay.c
+sys/prctl.h       src/guard src/keep/keeper.c src/zsd/survive/remains.c src/zsctl/device/stay.c
 malloc.h          src/guard src/policy
 sys/ioctl.h       src/serve
 signal.h          src/keep src/zsd src/zsctl
-sys/syscall.h     src/zsd/stop.c
+sys/syscall.h     src/zsd/survive/remains.c src/zsd/stop.c
 sys/time.h        src/zsctl
 sys/wait.h        src/keep src/zsd/notify.c src/zsctl/system/run.c
 sys/signalfd.h    src/keep/keeper.c src/zsctl/save src/zsctl/device/stay.c

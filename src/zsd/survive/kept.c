@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "zsd/server_internal.h"
+#include "zsd/survive/remains.h"
 
 /* Connections that the keeper holds at a time: some are being refused. */
 unsigned kept_max_connections(const struct server_params *params)
@@ -20,9 +21,16 @@ unsigned kept_max_connections(const struct server_params *params)
 
 int kept_join(struct server *s)
 {
-	int err = keep_link_open((unsigned)s->params->nr_disks,
-				 kept_max_connections(s->params), &s->link);
+	int err = remains_outlive();
 
+	if (err)
+		io_log(s->log, IO_LOG_WARNING,
+		       "warning: no process to outlive this one: %s: after its "
+		       "death clients wait longer, the longer the more is "
+		       "stored",
+		       strerror(-err));
+	err = keep_link_open((unsigned)s->params->nr_disks,
+			     kept_max_connections(s->params), &s->link);
 	return err ? server_complain(s, "cannot hear the keeper", err) : 0;
 }
 
@@ -81,6 +89,15 @@ static void on_closed(void *arg, uint32_t number)
 	keep_link_drop(arg, number);
 }
 
+/* The pause is over when all have had a turn. */
+static void on_resumed(void *arg, unsigned nr)
+{
+	struct server *s = arg;
+
+	if (atomic_fetch_sub(&s->nr_resuming, nr) == nr)
+		keep_link_ready(s->link);
+}
+
 static int make_area(struct server *s, const struct serve_params *params)
 {
 	int err = serve_area_create(params, &s->area);
@@ -103,6 +120,8 @@ int kept_open_area(struct server *s, struct serve_params *params)
 		params->nr_ready = 0;
 	params->closed = on_closed;
 	params->closed_arg = s->link;
+	params->resumed = on_resumed;
+	params->resumed_arg = s;
 	return 0;
 }
 
@@ -112,10 +131,12 @@ static void adopt(struct server *s, unsigned slot, bool was_killed)
 	uint32_t number = stream_area_number(s->area, slot);
 	int fd = keep_link_take_held(s->link, number), err = -ENOENT;
 
+	atomic_fetch_add(&s->nr_resuming, 1);
 	if (fd >= 0)
 		err = serve_adopt(s->serve, slot, fd, was_killed);
 	if (!err)
 		return;
+	on_resumed(s, 1);
 	if (fd >= 0) {
 		io_log(s->log, IO_LOG_ERROR,
 		       "cannot go on with a connection: %s", strerror(-err));
@@ -162,9 +183,10 @@ int kept_take_over(struct server *s)
 	err = adopt_stores(s);
 	if (err)
 		return err;
+	atomic_store(&s->nr_resuming, 1); /* until all are given to workers */
 	adopt_connections(s);
+	on_resumed(s, 1);
 	/* Who was served is served again. The rest can wait. */
-	keep_link_ready(s->link);
 	stream_area_unmap_ahead(s->area);
 	for (size_t i = 0; i < s->exports.nr; i++)
 		reserve_wake(s->reserves[i]);
