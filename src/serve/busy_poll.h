@@ -10,9 +10,15 @@
  * It adapts by one rule: whoever had to wait for longer than the window last
  * time goes to sleep at once. So polling costs nothing while clients are quiet
  * or slow, one window when they fall quiet, and up to a whole core while they
- * ask again and again.
+ * ask again and again. Two bounds:
  *
- * Ownership: a worker's. Threads: the worker's, but for busy_poll_sum().
+ *   crowd   Not all processors are polled on: one at least is for the clients.
+ *   rest    Who has polled for BUSY_POLL_AWAKE_US on end sleeps until the next
+ *           request once. A worker in real time keeps what the kernel runs on
+ *           its processor alone from running for no longer than that.
+ *
+ * Ownership: a worker's; the crowd, serve's. Threads: the worker's, but for
+ * busy_poll_sum().
  * Source: KVM's halt polling, which tells by the same measure whether to spin.
  */
 #ifndef ZSD_SERVE_BUSY_POLL_H
@@ -29,16 +35,36 @@
 #include "ctl/schema.h"
 
 /*
- * The longest window, microseconds. Waking up takes some ten of them, which
- * is all there is to win; a worker with real-time priority keeps others from
- * its core for as long.
+ * Windows, us. The longest: a tenth of what somebody would notice. By default:
+ * between an answer and the next fault of the same program the kernel wakes
+ * three threads, of which each takes 3 to 50 us on real and virtual machines;
+ * it is what KVM spins for (halt_poll_ns). An emulated one needs the longest.
  */
-#define BUSY_POLL_MAX_US 1000u
+#define BUSY_POLL_MAX_US     1000u
+#define BUSY_POLL_DEFAULT_US 200u
+
+/* The longest time without sleep, ns. A hundred faults, and a tenth of the time
+ * after which somebody would notice. */
+#define BUSY_POLL_AWAKE_NS UINT64_C(4000000)
+
+/* Who polls, of all workers. */
+struct busy_poll_crowd {
+	unsigned max;
+	_Atomic unsigned nr;
+};
+
+enum busy_poll_state {
+	BUSY_POLL_SLEEPS, /* until there is something */
+	BUSY_POLL_SPINS,
+	BUSY_POLL_RESTS, /* sleeps once, and keeps its place */
+};
 
 struct busy_poll {
 	uint64_t window_ns; /* 0: never polls */
+	struct busy_poll_crowd *crowd;
 	uint64_t waits_since_ns; /* when there was no more to do */
-	bool is_spinning; /* the worker does not sleep */
+	uint64_t awake_since_ns;
+	enum busy_poll_state state;
 	_Atomic uint64_t hits;
 	_Atomic uint64_t misses;
 	_Atomic uint64_t spun_ns;
@@ -55,37 +81,79 @@ static inline void busy_poll_add(_Atomic uint64_t *counter, uint64_t n)
 		memory_order_relaxed);
 }
 
+/* Return: whether there was a place. */
+static inline bool busy_poll_join(struct busy_poll_crowd *crowd)
+{
+	if (atomic_fetch_add(&crowd->nr, 1) < crowd->max)
+		return true;
+	atomic_fetch_sub(&crowd->nr, 1);
+	return false;
+}
+
+static inline void busy_poll_sleep(struct busy_poll *poll)
+{
+	atomic_fetch_sub(&poll->crowd->nr, 1);
+	poll->state = BUSY_POLL_SLEEPS;
+}
+
+static inline void busy_poll_spin(struct busy_poll *poll, uint64_t now_ns)
+{
+	poll->state = BUSY_POLL_SPINS;
+	poll->awake_since_ns = now_ns;
+}
+
 static inline void busy_poll_end_wait(struct busy_poll *poll)
 {
-	uint64_t waited_ns = uv_hrtime() - poll->waits_since_ns;
+	uint64_t now_ns = uv_hrtime();
+	uint64_t waited_ns = now_ns - poll->waits_since_ns;
+	bool was_short = waited_ns <= poll->window_ns;
 
-	if (poll->is_spinning) {
+	switch (poll->state) {
+	case BUSY_POLL_SPINS:
 		busy_poll_add(&poll->hits, 1);
 		busy_poll_add(&poll->spun_ns, waited_ns);
+		break;
+	case BUSY_POLL_SLEEPS:
+		if (was_short && busy_poll_join(poll->crowd))
+			busy_poll_spin(poll, now_ns);
+		break;
+	case BUSY_POLL_RESTS:
+		if (was_short)
+			busy_poll_spin(poll, now_ns);
+		else
+			busy_poll_sleep(poll);
+		break;
 	}
-	poll->is_spinning = poll->is_spinning || waited_ns <= poll->window_ns;
 }
 
 static inline bool busy_poll_spins_on(struct busy_poll *poll)
 {
-	uint64_t waited_ns = uv_hrtime() - poll->waits_since_ns;
+	uint64_t now_ns = uv_hrtime();
+	uint64_t waited_ns = now_ns - poll->waits_since_ns;
+	bool is_long = waited_ns > poll->window_ns;
 
-	if (waited_ns <= poll->window_ns)
+	if (!is_long && now_ns - poll->awake_since_ns <= BUSY_POLL_AWAKE_NS)
 		return true;
-	poll->is_spinning = false;
-	busy_poll_add(&poll->misses, 1);
 	busy_poll_add(&poll->spun_ns, waited_ns);
+	if (is_long) {
+		busy_poll_add(&poll->misses, 1);
+		busy_poll_sleep(poll);
+	} else {
+		poll->state = BUSY_POLL_RESTS;
+	}
 	return false;
 }
 
 /* --- for its worker ------------------------------------------------------- */
 
 /* busy_poll_init() - @window_us: 0 (never) to BUSY_POLL_MAX_US */
-static inline void busy_poll_init(struct busy_poll *poll, unsigned window_us)
+static inline void busy_poll_init(struct busy_poll *poll, unsigned window_us,
+				  struct busy_poll_crowd *crowd)
 {
 	CHECK(window_us <= BUSY_POLL_MAX_US);
 	memset(poll, 0, sizeof(*poll));
 	poll->window_ns = (uint64_t)window_us * 1000;
+	poll->crowd = crowd;
 }
 
 /* busy_poll_found() - a socket has something. Some 50 ns where it polls. */
@@ -105,7 +173,8 @@ static inline void busy_poll_waits(struct busy_poll *poll)
 /* busy_poll_may_sleep() - asked before each look at the sockets */
 static inline bool busy_poll_may_sleep(struct busy_poll *poll)
 {
-	return likely(!poll->is_spinning) || !busy_poll_spins_on(poll);
+	return likely(poll->state != BUSY_POLL_SPINS) ||
+	       !busy_poll_spins_on(poll);
 }
 
 /* --- for everybody -------------------------------------------------------- */

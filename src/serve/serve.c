@@ -9,6 +9,7 @@
 struct serve {
 	struct serve_params params;
 	struct conn_pool pool;
+	struct busy_poll_crowd crowd;
 	struct worker *workers[SERVE_MAX_THREADS];
 	unsigned nr_workers; /* those that run */
 	bool is_draining; /* takes nobody any more */
@@ -21,8 +22,8 @@ static int start_workers(struct serve *s)
 	int err = 0;
 
 	while (s->nr_workers < s->params.nr_threads && !err) {
-		err = worker_create(&s->params, &s->pool, s->nr_workers,
-				    &s->workers[s->nr_workers]);
+		err = worker_create(&s->params, &s->pool, &s->crowd,
+				    s->nr_workers, &s->workers[s->nr_workers]);
 		s->nr_workers += !err;
 	}
 	return err;
@@ -36,6 +37,7 @@ int serve_create(const struct serve_params *params, struct serve **out)
 	if (!s)
 		return -ENOMEM;
 	s->params = *params;
+	s->crowd.max = uv_available_parallelism() - 1;
 	err = conn_pool_init(&s->pool, params->nr_ready, params->is_swapped_on,
 			     params->is_swapped_on, params->area);
 	if (err) {

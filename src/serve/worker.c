@@ -304,7 +304,7 @@ static void fini_loop(struct worker *w)
 	io_loop_fini(&w->loop);
 }
 
-static int init(struct worker *w)
+static int init(struct worker *w, struct busy_poll_crowd *crowd)
 {
 	int err;
 
@@ -313,7 +313,7 @@ static int init(struct worker *w)
 	list_init(&w->paused);
 	list_init(&w->inbox);
 	lock_init(&w->inbox_lock, w->params->is_swapped_on);
-	busy_poll_init(&w->busy_poll, w->params->poll_us);
+	busy_poll_init(&w->busy_poll, w->params->poll_us, crowd);
 	err = create_views(w);
 	if (err)
 		goto err_lock;
@@ -341,7 +341,8 @@ err_lock:
 }
 
 int worker_create(const struct serve_params *params, struct conn_pool *pool,
-		  unsigned index, struct worker **out)
+		  struct busy_poll_crowd *crowd, unsigned index,
+		  struct worker **out)
 {
 	struct worker *w = calloc(1, sizeof(*w));
 	int err;
@@ -351,7 +352,7 @@ int worker_create(const struct serve_params *params, struct conn_pool *pool,
 	w->params = params;
 	w->pool = pool;
 	w->index = index;
-	err = init(w);
+	err = init(w, crowd);
 	if (err) {
 		free(w);
 		return err;

@@ -69,13 +69,14 @@ struct worker {
 
 /**
  * worker_create() - start a worker
- * @params: outlive it
+ * @params: outlive it, as do @pool and @crowd
  *
  * Return: 0 or -errno. End: worker_stop(), worker_join(), worker_destroy().
  * Context: main thread.
  */
 int worker_create(const struct serve_params *params, struct conn_pool *pool,
-		  unsigned index, struct worker **out) ZSD_MUST_CHECK;
+		  struct busy_poll_crowd *crowd, unsigned index,
+		  struct worker **out) ZSD_MUST_CHECK;
 
 /* worker_give() - hand a connection over, which is the worker's from now on.
  * Context: main thread. */

@@ -195,7 +195,7 @@ static int start_serving(struct server *s)
 	};
 	int err;
 
-	if (params.poll_us && sysconf(_SC_NPROCESSORS_ONLN) < 2) {
+	if (params.poll_us && uv_available_parallelism() < 2) {
 		io_log(s->log, IO_LOG_ERROR,
 		       "--poll needs a second processor: on the only one, the "
 		       "client could not run meanwhile; leave it out");

@@ -12,11 +12,19 @@
 #define WINDOW_US BUSY_POLL_MAX_US
 #define TRIES	  1000
 
+static struct busy_poll_crowd crowd;
 static struct busy_poll busy_poll;
+
+static void init(unsigned window_us)
+{
+	crowd.max = 1;
+	crowd.nr = 0;
+	busy_poll_init(&busy_poll, window_us, &crowd);
+}
 
 static bool is_spinning(void)
 {
-	return busy_poll.is_spinning;
+	return busy_poll.state == BUSY_POLL_SPINS;
 }
 
 static struct ctl_polling counted(void)
@@ -51,7 +59,7 @@ static void spin_in_vain(void)
 
 START_TEST(without_a_window_nothing_is_done)
 {
-	busy_poll_init(&busy_poll, 0);
+	init(0);
 	busy_poll_waits(&busy_poll);
 	busy_poll_found(&busy_poll);
 	busy_poll_waits(&busy_poll);
@@ -63,7 +71,7 @@ END_TEST
 
 START_TEST(a_short_wait_makes_it_spin_and_a_long_one_ends_that)
 {
-	busy_poll_init(&busy_poll, WINDOW_US);
+	init(WINDOW_US);
 	busy_poll_found(&busy_poll);
 	ck_assert_msg(!is_spinning(), "there was no wait before");
 	find_at_once();
@@ -81,7 +89,7 @@ START_TEST(after_a_long_wait_it_sleeps)
 {
 	struct ctl_polling before;
 
-	busy_poll_init(&busy_poll, WINDOW_US);
+	init(WINDOW_US);
 	find_at_once();
 	spin_in_vain();
 	before = counted();
@@ -96,7 +104,7 @@ END_TEST
 
 START_TEST(what_comes_while_it_spins_is_a_hit)
 {
-	busy_poll_init(&busy_poll, WINDOW_US);
+	init(WINDOW_US);
 	find_at_once();
 	ck_assert(is_spinning());
 	busy_poll_waits(&busy_poll);
@@ -104,6 +112,66 @@ START_TEST(what_comes_while_it_spins_is_a_hit)
 	ck_assert_uint_ge(counted().hits, 1);
 	ck_assert_uint_eq(counted().misses, 0);
 	ck_assert(is_spinning());
+}
+END_TEST
+
+START_TEST(only_so_many_spin)
+{
+	struct busy_poll first;
+
+	init(WINDOW_US);
+	find_at_once();
+	ck_assert(is_spinning());
+	first = busy_poll;
+	busy_poll_init(&busy_poll, WINDOW_US, &crowd);
+	find_at_once();
+	ck_assert(!is_spinning());
+	busy_poll = first;
+	spin_in_vain();
+	ck_assert_uint_eq(crowd.nr, 0);
+	find_at_once();
+	ck_assert(is_spinning());
+}
+END_TEST
+
+/* Requests that never end, each at once after the last one. */
+static uint64_t find_until_it_rests(void)
+{
+	uint64_t since = uv_hrtime();
+
+	do {
+		busy_poll_waits(&busy_poll);
+		busy_poll_found(&busy_poll);
+		busy_poll_waits(&busy_poll);
+	} while (!busy_poll_may_sleep(&busy_poll));
+	return uv_hrtime() - since;
+}
+
+START_TEST(who_spins_for_long_rests_once)
+{
+	init(WINDOW_US);
+	find_at_once();
+	ck_assert_uint_gt(find_until_it_rests() + WINDOW_US * UINT64_C(1000),
+			  BUSY_POLL_AWAKE_NS);
+	ck_assert_int_eq(busy_poll.state, BUSY_POLL_RESTS);
+	ck_assert(busy_poll_may_sleep(&busy_poll)); /* a timer woke it */
+	ck_assert_uint_eq(crowd.nr, 1);
+	find_at_once();
+	ck_assert(is_spinning());
+	ck_assert_uint_eq(crowd.nr, 1);
+}
+END_TEST
+
+START_TEST(a_long_rest_is_sleep)
+{
+	init(WINDOW_US);
+	find_at_once();
+	(void)find_until_it_rests();
+	while (uv_hrtime() - busy_poll.waits_since_ns <= WINDOW_US * 1000u)
+		;
+	busy_poll_found(&busy_poll);
+	ck_assert_int_eq(busy_poll.state, BUSY_POLL_SLEEPS);
+	ck_assert_uint_eq(crowd.nr, 0);
 }
 END_TEST
 
@@ -116,6 +184,9 @@ int main(void)
 	tcase_add_test(tc, a_short_wait_makes_it_spin_and_a_long_one_ends_that);
 	tcase_add_test(tc, after_a_long_wait_it_sleeps);
 	tcase_add_test(tc, what_comes_while_it_spins_is_a_hit);
+	tcase_add_test(tc, only_so_many_spin);
+	tcase_add_test(tc, who_spins_for_long_rests_once);
+	tcase_add_test(tc, a_long_rest_is_sleep);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
 }

@@ -12,6 +12,7 @@
 
 #include "base/compiler.h"
 #include "base/units.h"
+#include "serve/busy_poll.h"
 #include "suite.h"
 #include "zsd/options/options.h"
 
@@ -155,7 +156,22 @@ START_TEST(polling_needs_no_number)
 {
 	struct options options = parse("-s 64M -u /s --poll");
 
-	ck_assert_uint_eq(options.server.poll_us, OPTIONS_POLL_US);
+	ck_assert_uint_eq(options.server.poll_us, BUSY_POLL_DEFAULT_US);
+	options_fini(&options);
+}
+END_TEST
+
+START_TEST(who_is_swapped_on_polls_unless_told_not_to)
+{
+	struct options options = parse("-s 64M -u /s --swap");
+	cpu_set_t cores;
+
+	ck_assert_int_eq(sched_getaffinity(0, sizeof(cores), &cores), 0);
+	ck_assert_uint_eq(options.server.poll_us,
+			  CPU_COUNT(&cores) > 1 ? BUSY_POLL_DEFAULT_US : 0);
+	options_fini(&options);
+	options = parse("-s 64M -u /s --swap --poll=0");
+	ck_assert_uint_eq(options.server.poll_us, 0);
 	options_fini(&options);
 }
 END_TEST
@@ -467,6 +483,7 @@ int main(void)
 	tcase_add_loop_test(tc, each_option_has_its_effect, 0,
 			    ARRAY_SIZE(full_lines));
 	tcase_add_test(tc, polling_needs_no_number);
+	tcase_add_test(tc, who_is_swapped_on_polls_unless_told_not_to);
 	tcase_add_test(tc, checksums_are_kept_where_asked_for);
 	tcase_add_test(tc, the_least_limit_is_taken);
 	tcase_add_test(tc, each_export_has_its_own);

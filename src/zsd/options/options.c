@@ -11,6 +11,7 @@
 #include "base/bits.h"
 #include "base/check.h"
 #include "base/units.h"
+#include "serve/busy_poll.h"
 #include "zsd/options/options.h"
 #include "zsd/options/values.h"
 
@@ -88,8 +89,9 @@ static const struct argp_option argp_options[] = {
 	 "out what is kept, instead of warning",
 	 23},
 	{"poll", KEY_POLL, "MICROSECONDS", OPTION_ARG_OPTIONAL,
-	 "Look for the next request for that long (default 50) before a worker "
-	 "sleeps: less delay, but up to a core busy for each worker",
+	 "Look for the next request for that long before a worker sleeps: less "
+	 "delay, but a core busy while requests come fast; 0: never. Without a "
+	 "number 200, which is the default with --swap where there are two cores",
 	 24},
 	{"restore", KEY_RESTORE, "FILE", 0,
 	 "Begin with what zsctl save wrote to FILE, which also says the size",
@@ -255,6 +257,26 @@ static error_t complete_control(struct options *options)
 	return 0;
 }
 
+/* As many as may run at once: of the machine's cores those we may use. */
+static unsigned default_threads(void)
+{
+	cpu_set_t cores;
+	int nr = 1;
+
+	if (sched_getaffinity(0, sizeof(cores), &cores) == 0)
+		nr = CPU_COUNT(&cores);
+	return min_u32((uint32_t)nr, SERVE_MAX_THREADS);
+}
+
+/* A program that waits for its pages is a client that asks at once again. On
+ * the only processor it could not run meanwhile. */
+static unsigned default_poll_us(const struct server_params *server)
+{
+	return server->swap != SWAP_OFF && default_threads() > 1
+		       ? BUSY_POLL_DEFAULT_US
+		       : 0;
+}
+
 static error_t end(struct options *options, struct argp_state *state)
 {
 	struct server_params *server = &options->server;
@@ -271,6 +293,8 @@ static error_t end(struct options *options, struct argp_state *state)
 					: OPTIONS_SWAP_RESERVE_BYTES;
 		err = check_disk(server, disk, state);
 	}
+	if (server->poll_us == POLL_UNSET)
+		server->poll_us = default_poll_us(server);
 	if (server->survive == SURVIVE_AS_SWAP)
 		server->survive =
 			server->swap == SWAP_OFF ? SURVIVE_OFF : SURVIVE_ON;
@@ -302,20 +326,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	}
 }
 
-/* As many as may run at once: of the machine's cores those we may use. */
-static unsigned default_threads(void)
-{
-	cpu_set_t cores;
-	int nr = 1;
-
-	if (sched_getaffinity(0, sizeof(cores), &cores) == 0)
-		nr = CPU_COUNT(&cores);
-	return min_u32((uint32_t)nr, SERVE_MAX_THREADS);
-}
-
 static void set_defaults(struct server_params *server)
 {
 	server->disks[0].store.reserve_bytes = RESERVE_UNSET;
+	server->poll_us = POLL_UNSET;
 	server->disks[0].store.chain_size = ZS_CHAIN_SIZE_DEFAULT;
 	BUG_ON(zcomp_parse(OPTIONS_ALGORITHM, &server->disks[0].store.zcomp));
 	server->disks[0].name = "";

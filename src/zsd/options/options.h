@@ -12,7 +12,6 @@
 #define OPTIONS_SWAP_RESERVE_BYTES  (16 * MIB)
 #define OPTIONS_MAX_CONNECTIONS	    64u
 #define OPTIONS_HANDSHAKE_TIMEOUT_S 10u
-#define OPTIONS_POLL_US		    50u /* --poll without a number */
 #define OPTIONS_ALGORITHM	    "lz4"
 #define OPTIONS_DESCRIPTION	    "compressed memory"
 

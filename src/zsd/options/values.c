@@ -263,7 +263,7 @@ static error_t take_poll(const struct value *value,
 {
 	if (text)
 		return take_number(value, source, text, field);
-	*(unsigned *)field = OPTIONS_POLL_US;
+	*(unsigned *)field = BUSY_POLL_DEFAULT_US;
 	return 0;
 }
 

@@ -16,6 +16,9 @@
 /* No size that can be given: --reserve is not there. */
 #define RESERVE_UNSET UINT64_MAX
 
+/* No window that can be given: --poll is not there. */
+#define POLL_UNSET UINT32_MAX
+
 /* Options without a letter. */
 enum {
 	KEY_CHAIN_SIZE = 0x100,
