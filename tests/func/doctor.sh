@@ -56,6 +56,7 @@ make_devices() {
     put "$disk/pid" 4800
     put "$disk/queue/logical_block_size" 4096
     put "$disk/queue/rotational" 0
+    put "$disk/queue/scheduler" "[none] mq-deadline"
     put "$disk/queue/discard_max_bytes" 2199023255040
     mkdir -p "$root/proc/4800"
     printf 'nbd-client\0-unix\0/s\0/dev/nbd3\0-dead-timeout\00030\0' \
@@ -248,6 +249,10 @@ diagnose warn zswap
 echo "the device"
 put "$disk/queue/logical_block_size" 512
 diagnose fail 'block size'
+put "$disk/queue/scheduler" "none [mq-deadline]"
+diagnose warn scheduler
+put "$disk/queue/scheduler" none
+diagnose warn ''
 put "$disk/queue/rotational" 1
 diagnose fail rotational
 put "$disk/queue/discard_max_bytes" 0

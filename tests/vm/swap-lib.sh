@@ -213,6 +213,7 @@ attach() {
     wait_for 10 "size of $device" has_size
     # Not to be throttled as if it were a disk that is slow with many writes.
     [[ ! -e $nbd/queue/wbt_lat_usec ]] || echo 0 > "$nbd/queue/wbt_lat_usec"
+    echo none > "$nbd/queue/scheduler"
 }
 
 swap_on() {

@@ -211,6 +211,12 @@ static const struct setting settings[] = {
 	 * Documentation/ABI/stable/sysfs-block, wbt_lat_usec.
 	 */
 	{"queue/wbt_lat_usec", "0", false},
+	/*
+	 * There is no order in which zsd would be faster. With a scheduler
+	 * requests go through a thread of the kernel's more, and a page that is
+	 * waited for stands behind those that are written.
+	 */
+	{"queue/scheduler", "none", false},
 };
 
 int device_tune(const struct device *d, size_t nr_connections,

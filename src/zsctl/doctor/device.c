@@ -25,6 +25,25 @@ static long long block_number(const struct doctor *d, const char *name,
 	return files_read_number(path, &number) ? otherwise : number;
 }
 
+/* The file names all there are, the one in use in brackets. */
+static void check_scheduler(struct doctor *d, const char *name)
+{
+	char path[DOCTOR_PATH_BYTES], text[FILES_TEXT_BYTES];
+
+	doctor_path(d, path, "/sys/block/%s/queue/scheduler", name);
+	if (files_read(path, text))
+		return; /* a kernel without any */
+	if (strstr(text, "[none]") || strcmp(text, "none") == 0) {
+		doctor_add(d, "scheduler", DOCTOR_PASS, "none");
+		return;
+	}
+	doctor_add(d, "scheduler", DOCTOR_WARN,
+		   "%s: a page that is waited for stands behind those that are "
+		   "written",
+		   text);
+	doctor_mend(d, "echo none > /sys/block/%s/queue/scheduler", name);
+}
+
 static void check_queue(struct doctor *d, const char *name)
 {
 	const long long block =
@@ -60,6 +79,7 @@ static void check_queue(struct doctor *d, const char *name)
 	if (!discard)
 		doctor_mend(d, "attach with an nbd-client and a kernel that "
 			       "know NBD_CMD_TRIM");
+	check_scheduler(d, name);
 }
 
 /* Whether it was attached with the UUID of one of zsd's disks, as `zsctl
