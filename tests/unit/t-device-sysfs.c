@@ -71,6 +71,7 @@ static void setup(void)
 	make_file("/sys/block/nbd1/size", "2048\n");
 	make_file("/sys/block/nbd1/queue/io_timeout", "");
 	make_file("/sys/block/nbd1/queue/wbt_lat_usec", "");
+	make_file("/sys/block/nbd1/queue/scheduler", "");
 	make_file("/proc/swaps",
 		  "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
 	make_file("/proc/self/mounts", "proc /proc proc rw 0 0\n");
@@ -205,6 +206,7 @@ START_TEST(a_device_is_tuned)
 	ck_assert_int_eq(device_tune(&device, 1, &failed), 0);
 	expect_file("/sys/block/nbd1/queue/io_timeout", "2000");
 	expect_file("/sys/block/nbd1/queue/wbt_lat_usec", "0");
+	expect_file("/sys/block/nbd1/queue/scheduler", "none");
 }
 END_TEST
 

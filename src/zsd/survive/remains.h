@@ -16,8 +16,7 @@
  *   companion   zsd-remains in the list of processes
  *
  * Threads: the server's main thread, before it hears the keeper.
- * Source: clone(2), prctl(2) (PR_SET_PDEATHSIG); Linux kernel/exit.c,
- * do_exit().
+ * Source: clone(2), prctl(2) (PR_SET_PDEATHSIG); Linux kernel/exit.c.
  */
 #ifndef ZSD_ZSD_SURVIVE_REMAINS_H
 #define ZSD_ZSD_SURVIVE_REMAINS_H
