@@ -58,7 +58,7 @@
 	X(generation, COUNT, COUNTER, "servers before this one")             \
 	X(deaths, COUNT, COUNTER, "servers that died while they served")     \
 	X(last_pause_us, MICROSECONDS, GAUGE,                                \
-	  "time from the last death until another server served")            \
+	  "time from the last death until a client was answered")            \
 	X(standby_ready, FLAG, GAUGE, "whether another server waits, ready") \
 	X(refused_upgrades, COUNT, COUNTER,                                  \
 	  "upgrades that the program installed could not make")

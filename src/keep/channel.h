@@ -52,7 +52,7 @@ enum keep_kind {
 	KEEP_END, /* as SIGTERM is meant */
 
 	/* The server's. */
-	KEEP_READY, /* stands by, or serves */
+	KEEP_READY, /* stands by; or serves, and for .number us one client */
 	KEEP_DROP, /* connection .number is closed */
 	KEEP_UPGRADE, /* hand over to the program that is installed now */
 	KEEP_STATUS, /* .text for the service manager; .number: hear from me
@@ -66,7 +66,7 @@ struct keep_figures {
 	uint32_t is_standby_ready; /* 0 or 1: another one waits */
 	uint32_t was_killed; /* 0 or 1: the last one, by somebody else */
 	uint32_t nr_refused; /* upgrades that could not be made */
-	uint64_t pause_us; /* from the last death to being served again */
+	uint64_t pause_us; /* from the last death to the first answer */
 };
 
 #define KEEP_TEXT_BYTES 200

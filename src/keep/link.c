@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/bits.h"
 #include "base/check.h"
 #include "base/lock.h"
 #include "io/listen.h"
@@ -35,6 +36,7 @@ struct keep_link {
 	bool is_gone; /* the keeper is */
 
 	_Atomic bool is_ready_due; /* any thread's: it is to be told */
+	_Atomic uint32_t ready_since_us; /* the same: with it */
 	_Atomic bool *to_drop; /* any thread's: by number, it is to be told */
 	pthread_mutex_t lock; /* the one below */
 	struct keep_figures figures;
@@ -292,10 +294,16 @@ static bool say(struct keep_link *link, enum keep_kind kind, uint32_t number,
 	return false;
 }
 
+static bool say_ready(struct keep_link *link)
+{
+	return say(link, KEEP_READY, atomic_load(&link->ready_since_us),
+		   &link->is_ready_due);
+}
+
 /* Say all that is due. Where the keeper takes no more, go on a little later. */
 static void say_all(struct keep_link *link)
 {
-	bool was_taken = say(link, KEEP_READY, 0, &link->is_ready_due);
+	bool was_taken = say_ready(link);
 
 	for (uint32_t i = 0; was_taken && i < link->held.max_conns; i++)
 		was_taken = say(link, KEEP_DROP, i, &link->to_drop[i]);
@@ -309,10 +317,12 @@ static void on_due(struct io_waker *waker)
 }
 
 /* At once where that goes: it ends a pause, and the main thread may be busy. */
-void keep_link_ready(struct keep_link *link)
+void keep_link_ready(struct keep_link *link, uint64_t since_us)
 {
+	atomic_store(&link->ready_since_us,
+		     (uint32_t)min_u64(since_us, UINT32_MAX));
 	atomic_store(&link->is_ready_due, true);
-	if (!say(link, KEEP_READY, 0, &link->is_ready_due))
+	if (!say_ready(link))
 		io_wake(&link->due);
 }
 

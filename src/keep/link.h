@@ -85,9 +85,13 @@ int keep_link_watch(struct keep_link *link, struct io_loop *loop,
 		    const struct keep_link_events *events) ZSD_MUST_CHECK;
 void keep_link_unwatch(struct keep_link *link);
 
-/* keep_link_ready() - it serves. Once. Context: any thread, after
- * keep_link_watch(); never blocks. */
-void keep_link_ready(struct keep_link *link);
+/**
+ * keep_link_ready() - it serves
+ * @since_us: for so long already at least one client was answered
+ *
+ * Once. Context: any thread, after keep_link_watch(); never blocks.
+ */
+void keep_link_ready(struct keep_link *link, uint64_t since_us);
 
 /* keep_link_status() - something for the service manager */
 void keep_link_status(struct keep_link *link, const char *text,

@@ -184,9 +184,11 @@ static void settle_upgrade(struct keeper *k)
 	k->upgrade_fd = -1;
 }
 
-static void on_serving(struct keeper *k)
+/* @since_us: at least one client is answered. */
+static void on_serving(struct keeper *k, uint32_t since_us)
 {
 	bool is_first = k->serving.state == WARD_BEGINNING;
+	uint64_t all_us;
 
 	ward_set_state(&k->serving, WARD_SERVING);
 	k->has_begun = true;
@@ -195,14 +197,16 @@ static void on_serving(struct keeper *k)
 	k->was_announced = true;
 	if (is_first)
 		return;
-	k->figures.pause_us = (k->serving.since_ns - k->died_ns) / 1000;
+	all_us = (k->serving.since_ns - k->died_ns) / 1000;
+	k->figures.pause_us = all_us - min_u64(since_us, all_us);
 	io_log(k->log, IO_LOG_WARNING,
 	       "%s has taken over after %" PRIu64 ".%03" PRIu64
-	       " ms, with %u connections",
+	       " ms, and serves all of %u connections after %" PRIu64
+	       ".%03" PRIu64 " ms",
 	       k->serving.is_upgrade ? "the program that is installed now"
 				     : "another server",
 	       k->figures.pause_us / 1000, k->figures.pause_us % 1000,
-	       k->held.nr_conns);
+	       k->held.nr_conns, all_us / 1000, all_us % 1000);
 	settle_upgrade(k);
 	tell_figures(k, &k->serving, KEEP_FIGURES);
 	put_off(k); /* who was served last goes first */
@@ -296,7 +300,7 @@ void keeper_end_patience(struct keeper *k)
 
 /* --- what servers say ------------------------------------------------------ */
 
-static void on_ready(struct keeper *k, struct ward *w)
+static void on_ready(struct keeper *k, struct ward *w, uint32_t since_us)
 {
 	if (w->state == WARD_GETTING_READY) {
 		ward_set_state(w, WARD_STANDING_BY);
@@ -306,7 +310,7 @@ static void on_ready(struct keeper *k, struct ward *w)
 		if (w->is_upgrade && k->serving.state == WARD_SERVING)
 			make_way(k);
 	} else if (w->state == WARD_BEGINNING || w->state == WARD_TAKING_OVER) {
-		on_serving(k);
+		on_serving(k, since_us);
 	}
 }
 
@@ -317,7 +321,7 @@ static void on_message(struct keeper *k, struct ward *w,
 	bool is_serving = w == &k->serving;
 
 	if (message->kind == KEEP_READY) {
-		on_ready(k, w);
+		on_ready(k, w, message->number);
 	} else if (message->kind == KEEP_DROP && is_serving) {
 		held_drop_conn(&k->held, message->number);
 	} else if (message->kind == KEEP_UPGRADE && is_serving) {

@@ -121,7 +121,10 @@ struct server {
 	int pid_fd; /* its lock */
 	struct keep_link *link; /* to the keeper, if there is one */
 	struct stream_area *area; /* with a keeper: of the connections */
-	_Atomic unsigned nr_resuming; /* any thread's: see kept_take_over() */
+	/* Any thread's; after a death: connections that had no turn yet, and
+	 * when the first one had it, or 0. */
+	_Atomic unsigned nr_resuming;
+	_Atomic uint64_t first_turn_ns;
 	struct shelf shelf; /* of a keeper */
 };
 

@@ -394,7 +394,7 @@ static void tell_ready(struct server *s)
 	if (s->params->daemon)
 		notify_detach(s->log);
 	if (keep_link_is_first(s->link))
-		keep_link_ready(s->link);
+		keep_link_ready(s->link, 0);
 }
 
 int server_run(const struct server_params *params, struct io_log *log)

@@ -89,13 +89,25 @@ static void on_closed(void *arg, uint32_t number)
 	keep_link_drop(arg, number);
 }
 
-/* The pause is over when all have had a turn. */
+/* So many have had a turn, or need none. */
+static void count_resumed(struct server *s, unsigned nr)
+{
+	const uint64_t first_ns = atomic_load(&s->first_turn_ns);
+	uint64_t since_ns = first_ns ? uv_hrtime() - first_ns : 0;
+
+	if (atomic_fetch_sub(&s->nr_resuming, nr) == nr)
+		keep_link_ready(s->link, since_ns / 1000);
+}
+
+/* Clients are answered again. */
 static void on_resumed(void *arg, unsigned nr)
 {
 	struct server *s = arg;
+	uint64_t nothing = 0;
 
-	if (atomic_fetch_sub(&s->nr_resuming, nr) == nr)
-		keep_link_ready(s->link);
+	(void)atomic_compare_exchange_strong(&s->first_turn_ns, &nothing,
+					     uv_hrtime());
+	count_resumed(s, nr);
 }
 
 static int make_area(struct server *s, const struct serve_params *params)
@@ -136,7 +148,7 @@ static void adopt(struct server *s, unsigned slot, bool was_killed)
 		err = serve_adopt(s->serve, slot, fd, was_killed);
 	if (!err)
 		return;
-	on_resumed(s, 1);
+	count_resumed(s, 1);
 	if (fd >= 0) {
 		io_log(s->log, IO_LOG_ERROR,
 		       "cannot go on with a connection: %s", strerror(-err));
@@ -185,7 +197,7 @@ int kept_take_over(struct server *s)
 		return err;
 	atomic_store(&s->nr_resuming, 1); /* until all are given to workers */
 	adopt_connections(s);
-	on_resumed(s, 1);
+	count_resumed(s, 1);
 	/* Who was served is served again. The rest can wait. */
 	stream_area_unmap_ahead(s->area);
 	for (size_t i = 0; i < s->exports.nr; i++)
