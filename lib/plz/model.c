@@ -93,9 +93,14 @@ const char *plz_model_coder(const struct plz_model *model)
 
 /* --- as bytes ------------------------------------------------------------ */
 
+size_t plz_model_room(size_t dict_bytes)
+{
+	return OFFSET_REST + ROWS_BYTES + dict_bytes;
+}
+
 size_t plz_model_bytes(const struct plz_model *model)
 {
-	return OFFSET_REST + ROWS_BYTES + model->dict_bytes;
+	return plz_model_room(model->dict_bytes);
 }
 
 void plz_model_save(const struct plz_model *model, void *dst)

@@ -132,6 +132,9 @@ const char *plz_model_coder(const struct plz_model *model);
 /* The length of a model's bytes. */
 size_t plz_model_bytes(const struct plz_model *model);
 
+/* plz_model_room() - the same, of a model with such a dictionary */
+size_t plz_model_room(size_t dict_bytes);
+
 /* plz_model_save() - write them to @dst, where there is room for them all: a
  * versioned header with a checksum, the rows, the dictionary */
 void plz_model_save(const struct plz_model *model, void *dst);

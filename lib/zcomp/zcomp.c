@@ -20,7 +20,8 @@ struct zcomp_dict {
 	void *digest;
 };
 
-static const struct zcomp_ops *const codecs[] = {&zcomp_lz4, &zcomp_zstd};
+static const struct zcomp_ops *const codecs[] = {&zcomp_lz4, &zcomp_zstd,
+						 &zcomp_plz};
 
 static const struct zcomp_ops *find_codec(const char *name, size_t name_bytes)
 {
@@ -162,6 +163,13 @@ size_t zcomp_dict_memory(const struct zcomp_params *params,
 {
 	return sizeof(struct zcomp_dict) +
 	       params->ops->dict_memory(params->level, src_bytes_max, nr_bytes);
+}
+
+size_t zcomp_dict_bytes_besides(const struct zcomp_params *params)
+{
+	return params->ops->dict_bytes_besides
+		       ? params->ops->dict_bytes_besides()
+		       : 0;
 }
 
 int zcomp_train(const struct zcomp_params *params, const void *samples,

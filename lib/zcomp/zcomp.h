@@ -92,13 +92,14 @@ bool zcomp_has_dicts(const struct zcomp_params *params);
  * @params:        that it will be used with
  * @src_bytes_max: the largest source that it will be used for
  * @bytes:         the dictionary, in the codec's own format (of zstd, what
- *                 zcomp_train() and `zstd --train` make). Kept by reference:
+ *                 zcomp_train() and `zstd --train` make; of plz, a model that
+ *                 zcomp_train() made). Kept by reference:
  *                 must stay as it is until the dict is destroyed
  * @nr_bytes:      ZCOMP_DICT_MIN_BYTES .. ZCOMP_DICT_MAX_BYTES
  * @out:           receives the dict; untouched on error
  *
  * Hostile @bytes are answered with an error, or compress badly. Cost: some
- * 100 us.
+ * 100 us; plz 5 ms.
  * Return: 0, or
  *   -EOPNOTSUPP  the codec has no dictionaries
  *   -EMSGSIZE    @nr_bytes is out of range
@@ -118,6 +119,13 @@ void zcomp_dict_destroy(struct zcomp_dict *dict);
 size_t zcomp_dict_memory(const struct zcomp_params *params,
 			 size_t src_bytes_max, size_t nr_bytes);
 
+/*
+ * zcomp_dict_bytes_besides() - what a dictionary takes besides bytes that pages
+ * have in common, bytes: plz's are models, which say how often each symbol
+ * occurs, too. For a codec that has dictionaries.
+ */
+size_t zcomp_dict_bytes_besides(const struct zcomp_params *params);
+
 /**
  * zcomp_train() - make a dictionary for pages like some samples
  * @params:       that it will be used with
@@ -126,13 +134,15 @@ size_t zcomp_dict_memory(const struct zcomp_params *params,
  *                used up nearly, if not wholly
  * @out_bytes:    receives the length; untouched on error
  *
- * Allocates up to ZCOMP_TRAIN_BYTES meanwhile. Cost: some 50 us a sample.
+ * Allocates up to ZCOMP_TRAIN_BYTES meanwhile. Cost: some 50 us a sample; plz
+ * 700, and its samples must be pages.
  * Good results take samples of a hundred times the dictionary's size.
  * Return: 0, or
  *   -EOPNOTSUPP  the codec has no dictionaries
  *   -EMSGSIZE    @dst_bytes is out of range
  *   -EINVAL      there are too few samples for one of that size, or nothing in
- *                them that could be learned
+ *                them that could be learned; or there is no room for what a
+ *                dictionary takes besides
  *   -ENOMEM
  */
 int zcomp_train(const struct zcomp_params *params, const void *samples,

@@ -33,7 +33,8 @@ struct zcomp_ops {
 			  size_t src_bytes, void *dst, size_t dst_bytes);
 
 	/* As zcomp_dict_create() and so on; all are NULL where the codec has no
-	 * dictionaries. */
+	 * dictionaries. The first one also where there is nothing besides. */
+	size_t (*dict_bytes_besides)(void);
 	size_t (*dict_memory)(int level, size_t src_bytes_max, size_t nr_bytes);
 	int (*dict_create)(int level, size_t src_bytes_max, const void *bytes,
 			   size_t nr_bytes, void **digest);
@@ -44,6 +45,7 @@ struct zcomp_ops {
 };
 
 extern const struct zcomp_ops zcomp_lz4;
+extern const struct zcomp_ops zcomp_plz;
 extern const struct zcomp_ops zcomp_zstd;
 
 #endif

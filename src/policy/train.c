@@ -8,8 +8,8 @@
 #include <time.h>
 
 #include "base/bits.h"
-#include "policy/train.h"
 #include "guard/watermark.h"
+#include "policy/train.h"
 
 /* Each variant is timed so often, in turn; the least counts: what else goes on
  * in the machine only ever makes it take longer. */
@@ -244,6 +244,13 @@ static int use(struct zstore *store, struct train_report *report,
 	}
 }
 
+/* For bytes that pages have in common, and what a dictionary has besides. */
+static size_t room_for(const struct training *t, size_t dict_bytes)
+{
+	return min_u64(dict_bytes + zcomp_dict_bytes_besides(&t->zcomp),
+		       ZCOMP_DICT_MAX_BYTES);
+}
+
 static int train(struct training *t, struct zstore_ctx *ctx, size_t dict_bytes,
 		 struct train_report *out, struct ctl_error *error)
 {
@@ -255,7 +262,7 @@ static int train(struct training *t, struct zstore_ctx *ctx, size_t dict_bytes,
 	out->nr_tested = t->nr_tests;
 	out->before = zstore_dict_current(t->store);
 	err = zcomp_train(&t->zcomp, t->pages, t->nr_pages, ZSD_PAGE_BYTES,
-			  out->bytes, dict_bytes, &out->nr_bytes);
+			  out->bytes, room_for(t, dict_bytes), &out->nr_bytes);
 	if (err == -EINVAL)
 		return ctl_error_set(error, -EAGAIN,
 				     "the pages that are stored have too "
@@ -283,7 +290,7 @@ int train_run(struct zstore *store, struct zstore_ctx *ctx, bool is_swapped,
 	if (!zcomp_has_dicts(&params->zcomp))
 		return ctl_error_set(error, -EOPNOTSUPP,
 				     "%s has no dictionaries: start zsd with "
-				     "--algorithm zstd",
+				     "--algorithm zstd or plz",
 				     zcomp_format(&params->zcomp, name));
 	err = is_swapped ? check_memory(error) : 0;
 	if (err)

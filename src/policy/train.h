@@ -77,7 +77,8 @@ struct train_report {
  * train_run() - make a dictionary, and use it if it is any good
  * @ctx:        of @store; the caller's
  * @is_swapped: whether the kernel may be swapping on the store
- * @dict_bytes: its size at most, TRAIN_MIN_DICT_BYTES .. ZCOMP_DICT_MAX_BYTES
+ * @dict_bytes: its size at most, TRAIN_MIN_DICT_BYTES .. ZCOMP_DICT_MAX_BYTES;
+ *              of plz, of what is not the model's
  * @out:        filled in
  * @error:      filled in on error
  *

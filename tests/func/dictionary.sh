@@ -106,6 +106,31 @@ expect_shorter "what is stored" "$(get_stat mm_stat.compr_data_size)" "$without"
 verify_store
 stop_zsd
 
+echo "plz is zstd until it is trained, and denser then"
+start_zsd --size 16M --algorithm plz --checksum
+nbdcopy "$dir/old" "$uri"
+expect_disk "$dir/old"
+train 0 --output "$dir/model"
+expect_equal used "$(of_training used)" true
+expect_equal "the file" "$(stat -c %s "$dir/model")" "$(of_training bytes)"
+expect_disk "$dir/old"
+nbdcopy "$dir/new" "$uri"
+expect_disk "$dir/new"
+expect_shorter "what is stored with plz" \
+    "$(get_stat mm_stat.compr_data_size)" "$with"
+verify_store
+stop_zsd
+
+echo "another zsd begins with its model, and refuses what is none"
+start_zsd --size 16M --algorithm plz:2 --dictionary "$dir/model"
+nbdcopy "$dir/old" "$uri"
+expect_disk "$dir/old"
+verify_store
+stop_zsd
+expect_status 1 "$zsd" --size 16M --algorithm plz --dictionary "$dir/dict" \
+    --socket "$socket"
+expect_said 'not a dictionary, or a damaged one'
+
 echo "so it does with one of zstd's"
 split -b 4096 -a 4 "$dir/old" "$dir/page-"
 zstd -q --train -r --maxdict=16384 "$dir"/page-a[ab]* -o "$dir/theirs"

@@ -17,7 +17,7 @@ modules='
 lib/base
 lib/zsmalloc    lib/base
 lib/plz         lib/base
-lib/zcomp       lib/base
+lib/zcomp       lib/base lib/plz
 lib/zsave       lib/base
 lib/zstore      lib/base lib/zsmalloc lib/zcomp lib/zsave
 src/nbd         lib/base

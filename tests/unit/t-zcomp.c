@@ -24,11 +24,12 @@
  * Source: LZ4_ACCELERATION_MAX in lz4.c; ZSTD_maxCLevel() in zstd.h.
  */
 static const char *const levels[] = {
-	"lz4",	   "lz4:1",   "lz4:2",	"lz4:65536", "lz4:65537", "zstd",
-	"zstd:-7", "zstd:-1", "zstd:1", "zstd:3",    "zstd:19",	  "zstd:22",
+	"lz4",	   "lz4:1",   "lz4:2",	 "lz4:65536", "lz4:65537",
+	"zstd",	   "zstd:-7", "zstd:-1", "zstd:1",    "zstd:3",
+	"zstd:19", "zstd:22", "plz",	 "plz:1",     "plz:2",
 };
 
-static const char *const codecs[] = {"lz4", "zstd"};
+static const char *const codecs[] = {"lz4", "zstd", "plz"};
 
 static bool is_all_canary(const unsigned char *p, const unsigned char *end)
 {

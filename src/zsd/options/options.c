@@ -33,13 +33,14 @@ static const struct argp_option argp_options[] = {
 	 4},
 	{"algorithm", 'a', "ALG[:LEVEL]", 0,
 	 "lz4 (default; LEVEL is its acceleration, 1 to 65537, default 1) "
-	 "or zstd (LEVEL -7 to 22, default 1)",
+	 "zstd (LEVEL -7 to 22, default 1), or plz (LEVEL 1, or 2 for denser and "
+	 "slower; default 1), which is zstd:1 until zsctl train",
 	 5},
 	{"checksum", KEY_CHECKSUM, NULL, 0,
 	 "Keep a checksum of each object, and compare it at each read", 6},
 	{"dictionary", KEY_DICTIONARY, "FILE", 0,
-	 "With zstd: compress with this dictionary, which zsctl train or "
-	 "zstd --train made",
+	 "With zstd or plz: compress with this dictionary, which zsctl train, "
+	 "or for zstd zstd --train, made",
 	 7},
 	{"mem-limit", 'm', "SIZE", 0,
 	 "Most memory that may be used, objects and metadata, at least 1M; "
@@ -212,8 +213,8 @@ static error_t check_disk(const struct server_params *server,
 	}
 	if (disk->dictionary && !zcomp_has_dicts(&disk->store.zcomp)) {
 		argp_error(state,
-			   "%s--dictionary: only zstd has dictionaries: give "
-			   "--algorithm zstd with it",
+			   "%s--dictionary: lz4 has none: give --algorithm "
+			   "zstd or plz with it",
 			   who);
 		return EINVAL;
 	}
