@@ -25,22 +25,22 @@ static double number_of(const json_t *cost, size_t column)
 
 static void print_cost(const char *name, const json_t *cost)
 {
-	printf("%-20s  %10.1f  %11.2f us  %11.2f us\n", name,
+	printf("%-24s  %10.1f  %11.2f us  %11.2f us\n", name,
 	       number_of(cost, 0), number_of(cost, 1), number_of(cost, 2));
 }
 
-/* How much less than @from, in per cent. */
-static double gain(const json_t *from, const json_t *to, size_t column)
+/* How many times what it was. */
+static double times(const json_t *from, const json_t *to, size_t column)
 {
 	const double before = number_of(from, column);
 
-	return before > 0 ? 100 * (1 - number_of(to, column) / before) : 0;
+	return before > 0 ? number_of(to, column) / before : 1;
 }
 
-static void print_gain(const char *name, const json_t *from, const json_t *to)
+static void print_times(const char *name, const json_t *from, const json_t *to)
 {
-	printf("%-20s  %8.1f %%  %12.1f %%  %12.1f %%\n", name,
-	       gain(from, to, 0), gain(from, to, 1), gain(from, to, 2));
+	printf("%-24s  %9.2fx  %13.2fx  %13.2fx\n", name, times(from, to, 0),
+	       times(from, to, 1), times(from, to, 2));
 }
 
 static void print_table(const json_t *result)
@@ -49,15 +49,15 @@ static void print_table(const json_t *result)
 	const json_t *before = json_object_get(result, "before");
 	const json_t *trained = json_object_get(result, "trained");
 
-	printf("%-20s  %10s  %14s  %14s\n", "of a page not trained on", "bytes",
+	printf("%-24s  %10s  %14s  %14s\n", "of a page not trained on", "bytes",
 	       "compress", "decompress");
 	print_cost("  no dictionary", without);
 	if (json_is_object(before))
 		print_cost("  the current one", before);
 	print_cost("  the new one", trained);
-	print_gain("  less than with none", without, trained);
+	print_times("  over no dictionary", without, trained);
 	if (json_is_object(before))
-		print_gain("  than the current", before, trained);
+		print_times("  over the current", before, trained);
 }
 
 static void print_outcome(const json_t *result, const char *title, bool used)
