@@ -93,8 +93,8 @@ bool zcomp_has_dicts(const struct zcomp_params *params);
  * @src_bytes_max: the largest source that it will be used for
  * @bytes:         the dictionary, in the codec's own format (of zstd, what
  *                 zcomp_train() and `zstd --train` make; of plz, a model that
- *                 zcomp_train() made). Kept by reference:
- *                 must stay as it is until the dict is destroyed
+ *                 zcomp_train() made). Kept by reference: must stay as it is
+ *                 until the dict is destroyed
  * @nr_bytes:      ZCOMP_DICT_MIN_BYTES .. ZCOMP_DICT_MAX_BYTES
  * @out:           receives the dict; untouched on error
  *

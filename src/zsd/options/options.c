@@ -32,7 +32,7 @@ static const struct argp_option argp_options[] = {
 	 "otherwise there is none)",
 	 4},
 	{"algorithm", 'a', "ALG[:LEVEL]", 0,
-	 "lz4 (default; LEVEL is its acceleration, 1 to 65537, default 1) "
+	 "lz4 (default; LEVEL is its acceleration, 1 to 65537, default 1), "
 	 "zstd (LEVEL -7 to 22, default 1), or plz (LEVEL 1, or 2 for denser and "
 	 "slower; default 1), which is zstd:1 until zsctl train",
 	 5},
