@@ -78,6 +78,9 @@ expect_files
 
 echo "with a client it is refused, but live"
 coproc client { qemu-io -f raw "$uri" 2>&1; }
+# Bash forgets its number as soon as it has ended.
+# shellcheck disable=SC2154 # coproc sets it
+client_pid=$client_PID
 has_client() {
     [ "$(get_stat disk.clients)" = 1 ]
 }
@@ -94,8 +97,7 @@ expect_equal "live" "$(jq .result.live "$dir/output")" true
 expect_files disk.zsd
 rm "$file"
 echo quit >&"${client[1]}"
-# shellcheck disable=SC2154 # coproc sets it
-wait "$client_PID" 2>/dev/null || true
+wait "$client_pid" 2>/dev/null || true
 
 # A server that sends the beginning of a file, and then nothing: hold FILE BYTES
 hold() {

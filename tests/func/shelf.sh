@@ -75,6 +75,7 @@ echo "with options that do not fit what is kept, it is kept until they do"
 start_managed --size 16M --survive
 "$top_builddir/tests/bench/pagegen" --size 16M "$dir/pages"
 nbdcopy "$dir/pages" "$uri"
+eventually is_kept "kept-area kept-image-0"
 echo "--size 32M --survive" >"$dir/options"
 kill_all
 eventually grep -q 'cannot go on with the disk .* another --size or' "$log"
