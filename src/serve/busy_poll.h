@@ -13,9 +13,10 @@
  * ask again and again. Two bounds:
  *
  *   crowd   Not all processors are polled on: one at least is for the clients.
- *   rest    Who has polled for BUSY_POLL_AWAKE_US on end sleeps until the next
- *           request once. A worker in real time keeps what the kernel runs on
- *           its processor alone from running for no longer than that.
+ *   rest    Who has polled for BUSY_POLL_AWAKE_NS on end sleeps until the next
+ *           request once, and leaves its place to others meanwhile. A worker in
+ *           real time keeps what the kernel runs on its processor alone from
+ *           running for no longer than that.
  *
  * Ownership: a worker's; the crowd, serve's. Threads: the worker's, but for
  * busy_poll_sum().
@@ -53,18 +54,12 @@ struct busy_poll_crowd {
 	_Atomic unsigned nr;
 };
 
-enum busy_poll_state {
-	BUSY_POLL_SLEEPS, /* until there is something */
-	BUSY_POLL_SPINS,
-	BUSY_POLL_RESTS, /* sleeps once, and keeps its place */
-};
-
 struct busy_poll {
 	uint64_t window_ns; /* 0: never polls */
 	struct busy_poll_crowd *crowd;
 	uint64_t waits_since_ns; /* when there was no more to do */
-	uint64_t awake_since_ns;
-	enum busy_poll_state state;
+	uint64_t awake_since_ns; /* where it spins */
+	bool spins; /* or sleeps until there is something */
 	_Atomic uint64_t hits;
 	_Atomic uint64_t misses;
 	_Atomic uint64_t spun_ns;
@@ -90,39 +85,29 @@ static inline bool busy_poll_join(struct busy_poll_crowd *crowd)
 	return false;
 }
 
+static inline void busy_poll_spin(struct busy_poll *poll, uint64_t now_ns)
+{
+	poll->spins = true;
+	poll->awake_since_ns = now_ns;
+}
+
 static inline void busy_poll_sleep(struct busy_poll *poll)
 {
 	atomic_fetch_sub(&poll->crowd->nr, 1);
-	poll->state = BUSY_POLL_SLEEPS;
-}
-
-static inline void busy_poll_spin(struct busy_poll *poll, uint64_t now_ns)
-{
-	poll->state = BUSY_POLL_SPINS;
-	poll->awake_since_ns = now_ns;
+	poll->spins = false;
 }
 
 static inline void busy_poll_end_wait(struct busy_poll *poll)
 {
 	uint64_t now_ns = uv_hrtime();
 	uint64_t waited_ns = now_ns - poll->waits_since_ns;
-	bool was_short = waited_ns <= poll->window_ns;
 
-	switch (poll->state) {
-	case BUSY_POLL_SPINS:
+	if (poll->spins) {
 		busy_poll_add(&poll->hits, 1);
 		busy_poll_add(&poll->spun_ns, waited_ns);
-		break;
-	case BUSY_POLL_SLEEPS:
-		if (was_short && busy_poll_join(poll->crowd))
-			busy_poll_spin(poll, now_ns);
-		break;
-	case BUSY_POLL_RESTS:
-		if (was_short)
-			busy_poll_spin(poll, now_ns);
-		else
-			busy_poll_sleep(poll);
-		break;
+	} else if (waited_ns <= poll->window_ns &&
+		   busy_poll_join(poll->crowd)) {
+		busy_poll_spin(poll, now_ns);
 	}
 }
 
@@ -135,12 +120,8 @@ static inline bool busy_poll_spins_on(struct busy_poll *poll)
 	if (!is_long && now_ns - poll->awake_since_ns <= BUSY_POLL_AWAKE_NS)
 		return true;
 	busy_poll_add(&poll->spun_ns, waited_ns);
-	if (is_long) {
-		busy_poll_add(&poll->misses, 1);
-		busy_poll_sleep(poll);
-	} else {
-		poll->state = BUSY_POLL_RESTS;
-	}
+	busy_poll_add(&poll->misses, is_long);
+	busy_poll_sleep(poll);
 	return false;
 }
 
@@ -173,8 +154,7 @@ static inline void busy_poll_waits(struct busy_poll *poll)
 /* busy_poll_may_sleep() - asked before each look at the sockets */
 static inline bool busy_poll_may_sleep(struct busy_poll *poll)
 {
-	return likely(poll->state != BUSY_POLL_SPINS) ||
-	       !busy_poll_spins_on(poll);
+	return likely(!poll->spins) || !busy_poll_spins_on(poll);
 }
 
 /* --- for everybody -------------------------------------------------------- */

@@ -24,7 +24,7 @@ static void init(unsigned window_us)
 
 static bool is_spinning(void)
 {
-	return busy_poll.state == BUSY_POLL_SPINS;
+	return busy_poll.spins;
 }
 
 static struct ctl_polling counted(void)
@@ -147,31 +147,18 @@ static uint64_t find_until_it_rests(void)
 	return uv_hrtime() - since;
 }
 
+/* Others may spin meanwhile: it could be that nothing comes any more. */
 START_TEST(who_spins_for_long_rests_once)
 {
 	init(WINDOW_US);
 	find_at_once();
 	ck_assert_uint_gt(find_until_it_rests() + WINDOW_US * UINT64_C(1000),
 			  BUSY_POLL_AWAKE_NS);
-	ck_assert_int_eq(busy_poll.state, BUSY_POLL_RESTS);
-	ck_assert(busy_poll_may_sleep(&busy_poll)); /* a timer woke it */
-	ck_assert_uint_eq(crowd.nr, 1);
+	ck_assert(!is_spinning());
+	ck_assert_uint_eq(crowd.nr, 0);
 	find_at_once();
 	ck_assert(is_spinning());
 	ck_assert_uint_eq(crowd.nr, 1);
-}
-END_TEST
-
-START_TEST(a_long_rest_is_sleep)
-{
-	init(WINDOW_US);
-	find_at_once();
-	(void)find_until_it_rests();
-	while (uv_hrtime() - busy_poll.waits_since_ns <= WINDOW_US * 1000u)
-		;
-	busy_poll_found(&busy_poll);
-	ck_assert_int_eq(busy_poll.state, BUSY_POLL_SLEEPS);
-	ck_assert_uint_eq(crowd.nr, 0);
 }
 END_TEST
 
@@ -186,7 +173,6 @@ int main(void)
 	tcase_add_test(tc, what_comes_while_it_spins_is_a_hit);
 	tcase_add_test(tc, only_so_many_spin);
 	tcase_add_test(tc, who_spins_for_long_rests_once);
-	tcase_add_test(tc, a_long_rest_is_sleep);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
 }
