@@ -61,7 +61,7 @@
 #include "io/loop.h"
 #include "io/ring.h"
 #include "nbd/handshake.h"
-#include "serve/transmission.h"
+#include "serve/transmission/transmission.h"
 #include "stream/area.h"
 
 /* What a connection has memory for from its start, bytes of each ring: an

@@ -18,7 +18,7 @@
 #include "fuzz.h"
 #include "nbd_model.h"
 #include "serve/conn.h"
-#include "serve/transmission.h"
+#include "serve/transmission/transmission.h"
 #include "small_store.h"
 
 /* Disks, pages. Each is more than two pieces of a read, and the large one more

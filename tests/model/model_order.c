@@ -18,7 +18,7 @@
 #include "io/ring.h"
 #include "model/model.h"
 #include "model/order.h"
-#include "serve/transmission.h"
+#include "serve/transmission/transmission.h"
 
 #define DISK_PAGES 96u
 #define DISK_BYTES (DISK_PAGES * ZSD_PAGE_BYTES)

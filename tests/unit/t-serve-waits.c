@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/compiler.h"
-#include "serve/reqs.h"
+#include "serve/transmission/reqs.h"
 #include "suite.h"
 #include "worker_rig.h"
 

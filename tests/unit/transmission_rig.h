@@ -15,7 +15,7 @@
 
 #include "flat_store.h"
 #include "nbd/nbd_proto.h"
-#include "serve/transmission.h"
+#include "serve/transmission/transmission.h"
 
 #define DISK_BYTES ((uint64_t)1 << 42)
 

@@ -8,7 +8,7 @@
 #include "base/bits.h"
 #include "base/check.h"
 #include "base/units.h"
-#include "serve/transmission.h"
+#include "serve/transmission/transmission.h"
 
 /* Pages of a piece at the start, and at most: all of a piece of a reply. */
 #define FIRST_PIECE_PAGES 1u

@@ -6,7 +6,7 @@
 #include "base/bits.h"
 #include "base/check.h"
 #include "nbd/nbd_proto.h"
-#include "serve/reqs.h"
+#include "serve/transmission/reqs.h"
 
 _Static_assert(REQS_MAX < UINT8_MAX, "an index fits 8 bits, and one more");
 

@@ -27,8 +27,8 @@
  * Source: NBD doc/proto.md, "Ordering of messages and writes"; Linux
  * drivers/block/nbd.c (queue_depth).
  */
-#ifndef ZSD_SERVE_REQS_H
-#define ZSD_SERVE_REQS_H
+#ifndef ZSD_SERVE_TRANSMISSION_REQS_H
+#define ZSD_SERVE_TRANSMISSION_REQS_H
 
 #include <stdbool.h>
 #include <stdint.h>

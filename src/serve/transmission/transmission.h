@@ -35,8 +35,8 @@
  * Threads: the worker's.
  * Source: NBD doc/proto.md, "Transmission".
  */
-#ifndef ZSD_SERVE_TRANSMISSION_H
-#define ZSD_SERVE_TRANSMISSION_H
+#ifndef ZSD_SERVE_TRANSMISSION_TRANSMISSION_H
+#define ZSD_SERVE_TRANSMISSION_TRANSMISSION_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -45,7 +45,7 @@
 #include "io/ring.h"
 #include "nbd/nbd_session.h"
 #include "nbd/reply.h"
-#include "serve/reqs.h"
+#include "serve/transmission/reqs.h"
 #include "stream/stream.h"
 
 /*

@@ -11,7 +11,7 @@
 
 #include "base/bits.h"
 #include "base/units.h"
-#include "serve/transmission.h"
+#include "serve/transmission/transmission.h"
 
 /* Looks at the store for one chunk: data then is at most one piece. */
 #define CHUNK_LOOKS (TRANSMISSION_PIECE_BYTES / ZSD_PAGE_BYTES)
