@@ -136,18 +136,20 @@
 	X(pages, COUNT, GAUGE, "pages that are stored with it")        \
 	X(current, FLAG, GAUGE, "whether new pages are compressed with it")
 
-#define CTL_REQUESTS(X)                                                    \
-	X(read, COUNT, COUNTER, "reads answered")                          \
-	X(write, COUNT, COUNTER, "writes answered")                        \
-	X(flush, COUNT, COUNTER, "flushes answered")                       \
-	X(trim, COUNT, COUNTER, "trims answered")                          \
-	X(write_zeroes, COUNT, COUNTER, "write-zeroes answered")           \
-	X(cache, COUNT, COUNTER, "cache requests answered")                \
-	X(block_status, COUNT, COUNTER, "block status requests answered")  \
-	X(errors, COUNT, COUNTER, "requests answered with an error")       \
-	X(read_bytes, BYTES, COUNTER, "returned by reads, zeros included") \
-	X(write_bytes, BYTES, COUNTER, "received with writes")             \
-	X(overtakes, COUNT, COUNTER, "reads answered before earlier writes")
+#define CTL_REQUESTS(X)                                                      \
+	X(read, COUNT, COUNTER, "reads answered")                            \
+	X(write, COUNT, COUNTER, "writes answered")                          \
+	X(flush, COUNT, COUNTER, "flushes answered")                         \
+	X(trim, COUNT, COUNTER, "trims answered")                            \
+	X(write_zeroes, COUNT, COUNTER, "write-zeroes answered")             \
+	X(cache, COUNT, COUNTER, "cache requests answered")                  \
+	X(block_status, COUNT, COUNTER, "block status requests answered")    \
+	X(errors, COUNT, COUNTER, "requests answered with an error")         \
+	X(read_bytes, BYTES, COUNTER, "returned by reads, zeros included")   \
+	X(write_bytes, BYTES, COUNTER, "received with writes")               \
+	X(overtakes, COUNT, COUNTER, "reads answered before earlier writes") \
+	X(helped_pages, COUNT, COUNTER,                                      \
+	  "pages of writes packed by workers that had nothing else to do")
 
 /* --- stats of size classes ------------------------------------------------ */
 

@@ -172,6 +172,7 @@ void conn_begin_transmission(struct conn *c)
 	c->state = CONN_TRANSMISSION;
 	c->was_served = true;
 	export_attach(export);
+	c->transmission.crew = &c->worker->member;
 	if (c->is_kept) {
 		c->transmission.view = c->worker->views[export->index];
 		return;

@@ -8,8 +8,7 @@
 
 struct serve {
 	struct serve_params params;
-	struct conn_pool pool;
-	struct busy_poll_crowd crowd;
+	struct worker_commons commons;
 	struct worker *workers[SERVE_MAX_THREADS];
 	unsigned nr_workers; /* those that run */
 	bool is_draining; /* takes nobody any more */
@@ -22,8 +21,8 @@ static int start_workers(struct serve *s)
 	int err = 0;
 
 	while (s->nr_workers < s->params.nr_threads && !err) {
-		err = worker_create(&s->params, &s->pool, &s->crowd,
-				    s->nr_workers, &s->workers[s->nr_workers]);
+		err = worker_create(&s->params, &s->commons, s->nr_workers,
+				    &s->workers[s->nr_workers]);
 		s->nr_workers += !err;
 	}
 	return err;
@@ -37,9 +36,11 @@ int serve_create(const struct serve_params *params, struct serve **out)
 	if (!s)
 		return -ENOMEM;
 	s->params = *params;
-	s->crowd.max = uv_available_parallelism() - 1;
-	err = conn_pool_init(&s->pool, params->nr_ready, params->is_swapped_on,
-			     params->is_swapped_on, params->area);
+	s->commons.crowd.max = uv_available_parallelism() - 1;
+	s->commons.crew.max_helpers = s->commons.crowd.max;
+	err = conn_pool_init(&s->commons.pool, params->nr_ready,
+			     params->is_swapped_on, params->is_swapped_on,
+			     params->area);
 	if (err) {
 		free(s);
 		return err;
@@ -79,7 +80,7 @@ int serve_give(struct serve *s, int fd, uint32_t number, bool is_local)
 	if (s->is_draining)
 		err = -ESHUTDOWN;
 	else if (serve_nr_conns(s) < max)
-		err = conn_create(&s->pool, fd, id, &conn);
+		err = conn_create(&s->commons.pool, fd, id, &conn);
 	if (err) {
 		atomic_fetch_add(&s->nr_refused, 1);
 		return err;
@@ -94,8 +95,8 @@ int serve_adopt(struct serve *s, unsigned slot, int fd, bool was_killed)
 {
 	uint64_t id = s->nr_accepted + s->nr_refused + 1;
 	struct conn *conn;
-	int err = conn_adopt(&s->pool, slot, fd, id, &s->params, was_killed,
-			     &conn);
+	int err = conn_adopt(&s->commons.pool, slot, fd, id, &s->params,
+			     was_killed, &conn);
 
 	if (err)
 		return err;
@@ -190,6 +191,6 @@ void serve_destroy(struct serve *s)
 		return;
 	for (unsigned i = 0; i < s->nr_workers; i++)
 		worker_destroy(s->workers[i]);
-	conn_pool_fini(&s->pool);
+	conn_pool_fini(&s->commons.pool);
 	free(s);
 }

@@ -96,7 +96,9 @@ int serve_give(struct serve *serve, int fd, uint32_t number,
  * @was_killed: the server did not die by itself: see stream_blame()
  *
  * The client sees nothing of it. A request that killed its server
- * STREAM_MAX_DEATHS times is answered with EIO, which is logged.
+ * STREAM_MAX_DEATHS times is answered with EIO, which is logged. While pages of
+ * several requests are packed side by side a death is blamed on none of them;
+ * from then on they are done one by one.
  * To be called before serve_give(), for all that are kept; what is not adopted
  * is to be given back by stream_area_free().
  *

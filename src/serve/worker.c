@@ -108,17 +108,28 @@ static bool should_look(struct worker *w)
 	return true;
 }
 
+/* Look at the sockets, and sleep until there is something where there is
+ * nothing else to do; or help somebody. */
+static void look(struct worker *w)
+{
+	bool may_sleep = busy_poll_may_sleep(&w->busy_poll) && !w->nr_runnable;
+
+	if (!w->nr_runnable)
+		crew_rest(&w->member, may_sleep);
+	io_loop_turn(&w->loop, may_sleep);
+	crew_resume(&w->member);
+}
+
 static void thread_main(void *arg)
 {
 	struct worker *w = arg;
 
 	residence_join(w->params->residence, "worker", RESIDENCE_URGENT);
 	share_begin(&w->share);
+	crew_join(&w->member);
 	while (!is_done(w)) {
-		bool may_sleep = busy_poll_may_sleep(&w->busy_poll);
-
 		if (should_look(w))
-			io_loop_turn(&w->loop, may_sleep && !w->nr_runnable);
+			look(w);
 		else
 			uv_update_time(&w->loop.uv);
 		run_runnable(w);
@@ -250,6 +261,24 @@ void worker_closed(struct worker *w, struct conn *conn)
 		w->params->left(w->params->left_arg);
 }
 
+/* --- helping ------------------------------------------------------------- */
+
+/* With this worker's own memory. */
+static void pack(void *arg, struct crew_job *job)
+{
+	struct worker *w = arg;
+
+	job->err = zstore_write(w->views[job->export_index]->store, job->offset,
+				ZSD_PAGE_BYTES, job->src);
+}
+
+static void wake_to_help(void *arg)
+{
+	struct worker *w = arg;
+
+	io_wake(&w->waker);
+}
+
 /* --- life --------------------------------------------------------------- */
 
 static void destroy_views(struct worker *w)
@@ -304,7 +333,7 @@ static void fini_loop(struct worker *w)
 	io_loop_fini(&w->loop);
 }
 
-static int init(struct worker *w, struct busy_poll_crowd *crowd)
+static int init(struct worker *w)
 {
 	int err;
 
@@ -313,7 +342,9 @@ static int init(struct worker *w, struct busy_poll_crowd *crowd)
 	list_init(&w->paused);
 	list_init(&w->inbox);
 	lock_init(&w->inbox_lock, w->params->is_swapped_on);
-	busy_poll_init(&w->busy_poll, w->params->poll_us, crowd);
+	busy_poll_init(&w->busy_poll, w->params->poll_us, &w->commons->crowd);
+	crew_member_init(&w->member, &w->commons->crew,
+			 w->params->is_swapped_on, pack, wake_to_help, w);
 	err = create_views(w);
 	if (err)
 		goto err_lock;
@@ -336,12 +367,13 @@ err_share:
 err_views:
 	destroy_views(w);
 err_lock:
+	crew_member_fini(&w->member);
 	pthread_mutex_destroy(&w->inbox_lock);
 	return err;
 }
 
-int worker_create(const struct serve_params *params, struct conn_pool *pool,
-		  struct busy_poll_crowd *crowd, unsigned index,
+int worker_create(const struct serve_params *params,
+		  struct worker_commons *commons, unsigned index,
 		  struct worker **out)
 {
 	struct worker *w = calloc(1, sizeof(*w));
@@ -350,9 +382,9 @@ int worker_create(const struct serve_params *params, struct conn_pool *pool,
 	if (!w)
 		return -ENOMEM;
 	w->params = params;
-	w->pool = pool;
+	w->commons = commons;
 	w->index = index;
-	err = init(w, crowd);
+	err = init(w);
 	if (err) {
 		free(w);
 		return err;
@@ -372,6 +404,7 @@ void worker_destroy(struct worker *w)
 	fini_loop(w);
 	share_close(&w->share);
 	destroy_views(w);
+	crew_member_fini(&w->member);
 	pthread_mutex_destroy(&w->inbox_lock);
 	free(w);
 }

@@ -3,8 +3,10 @@
  * worker - a thread with an event loop that serves some of the connections
  *
  * Requests are run by the thread that received them: there is no queue between
- * threads. What the main thread hands over (new connections, the order to stop)
- * goes through an inbox under a lock, which the data path never takes.
+ * threads. But where it has a lot of pages to pack, workers that wait for their
+ * sockets help (crew.h). What the main thread hands over (new connections, the
+ * order to stop) goes through an inbox under a lock, which the data path never
+ * takes.
  *
  * Connections that have work left after their turn are runnable: each gets one
  * turn between two looks at the sockets, so that neither they nor the others
@@ -30,12 +32,20 @@
 #include "io/loop.h"
 #include "serve/busy_poll.h"
 #include "serve/conn.h"
+#include "serve/crew.h"
 #include "serve/serve.h"
+
+/* What all workers share. */
+struct worker_commons {
+	struct conn_pool pool; /* connections are taken from, and go back to */
+	struct busy_poll_crowd crowd;
+	struct crew crew;
+};
 
 /* All of it belongs to the worker's thread, but for what says otherwise. */
 struct worker {
 	const struct serve_params *params; /* immutable */
-	struct conn_pool *pool; /* connections are taken from, and go back to */
+	struct worker_commons *commons;
 	unsigned index;
 	uv_thread_t thread; /* main thread's */
 	struct io_loop loop;
@@ -51,6 +61,7 @@ struct worker {
 	struct list_node paused; /* struct conn.paused */
 	uv_timer_t pause; /* runs while there are some */
 
+	struct crew_member member; /* of the crew */
 	struct busy_poll busy_poll;
 	struct share share; /* of its processor */
 	uv_timer_t window; /* runs while real time is given up */
@@ -69,13 +80,13 @@ struct worker {
 
 /**
  * worker_create() - start a worker
- * @params: outlive it, as do @pool and @crowd
+ * @params, @commons: outlive it
  *
  * Return: 0 or -errno. End: worker_stop(), worker_join(), worker_destroy().
  * Context: main thread.
  */
-int worker_create(const struct serve_params *params, struct conn_pool *pool,
-		  struct busy_poll_crowd *crowd, unsigned index,
+int worker_create(const struct serve_params *params,
+		  struct worker_commons *commons, unsigned index,
 		  struct worker **out) ZSD_MUST_CHECK;
 
 /* worker_give() - hand a connection over, which is the worker's from now on.
@@ -110,7 +121,7 @@ void worker_stop(struct worker *worker);
 /* worker_join() - wait for a worker that was stopped. Context: main thread. */
 void worker_join(struct worker *worker);
 
-/* worker_destroy() - after worker_join(). Context: main thread. */
+/* worker_destroy() - after worker_join() of all. Context: main thread. */
 void worker_destroy(struct worker *worker);
 
 /* --- for its connections -------------------------------------------------- */

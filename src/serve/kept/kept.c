@@ -143,6 +143,7 @@ static int load(struct transmission *t, const struct saved *saved)
 	if (!are_sound(t, saved))
 		return -EUCLEAN;
 	reqs_load(&t->reqs, &saved->reqs);
+	t->alone_until = saved->reqs.nr_taken;
 	t->parsed = saved->parsed;
 	t->seen_tail = t->rx->tail;
 	t->begun = saved->begun ? reqs_find(&t->reqs, saved->begun - 1) : NULL;

@@ -160,6 +160,17 @@ struct req *reqs_next_change(struct reqs *reqs)
 	return next_of(reqs, &reqs->changes);
 }
 
+struct req *reqs_change_behind(struct reqs *reqs, const struct req *change)
+{
+	unsigned place = place_of(reqs, change) + 1;
+	struct req *req;
+
+	if (place >= reqs->changes.nr)
+		return NULL;
+	req = &reqs->table[reqs->changes.at[place]];
+	return has_turn(reqs, req) ? req : NULL;
+}
+
 const struct req *reqs_behind(const struct reqs *reqs, const struct req *req,
 			      unsigned steps)
 {

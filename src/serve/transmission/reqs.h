@@ -114,6 +114,10 @@ struct req *reqs_next(struct reqs *reqs);
 /* reqs_next_change() - the same, looks aside. */
 struct req *reqs_next_change(struct reqs *reqs);
 
+/* reqs_change_behind() - the change that came next after a change; NULL where
+ * there is none, or its turn has not come. */
+struct req *reqs_change_behind(struct reqs *reqs, const struct req *change);
+
 /**
  * reqs_behind() - the request that will probably come after another
  * @steps: how many places behind it, at least 1

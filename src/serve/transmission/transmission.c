@@ -10,10 +10,6 @@
 #include "base/units.h"
 #include "serve/transmission/transmission.h"
 
-/* Pages of a piece at the start, and at most: all of a piece of a reply. */
-#define FIRST_PIECE_PAGES 1u
-#define MAX_PIECE_PAGES	  (TRANSMISSION_PIECE_BYTES / ZSD_PAGE_BYTES)
-
 void transmission_init(struct transmission *t,
 		       const struct nbd_session *session, struct io_ring *rx,
 		       struct io_ring *tx)
@@ -23,7 +19,7 @@ void transmission_init(struct transmission *t,
 	t->session = session;
 	t->rx = rx;
 	t->tx = tx;
-	t->piece_pages = FIRST_PIECE_PAGES;
+	t->page_ns = TRANSMISSION_PIECE_NS; /* a page at a time, until known */
 }
 
 void transmission_begin(struct transmission *t, struct export_view *view)
@@ -66,17 +62,6 @@ uint32_t transmission_room(struct transmission *t, uint32_t bytes)
 		       : 0;
 }
 
-/* A piece of a write took so long: the next should take about
- * TRANSMISSION_PIECE_NS. */
-static void fit_piece(struct transmission *t, uint64_t took_ns)
-{
-	if (took_ns < TRANSMISSION_PIECE_NS / 2 &&
-	    t->piece_pages < MAX_PIECE_PAGES)
-		t->piece_pages *= 2;
-	else if (took_ns > TRANSMISSION_PIECE_NS && t->piece_pages > 1)
-		t->piece_pages /= 2;
-}
-
 /* --- answers ---------------------------------------------------------------- */
 
 /* In chunks where a read must be, and errors may be, with a text. */
@@ -101,51 +86,18 @@ enum progress transmission_answer(struct transmission *t, struct req *req)
 	return DONE;
 }
 
-/* --- changes ---------------------------------------------------------------- */
-
-static enum progress run_nothing(struct transmission *t, struct req *req)
-{
-	return transmission_answer(t, req);
-}
-
-/* What of a write's payload has come. */
-static uint32_t payload_here(const struct transmission *t,
-			     const struct req *req)
-{
-	return (uint32_t)min_u64(t->rx->tail - req->payload_pos,
-				 req->left_bytes);
-}
-
-/* What the receive ring is done with makes room for more. */
-static void free_input(struct transmission *t)
+void transmission_free_input(struct transmission *t)
 {
 	uint64_t pos = reqs_payload_pos(&t->reqs, t->parsed);
 
 	io_ring_consume_to(t->rx, min_u64(pos, t->rx->tail));
 }
 
-static enum progress run_write(struct transmission *t, struct req *req)
-{
-	uint32_t here = payload_here(t, req), bytes = here;
-	int err;
+/* --- changes ---------------------------------------------------------------- */
 
-	if (!req->error) {
-		bytes = transmission_next_piece(
-			req, min_u64(here, t->piece_pages * ZSD_PAGE_BYTES));
-		if (bytes == 0)
-			return LACKS_INPUT;
-		err = zstore_write(t->view->store, req->offset, bytes,
-				   io_ring_at(t->rx, req->payload_pos));
-		if (err == -EINPROGRESS)
-			return WAITS;
-		req->error = nbd_error_from_errno(err);
-	}
-	transmission_advance(req, bytes);
-	req->payload_pos += bytes;
-	free_input(t);
-	if (req->left_bytes == 0)
-		return transmission_answer(t, req);
-	return bytes < here ? GOES_ON : LACKS_INPUT;
+static enum progress run_nothing(struct transmission *t, struct req *req)
+{
+	return transmission_answer(t, req);
 }
 
 static enum progress run_trim(struct transmission *t, struct req *req)
@@ -181,7 +133,7 @@ static const struct command {
 	enum export_count count;
 } commands[] = {
 	[NBD_CMD_READ] = {transmission_read, COUNT_read},
-	[NBD_CMD_WRITE] = {run_write, COUNT_write},
+	[NBD_CMD_WRITE] = {transmission_write, COUNT_write},
 	[NBD_CMD_FLUSH] = {run_nothing, COUNT_flush},
 	[NBD_CMD_TRIM] = {run_trim, COUNT_trim},
 	[NBD_CMD_CACHE] = {run_nothing, COUNT_cache},
@@ -242,7 +194,7 @@ static void take_up(struct transmission *t)
 		t->parsed += NBD_REQUEST_BYTES;
 		take_up_one(t, &nbd);
 	}
-	free_input(t);
+	transmission_free_input(t);
 }
 
 bool transmission_has_all(const struct transmission *t)
@@ -326,7 +278,6 @@ static void count_answer(struct transmission *t, const struct req *req)
 		export_count(t->view, COUNT_overtakes, 1);
 }
 
-/* A request is answered. */
 static void retire(struct transmission *t, struct req *req)
 {
 	count_answer(t, req);
@@ -334,7 +285,18 @@ static void retire(struct transmission *t, struct req *req)
 	if (!req->is_change)
 		t->looks_pos = t->tx->tail;
 	reqs_remove(&t->reqs, req);
-	free_input(t);
+	transmission_free_input(t);
+}
+
+void transmission_leave(struct transmission *t, struct req *req,
+			enum progress progress)
+{
+	if (progress == DONE)
+		retire(t, req);
+	else if (progress == LACKS_INPUT)
+		req->state = REQ_LACKS_PAYLOAD;
+	else if (progress == WAITS)
+		req->state = REQ_WAITS;
 }
 
 /* Take a request a piece further. Returns STEP_YIELDS if more can be done at
@@ -344,25 +306,14 @@ static enum step go_on(struct transmission *t, struct req *req)
 	enum progress progress = run_request(t, req);
 
 	t->begun = progress != DONE && req->is_reply_begun ? req : NULL;
-	switch (progress) {
-	case DONE:
-		retire(t, req);
-		return STEP_YIELDS;
-	case GOES_ON:
-		return STEP_YIELDS;
-	case LACKS_INPUT:
-		req->state = REQ_LACKS_PAYLOAD;
-		return STEP_YIELDS;
-	case WAITS:
-		req->state = REQ_WAITS;
-		return STEP_YIELDS;
-	case LACKS_ROOM:
+	if (progress == LACKS_ROOM)
 		return STEP_NEEDS_ROOM;
-	case BROKEN:
-		break;
+	if (progress == BROKEN) {
+		t->reason = -EIO;
+		return STEP_ENDS;
 	}
-	t->reason = -EIO;
-	return STEP_ENDS;
+	transmission_leave(t, req, progress);
+	return STEP_YIELDS;
 }
 
 /* The request whose turn it is; NULL if there is none. */
@@ -397,7 +348,7 @@ static enum step rest(const struct transmission *t)
 enum step transmission_run(struct transmission *t, uint64_t deadline_ns)
 {
 	uint64_t now_ns = transmission_now_ns(), start_ns;
-	bool is_late = false, was_change = false, is_write;
+	bool is_late = false, was_change = false;
 	enum step step = STEP_YIELDS;
 
 	while (step == STEP_YIELDS && !(is_late && was_change)) {
@@ -414,7 +365,6 @@ enum step transmission_run(struct transmission *t, uint64_t deadline_ns)
 		if (!transmission_room(t, 1))
 			return STEP_NEEDS_ROOM;
 		was_change |= req->is_change;
-		is_write = req->nbd.type == NBD_CMD_WRITE;
 		look_ahead(t, req);
 		if (t->mark)
 			*t->mark = (struct stream_mark){req->number + 1,
@@ -422,8 +372,7 @@ enum step transmission_run(struct transmission *t, uint64_t deadline_ns)
 		step = go_on(t, req);
 		start_ns = now_ns;
 		now_ns = transmission_now_ns();
-		if (is_write)
-			fit_piece(t, now_ns - start_ns);
+		transmission_time_write(t, now_ns - start_ns);
 		is_late = now_ns >= deadline_ns;
 	}
 	return step;

@@ -27,6 +27,10 @@
  * a write, that is as many pages as take about TRANSMISSION_PIECE_NS, so that
  * a slow codec is not at it for longer than a fast one; a page at least.
  *
+ * Help: where several pages wait to be packed and other workers have nothing to
+ * do, those help (crew.h). All is done when the handler returns; nobody but it
+ * knows of them.
+ *
  * Waiting: where the store answers -EINPROGRESS a request waits, and nobody
  * else does, until transmission_wake().
  *
@@ -45,6 +49,7 @@
 #include "io/ring.h"
 #include "nbd/nbd_session.h"
 #include "nbd/reply.h"
+#include "serve/crew.h"
 #include "serve/transmission/reqs.h"
 #include "stream/stream.h"
 
@@ -59,6 +64,10 @@
 /* How long a piece should take, ns: a part of a turn that hardly shows, and a
  * hundred times what it costs to look at the clock. */
 #define TRANSMISSION_PIECE_NS 50000u
+
+/* What is packed with help at once, ns of one worker: with one helper half a
+ * turn, during which no read is seen. */
+#define TRANSMISSION_BATCH_NS 1000000u
 
 /*
  * A block status: extents in one answer, and looks at the store for it. The
@@ -92,7 +101,10 @@ struct transmission {
 	struct req *begun; /* whose reply must be completed first, or NULL */
 	uint64_t looks_pos; /* of tx: behind the last answer to a look */
 	uint64_t sends_pos; /* of tx: up to where STEP_SENDS was answered */
-	uint32_t piece_pages; /* of a write: take TRANSMISSION_PIECE_NS */
+	struct crew_member *crew; /* its worker's, or NULL: nobody helps */
+	uint64_t alone_until; /* requests below this number are packed alone */
+	uint32_t page_ns; /* what a page of a write takes */
+	uint32_t piece_pages; /* of a write, written just now */
 	bool is_over; /* nothing more is taken up */
 	int reason; /* for STEP_ENDS: 0 or -errno */
 	uint64_t nr_answered; /* requests so far */
@@ -183,6 +195,21 @@ uint32_t transmission_room(struct transmission *t, uint32_t bytes);
  * else. A request has room for that when it is taken further.
  */
 enum progress transmission_answer(struct transmission *t, struct req *req);
+
+/* A request was taken a piece further: answered, it goes; or it stays for what
+ * it needs. */
+void transmission_leave(struct transmission *t, struct req *req,
+			enum progress progress);
+
+/* What the receive ring is done with makes room for more. */
+void transmission_free_input(struct transmission *t);
+
+/* transmission_write.c: runs NBD_CMD_WRITE. */
+enum progress transmission_write(struct transmission *t, struct req *req);
+
+/* transmission_write.c: what was run just now took so long; it may have been a
+ * piece of a write. */
+void transmission_time_write(struct transmission *t, uint64_t took_ns);
 
 /* transmission_read.c: runs NBD_CMD_READ of any kind. */
 enum progress transmission_read(struct transmission *t, struct req *req);
