@@ -247,6 +247,14 @@ void zstore_compact(struct zstore *store, struct zs_compacted *out)
 	zs_compact(store->pool, out);
 }
 
+bool zstore_compact_slice(struct zstore *store,
+			  struct zs_compact_cursor *cursor,
+			  unsigned max_objects, uint64_t *freed_pages)
+{
+	zstore_need_settled(store);
+	return zs_compact_slice(store->pool, cursor, max_objects, freed_pages);
+}
+
 void zstore_shrink(struct zstore *store)
 {
 	zstore_need_settled(store);

@@ -422,6 +422,12 @@ size_t zstore_huge_class_size(const struct zstore *store);
  */
 void zstore_compact(struct zstore *store, struct zs_compacted *out);
 
+/* zstore_compact_slice() - a bounded piece of it; see zs_compact_slice(). The
+ * first one waits for what zstore_adopt() left to be done. */
+bool zstore_compact_slice(struct zstore *store,
+			  struct zs_compact_cursor *cursor,
+			  unsigned max_objects, uint64_t *freed_pages);
+
 /* zstore_shrink() - hand free pages to the system; see zs_pool_shrink() */
 void zstore_shrink(struct zstore *store);
 

@@ -6,6 +6,7 @@
 #include <uv.h>
 
 #include "control/commands.h"
+#include "policy/compact.h"
 
 /* --- what all share ------------------------------------------------------- */
 
@@ -95,7 +96,7 @@ static int run_compact(const struct control_env *env, const json_t *arguments,
 	err = control_find_export(env, arguments, &export, error);
 	if (err)
 		return err;
-	zstore_compact(export->store, &done);
+	compact_run(export, env->params.exports, &done);
 	compact = (struct ctl_compact){
 		.pages_compacted = done.freed_pages,
 		.bytes_freed = done.freed_pages * ZSD_PAGE_BYTES,

@@ -28,7 +28,7 @@ src/stream      lib/base src/io
 src/keep        lib/base src/io
 src/export      lib/base lib/zstore src/nbd src/ctl
 src/serve       lib/base lib/zstore src/nbd src/ctl src/io src/guard src/stream src/export
-src/policy      lib/base lib/zstore lib/zcomp src/guard src/ctl
+src/policy      lib/base lib/zsmalloc lib/zstore lib/zcomp src/guard src/ctl src/export
 src/control     lib/base lib/zsmalloc lib/zcomp lib/zsave lib/zstore src/ctl src/io src/guard src/export src/policy
 src/zsd         lib/base lib/zsmalloc lib/zcomp lib/zsave lib/zstore src/nbd src/io src/guard src/stream src/keep src/export src/serve src/policy src/control
 src/zsctl       lib/base lib/zsave src/ctl src/nbd
@@ -77,7 +77,7 @@ sys/syscall.h     src/zsd/survive/remains.c src/zsd/stop.c
 sys/time.h        src/zsctl
 sys/wait.h        src/keep src/zsd/notify.c src/zsctl/system/run.c
 sys/signalfd.h    src/keep/keeper.c src/zsctl/save src/zsctl/device/stay.c
-time.h            src/keep/ward.c src/guard/share.c src/policy/train.c src/zsctl/device
+time.h            src/keep/ward.c src/guard/share.c src/policy src/zsctl/device
 spawn.h           src/zsctl/system/run.c
 sys/uio.h         src/stream/stream.c
 sys/socket.h      src/io src/stream src/keep src/serve src/control src/zsd src/zsctl

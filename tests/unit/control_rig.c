@@ -270,19 +270,21 @@ bool zstore_class_stats(struct zstore *store, unsigned class_idx,
 	return true;
 }
 
-void zstore_compact(struct zstore *store, struct zs_compacted *out)
+bool zstore_compact_slice(struct zstore *store,
+			  struct zs_compact_cursor *cursor,
+			  unsigned max_objects, uint64_t *freed_pages)
 {
 	(void)store;
+	(void)max_objects;
 	pthread_mutex_lock(&rig.lock);
 	rig.nr_begun++;
 	pthread_cond_broadcast(&rig.changed);
 	pthread_mutex_unlock(&rig.lock);
 	wait_while(&rig.compact_held);
 	rig.store.nr_compacts++;
-	*out = (struct zs_compacted){
-		.freed_pages = RIG_FREED_PAGES,
-		.moved_objs = RIG_MOVED_OBJS,
-	};
+	cursor->moved_objs = RIG_MOVED_OBJS;
+	*freed_pages = RIG_FREED_PAGES;
+	return false;
 }
 
 void zstore_reset_peak(struct zstore *store)
