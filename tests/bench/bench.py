@@ -19,6 +19,7 @@ import time
 import docs
 from figures import Run, Runs, parse
 from servers import Server, Zram, die, run, spent
+from swapbench import swap_runs
 from tables import all_tables
 
 TOP = os.path.abspath(__file__ + "/../../..")
@@ -27,7 +28,7 @@ TOP = os.path.abspath(__file__ + "/../../..")
 # the targets are about, and one of each kind.
 FULL = Run(
     parts="cpu profile nbdload connections fio density compaction scaling "
-          "dictionary startup adoption",
+          "helping curve dictionary startup adoption swap",
     rounds=5,
     wide_rounds=2,  # of loads that no target is about
     compactions=3,  # timed
@@ -44,11 +45,18 @@ FULL = Run(
     servers="zsd-lz4 zsd-lz4-poll zsd-zstd:-1 zsd-zstd:1 zsd-zstd:3 "
             "nbdkit-malloc nbdkit-sparse nbdkit-zstd qemu-nbd zram",
     cpu_servers="zsd-lz4 zsd-zstd:1",
+    helping_servers="zsd-lz4@1 zsd-lz4@2 zsd-zstd:1@1 zsd-zstd:1@2",
+    curve="lz4 zstd:-7 zstd:-5 zstd:-3 zstd:-1 zstd:1 zstd:2 zstd:3 zstd:5 "
+          "zstd:7 zstd:9 zstd:12 plz:1 plz:2",
+    swap_on="zram-lz4 zsd-lz4-1 zram-zstd zsd-zstd:1-1",
+    swap_rounds=2,
     trim_servers=["zsd-lz4", "zsd-zstd:1", "zram"],
     trim_percents=[50, 75, 90],
     fio_loads="write-d1 write-d32 read-d1 read-d32")
 QUICK = Run(
-    FULL, parts=FULL.parts.replace("profile ", ""), rounds=2, wide_rounds=0,
+    FULL, parts=FULL.parts.replace("profile ", "").replace(" swap", ""),
+    helping_servers="zsd-zstd:1@1 zsd-zstd:1@2",
+    curve="lz4 zstd:-1 zstd:1 zstd:3 plz:1", rounds=2, wide_rounds=0,
     compactions=2, startups=5, seconds=0.5, tries=1, disk_bytes=128 << 20,
     compaction_bytes=256 << 20, adoption_bytes=1 << 30, weigh_each=False, cpu_servers="zsd-lz4",
     servers="zsd-lz4 zsd-lz4-poll nbdkit-malloc nbdkit-zstd zram",
@@ -311,6 +319,34 @@ def part_scaling(b):
                                           round_))
 
 
+def part_helping(b):
+    """One connection, and workers that help the one which has it: writes over a
+    socket, with the client on the same cores; and in the process, as many at a
+    time as a client has under way."""
+    for server in b.start("default", b.helping_servers):
+        fill_nbdload(b, server)
+    for round_ in b.rounds_of("helping", b.rounds):
+        for server in b.running:
+            algorithm, threads = server.name[4:].split("@")
+            b.note("helping", algorithm=algorithm, threads=int(threads),
+                   store=b.program(
+                       "storescale", *b.pages, f"--size={b.disk_bytes}",
+                       f"--seconds={b.seconds}", f"--threads={threads}",
+                       f"--algorithm={algorithm}", "--crew=32", pinned=False),
+                   socket=run_connections(b, server, "write-c1", round_))
+
+
+def part_swap(b):
+    """A kernel that swaps, in an emulated machine: swapbench.py by itself has
+    more to choose from."""
+    b.progress("swap")
+    run(TOP + "/tests/vm/guest-build", b.build, b.work + "/guest")
+    for swap_run in swap_runs(b.work + "/guest", b.swap_on, b.swap_rounds,
+                              say=b.progress):
+        del swap_run["trace"]
+        b.runs.append(swap_run)
+
+
 def part_profile(b):
     """Where zsd's time goes, by perf where there is one."""
     b.progress("no profile: " + b.no_perf if b.no_perf else "profile")
@@ -342,9 +378,10 @@ def why_no_perf():
         stderr=subprocess.DEVNULL).returncode)
 
 
-def part_dictionary(b):
+def halves(b):
     """Of each page file, runs of 64 neighbouring pages go in turn to a file to
-    train on and to one to measure with, which the dictionary has never seen."""
+    train on and to one to measure with, which was never seen by what was
+    trained. Return: both."""
     seen, unseen = b.work + "/seen", b.work + "/unseen"
     with open(seen, "wb") as train, open(unseen, "wb") as test:
         for page in b.pages:
@@ -352,6 +389,25 @@ def part_dictionary(b):
                 while pages := file.read(64 * 4096):
                     test.write(pages)
                     train.write(file.read(64 * 4096))
+    return seen, unseen
+
+
+def part_curve(b):
+    """What each method makes of pages, and how long it takes. plz has a model of
+    other pages of the same programs, as it has after `zsctl train`."""
+    seen, unseen = halves(b)
+    for round_ in b.rounds_of("curve", b.rounds):
+        for algorithm in b.curve.split():
+            train = [f"--train={seen}"] * algorithm.startswith("plz")
+            b.note("curve", method=algorithm, codec=b.program(
+                "codeccost", f"--pages={unseen}", f"--size={b.disk_bytes}",
+                f"--seconds={b.seconds}", f"--seed={round_}",
+                f"--algorithm={algorithm}", *train))
+
+
+def part_dictionary(b):
+    """zstd:1 with a dictionary and without."""
+    seen, unseen = halves(b)
     for round_ in b.rounds_of("dictionary", b.rounds):
         plain, trained = (b.program(
             "codeccost", f"--pages={unseen}", f"--size={b.disk_bytes}",
@@ -392,7 +448,8 @@ PARTS = {
     **{client: lambda b, client=client: part_speed(b, client)
        for client in CLIENTS},
     "density": part_density, "compaction": part_compaction,
-    "scaling": part_scaling, "dictionary": part_dictionary,
+    "scaling": part_scaling, "helping": part_helping, "swap": part_swap,
+    "curve": part_curve, "dictionary": part_dictionary,
     "startup": part_startup, "adoption": part_adoption,
 }
 

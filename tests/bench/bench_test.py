@@ -192,6 +192,25 @@ def swap_run(device, phase, seconds):
                pages_in=2, writes=0, pages_out=0, available_kib=4096)
 
 
+def test_targets_take_the_worst_phase_and_the_best_zsd():
+    runs = Runs(swap_run(device, phase, seconds) for device, phase, seconds in [
+        ("zram-lz4", "fill", 2), ("zsd-lz4-1", "fill", 3),
+        ("zram-lz4", "hot", 2), ("zsd-lz4-1", "hot", 8),
+        ("zsd-lz4-4", "hot", 6), ("zram-lz4", "random", 4),
+        ("zsd-lz4-1", "random", 5)])
+    runs += [Run(part="helping", algorithm="zstd:1", threads=threads,
+                 socket=Run(iops=iops), store=Run(per_second=2 * iops * threads))
+             for threads, iops in [(1, 10), (2, 17), (1, 20), (2, 30)]]
+    said = {what: value for _, what, _, _, _, _, value in targets(runs)}
+    assert said["lz4, filling: time over zram's"] == 1.5
+    assert said["lz4, the slowest pass: time over zram's"] == 3
+    assert said["lz4, the longest stall over zram's"] == 1
+    assert said["zstd, the longest stall over zram's"] is None
+    assert abs(said["one connection's writes, zstd:1, 2 threads over 1, client "
+                    "beside"] - 1.6) < 1e-9
+    assert abs(said["the same in the process, 32 at a time"] - 3.2) < 1e-9
+
+
 def test_swap_is_set_beside_zram():
     lines = swap_table(Runs([swap_run("zram-lz4", "random", 2),
                              swap_run("zsd-lz4:1-4", "random", 5)]), ABOUT)

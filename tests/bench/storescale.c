@@ -11,6 +11,9 @@
  * advance as a server does that has received several requests: --ahead says how
  * it uses that. With --no-codec nothing is decompressed, so that what is left
  * is the store's own time: the object's bytes are only looked at.
+ *
+ * With --crew the first thread alone has pages to write, so many at a time, and
+ * the others help it, as workers do.
  */
 #include "config.h"
 
@@ -18,6 +21,7 @@
 #include <error.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +33,7 @@
 #include "lock_watch.h"
 #include "model/own_ctx.h"
 #include "rng.h"
+#include "serve/crew.h"
 #include "zcomp/zcomp_internal.h"
 #include "zsmalloc/zs_internal.h"
 #include "zstore/zstore.h"
@@ -59,6 +64,7 @@ struct scale_options {
 	uint64_t run_ns;
 	uint64_t nr_threads;
 	uint64_t ahead;
+	uint64_t crew; /* pages at a time; 0: each thread has its own */
 	bool locks;
 	bool reads;
 	bool no_codec;
@@ -68,6 +74,7 @@ struct scale {
 	struct scale_options options;
 	struct load_pages pages;
 	struct zstore *store;
+	struct crew crew;
 	pthread_barrier_t start;
 	_Atomic bool stop;
 };
@@ -77,6 +84,9 @@ struct worker {
 	struct scale *scale;
 	pthread_t thread;
 	unsigned index;
+	struct zstore_ctx *ctx;
+	struct crew_member member;
+	sem_t woken; /* to help */
 	uint64_t nr_done; /* pages */
 	uint64_t cpu_ns;
 	uint64_t nr_switches; /* it had to wait */
@@ -107,6 +117,9 @@ static const struct bench_option table[] = {
 	BENCH_NUMBER("ahead", 0, &options.ahead, 0, MAX_AHEAD,
 		     "0: each read comes unexpected; 1: the store is told of "
 		     "the next one; 3 (default): of the next three, in stages"),
+	BENCH_NUMBER("crew", 0, &options.crew, 0, CREW_MAX_JOBS,
+		     "one thread writes so many pages at a time, the others "
+		     "help it"),
 	BENCH_OPTION("no-codec", 0, NULL, switch, &options.no_codec,
 		     "do not decompress what is read"),
 	{0},
@@ -265,6 +278,68 @@ static void read_batch(struct worker *worker, struct zstore_ctx *ctx,
 	}
 }
 
+/* --- a crew ----------------------------------------------------------------- */
+
+static void do_job(void *arg, struct crew_job *job)
+{
+	struct worker *worker = arg;
+
+	job->err = zstore_write(worker->ctx, job->offset, ZSD_PAGE_BYTES,
+				job->src);
+}
+
+static void wake(void *arg)
+{
+	struct worker *worker = arg;
+
+	sem_post(&worker->woken);
+}
+
+static void write_together(struct worker *worker, struct rng *rng)
+{
+	const unsigned nr = (unsigned)worker->scale->options.crew;
+	struct scale *scale = worker->scale;
+	uint64_t job_ns;
+
+	for (unsigned i = 0; i < nr; i++)
+		worker->member.jobs[i] = (struct crew_job){
+			.offset = rng_below(rng, nr_slots(scale)) *
+				  ZSD_PAGE_BYTES,
+			.src = page_at(scale,
+				       rng_below(rng, scale->pages.nr_pages)),
+		};
+	(void)crew_run(&worker->member, nr, &job_ns);
+	for (unsigned i = 0; i < nr; i++) {
+		if (worker->member.jobs[i].err)
+			error(1, -worker->member.jobs[i].err, "a page");
+	}
+	worker->nr_done += nr;
+}
+
+static void help_until_stopped(struct worker *worker)
+{
+	while (!atomic_load(&worker->scale->stop)) {
+		crew_rest(&worker->member, true);
+		while (sem_wait(&worker->woken))
+			;
+		crew_resume(&worker->member);
+	}
+}
+
+static void crew_until_stopped(struct worker *worker)
+{
+	struct rng rng = {worker->index};
+
+	crew_join(&worker->member);
+	if (worker->index)
+		help_until_stopped(worker);
+	else
+		while (!atomic_load(&worker->scale->stop))
+			write_together(worker, &rng);
+}
+
+/* --- a thread --------------------------------------------------------------- */
+
 static void work_until_stopped(struct worker *worker, struct zstore_ctx *ctx)
 {
 	struct scale *scale = worker->scale;
@@ -287,11 +362,15 @@ static void *run_worker(void *arg)
 	struct rusage before, after;
 	uint64_t start_ns;
 
+	worker->ctx = ctx;
 	pin(worker->index);
 	pthread_barrier_wait(&worker->scale->start);
 	(void)getrusage(RUSAGE_THREAD, &before);
 	start_ns = bench_now_ns(CLOCK_THREAD_CPUTIME_ID);
-	work_until_stopped(worker, ctx);
+	if (worker->scale->options.crew)
+		crew_until_stopped(worker);
+	else
+		work_until_stopped(worker, ctx);
 	worker->cpu_ns = bench_now_ns(CLOCK_THREAD_CPUTIME_ID) - start_ns;
 	(void)getrusage(RUSAGE_THREAD, &after);
 	worker->nr_switches = (uint64_t)(after.ru_nvcsw - before.ru_nvcsw);
@@ -325,12 +404,16 @@ static uint64_t run_workers(struct scale *scale, struct worker *workers)
 	};
 	uint64_t start_ns;
 
+	scale->crew.max_helpers = nr - 1;
 	pthread_barrier_init(&scale->start, NULL, nr + 1);
 	for (unsigned i = 0; i < nr; i++) {
 		int err;
 
 		workers[i].scale = scale;
 		workers[i].index = i;
+		sem_init(&workers[i].woken, 0, 0);
+		crew_member_init(&workers[i].member, &scale->crew, false,
+				 do_job, wake, &workers[i]);
 		err = pthread_create(&workers[i].thread, NULL, run_worker,
 				     &workers[i]);
 		if (err)
@@ -340,6 +423,8 @@ static uint64_t run_workers(struct scale *scale, struct worker *workers)
 	start_ns = bench_now_ns(CLOCK_MONOTONIC);
 	nanosleep(&time, NULL);
 	atomic_store(&scale->stop, true);
+	for (unsigned i = 0; i < nr; i++)
+		wake(&workers[i]);
 	for (unsigned i = 0; i < nr; i++)
 		pthread_join(workers[i].thread, NULL);
 	pthread_barrier_destroy(&scale->start);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Runs as tables for people. A table of what was not run is empty."""
-from figures import Run, Runs, grown_per_byte, number, per_byte, rates, \
-    stations, targets
+from figures import Run, Runs, grown_per_byte, helped, number, per_byte, \
+    rates, stations, targets
 
 SHAPES = {"d1": "4 KiB, depth 1", "d32": "4 KiB, depth 32",
           "d128": "4 KiB, depth 128", "s128K": "128 KiB in order",
@@ -231,6 +231,19 @@ def scaling_table(runs, about):
                 "waited ns a write", "held ns each time"], lock_rows(two))]
 
 
+def helping_table(runs, about):
+    rows = []
+    for algorithm, _ in runs.where(part="helping").by("algorithm"):
+        pairs = helped(runs, algorithm)
+        rows += [[f"{algorithm}, {title}", *(
+            pairs.cell(f"{threads}.{what}", 0) for threads in ("one", "two")),
+            "x" + pairs.cell(f"two.{what} / one.{what}", 2)]
+            for title, what in [("over a socket", "socket.iops"),
+                                ("in the process", "store.per_second")]]
+    return table(["writes/s of one connection", "1 thread", "2 threads",
+                  "gain"], rows)
+
+
 def model_rows(runs):
     """Cores, writes a second, and that next to one core."""
     cores, one = [1, 2, 4, 8, 16, 32, 64], runs.where(part="scaling", threads=1)
@@ -256,6 +269,25 @@ def model_table(runs, about):
 
 
 # --- the rest -----------------------------------------------------------------
+
+# What zsd takes where it is told nothing, or only which codec.
+DEFAULTS = {"lz4": "default", "zstd:1": "default of zstd",
+            "plz:1": "default of plz"}
+
+
+def curve_table(runs, about):
+    """Each method that another one beats in all three is told so."""
+    methods = runs.where(part="curve").by("method")
+    cost = {m: [-of.median("codec.ratio"), of.median("codec.compress_us"),
+                of.median("codec.decompress_us")] for m, of in methods}
+    rows = [[m, of.number("codec.ratio", 2), of.cell("codec.compress_us", 1),
+             of.cell("codec.decompress_us", 1), DEFAULTS.get(m) or ", ".join(
+                 f"worse than {other}" for other in cost if other != m and all(
+                     a < b for a, b in zip(cost[other], cost[m])))]
+            for m, of in methods]
+    return table(["method", "ratio", "us to store a page", "to read it", ""],
+                 rows)
+
 
 def dictionary_table(runs, about):
     mine = runs.where(part="dictionary")
@@ -344,7 +376,9 @@ TABLES = {
     "trims": ("Density after trims", trims_table),
     "compaction": ("Compaction", compaction_table),
     "scaling": ("Two threads", scaling_table),
+    "helping": ("Two threads, one connection", helping_table),
     "model": ("Many cores, on paper", model_table),
+    "curve": ("Methods", curve_table),
     "dictionary": ("Dictionary", dictionary_table),
     "startup": ("Start-up", startup_table),
     "adoption": ("Adoption", adoption_table),
