@@ -22,9 +22,11 @@
 #include <error.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -79,6 +81,8 @@ static struct {
 	unsigned with_input; /* received, and not done with */
 	unsigned with_answers; /* made, and not sent */
 	unsigned in_requests;
+	_Atomic unsigned *with_help; /* servers where one worker helped the
+				      * other: shared with them */
 } seen;
 
 /* --- a server ------------------------------------------------------------- */
@@ -94,6 +98,25 @@ static void adopt_all(struct serve *serve)
 	for (unsigned i = 0; i < nr_held; i++)
 		must(serve_adopt(serve, held[i].slot, held[i].fd, were_killed),
 		     "serve_adopt");
+}
+
+static void live_for(uint64_t us)
+{
+	const struct timespec time = {.tv_nsec = (long)us * 1000};
+
+	nanosleep(&time, NULL);
+}
+
+/* Wait until one worker has helped the other, and say so. */
+static void count_help(struct export *export)
+{
+	struct ctl_requests sum;
+
+	do {
+		live_for(100);
+		export_sum(export, &sum);
+	} while (!sum.helped_pages);
+	atomic_fetch_add(seen.with_help, 1);
 }
 
 /* @fresh: a socket whose client has said nothing yet, or -1. Writes a byte to
@@ -129,6 +152,7 @@ static void __attribute__((noreturn)) be_server(int fresh, int ready)
 		must(serve_give(serve, fresh, 0, true), "serve_give");
 	if (write(ready, "", 1) != 1)
 		error(1, errno, "write");
+	count_help(export);
 	for (;;)
 		pause();
 }
@@ -181,13 +205,6 @@ static void kill_server(pid_t pid)
 	seen.kills++;
 	for (unsigned i = 0; i < nr_held; i++)
 		look_at(&held[i]);
-}
-
-static void live_for(uint64_t us)
-{
-	const struct timespec time = {.tv_nsec = (long)us * 1000};
-
-	nanosleep(&time, NULL);
 }
 
 /* Mostly a while after it began to serve; now and then before that. */
@@ -508,6 +525,11 @@ int main(int argc, char **argv)
 	nr_kills = (unsigned)strtoul(argv[4], NULL, 10);
 	signal(SIGPIPE, SIG_IGN);
 	model_rng_init(&rng, seed);
+	seen.with_help = mmap(NULL, sizeof(*seen.with_help),
+			      PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (seen.with_help == MAP_FAILED)
+		error(1, errno, "memory for a counter");
 	shared_disk_create();
 	must(serve_area_create(&params, &area), "serve_area_create");
 	poison();
@@ -519,6 +541,9 @@ int main(int argc, char **argv)
 	say_count("with input that was not done with", seen.with_input);
 	say_count("with answers that were not sent", seen.with_answers);
 	say_count("in the middle of a request", seen.in_requests);
+	if (sysconf(_SC_NPROCESSORS_ONLN) > 1)
+		say_count("in which workers helped each other",
+			  atomic_load(seen.with_help));
 	stream_area_destroy(area);
 	return 0;
 }
