@@ -75,7 +75,7 @@ make_machine() {
     rm -rf "$root"
     make_process
     make_devices
-    put "$root/proc/sys/vm/page-cluster" 0
+    put "$root/proc/sys/vm/page-cluster" 3
     put "$root/proc/meminfo" 'MemTotal:        2097152 kB' 'MemFree:    4 kB'
     put "$root/proc/sys/vm/min_free_kbytes" 41943
     put "$root/proc/sys/kernel/sched_rt_runtime_us" 950000
@@ -231,7 +231,7 @@ rm -rf "$process/fd"
 diagnose warn transport
 
 echo "the machine"
-put "$root/proc/sys/vm/page-cluster" 3
+put "$root/proc/sys/vm/page-cluster" 0
 diagnose fail vm.page-cluster
 put "$root/proc/sys/vm/min_free_kbytes" 41942
 diagnose fail vm.min_free_kbytes

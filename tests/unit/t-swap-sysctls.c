@@ -57,7 +57,7 @@ static void setup(void)
 	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
 		ck_assert_int_eq(mkdir(under_root(folders[i]), 0700), 0);
 	make_file("/proc/meminfo", "MemTotal: 2097152 kB\nMemFree: 4 kB\n");
-	make_file(CLUSTER, "3\n");
+	make_file(CLUSTER, "0\n");
 	make_file(MIN_FREE, "11000\n");
 	note = json_object();
 }
@@ -80,20 +80,21 @@ static json_int_t noted(const char *name, const char *which)
 START_TEST(they_are_set_and_put_back)
 {
 	ck_assert_int_eq(sysctls_apply(root, note), SWAP_DONE);
-	expect_file(CLUSTER, "0");
+	expect_file(CLUSTER, "3");
 	expect_file(MIN_FREE, "41943");
-	ck_assert_int_eq(noted("vm.page-cluster", "old"), 3);
+	ck_assert_int_eq(noted("vm.page-cluster", "old"), 0);
+	ck_assert_int_eq(noted("vm.page-cluster", "new"), 3);
 	ck_assert_int_eq(noted("vm.min_free_kbytes", "old"), 11000);
 	ck_assert_int_eq(noted("vm.min_free_kbytes", "new"), 41943);
 	ck_assert_int_eq(sysctls_take_back(root, note), SWAP_DONE);
-	expect_file(CLUSTER, "3");
+	expect_file(CLUSTER, "0");
 	expect_file(MIN_FREE, "11000");
 }
 END_TEST
 
 START_TEST(what_is_right_stays)
 {
-	make_file(CLUSTER, "0\n");
+	make_file(CLUSTER, "2\n");
 	make_file(MIN_FREE, "41943\n");
 	ck_assert_int_eq(sysctls_apply(root, note), SWAP_WAS_SO);
 	make_file(MIN_FREE, "90000\n");
@@ -118,7 +119,7 @@ START_TEST(one_that_fails_undoes_the_other)
 {
 	ck_assert_int_eq(unlink(under_root(MIN_FREE)), 0);
 	ck_assert_int_eq(sysctls_apply(root, note), SWAP_FAILED);
-	expect_file(CLUSTER, "3");
+	expect_file(CLUSTER, "0");
 }
 END_TEST
 
@@ -136,7 +137,7 @@ START_TEST(a_wrong_note_is_refused)
 	note = json_loads(wrong_notes[_i], 0, NULL);
 	ck_assert_ptr_nonnull(note);
 	ck_assert_int_eq(sysctls_take_back(root, note), SWAP_FAILED);
-	expect_file(CLUSTER, "3");
+	expect_file(CLUSTER, "0");
 	expect_file(MIN_FREE, "11000");
 }
 END_TEST

@@ -19,16 +19,20 @@ static void check_page_cluster(struct doctor *d)
 	doctor_path(d, path, "/proc/sys/vm/page-cluster");
 	if (files_read_number(path, &log_pages))
 		return; /* a kernel without swap */
-	if (log_pages == 0) {
-		doctor_add(d, "vm.page-cluster", DOCTOR_PASS, "0");
+	if (log_pages >= SYSCTL_MIN_PAGE_CLUSTER) {
+		doctor_add(d, "vm.page-cluster", DOCTOR_PASS, "%lld",
+			   log_pages);
 		return;
 	}
 	doctor_add(d, "vm.page-cluster", DOCTOR_FAIL,
-		   "%lld: each page that is swapped in brings up to %lld more, "
-		   "which zsd decompresses for nothing",
-		   log_pages, (1ll << (log_pages & 15)) - 1);
-	doctor_mend(d, "sysctl vm.page-cluster=0, and a file in /etc/sysctl.d "
-		       "to keep it");
+		   "%lld: pages that follow each other are swapped in one by "
+		   "one, each by a request of its own, which takes up to three "
+		   "times as long",
+		   log_pages);
+	doctor_mend(d,
+		    "sysctl vm.page-cluster=%d, and a file in /etc/sysctl.d "
+		    "to keep it",
+		    SYSCTL_DEFAULT_PAGE_CLUSTER);
 }
 
 static void check_min_free(struct doctor *d)

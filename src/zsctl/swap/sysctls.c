@@ -21,8 +21,8 @@ struct setting {
 static bool is_cluster_wrong(const char *root, long long old, long long *wanted)
 {
 	(void)root;
-	*wanted = 0;
-	return old != 0;
+	*wanted = SYSCTL_DEFAULT_PAGE_CLUSTER;
+	return old < SYSCTL_MIN_PAGE_CLUSTER;
 }
 
 static bool is_min_free_wrong(const char *root, long long old,
