@@ -135,7 +135,10 @@ static struct zcomp_dict *train(const struct load_pages *pages)
 			       ZSD_PAGE_BYTES);
 	}
 	must(zcomp_train(&options.zcomp, sample, nr, ZSD_PAGE_BYTES, bytes,
-			 DICT_BYTES, &nr_bytes),
+			 min_u64(DICT_BYTES + zcomp_dict_bytes_besides(
+						      &options.zcomp),
+				 sizeof(bytes)),
+			 &nr_bytes),
 	     "training");
 	must(zcomp_dict_create(&options.zcomp, ZSD_PAGE_BYTES, bytes, nr_bytes,
 			       &dict),
