@@ -378,6 +378,7 @@ void conn_turn(struct conn *c)
 
 void conn_run(struct conn *c)
 {
+	crew_serve(&c->worker->member);
 	if (unlikely(!c->is_watched) && conn_watch(c))
 		worker_pause(c->worker, c);
 	else if (c->state == CONN_LINGERING)

@@ -99,9 +99,23 @@ static void help(struct crew_member *m, struct crew_member *owner)
 
 /* --- rest ------------------------------------------------------------------- */
 
+static bool is_rest(uint32_t state)
+{
+	return state == SPINS || state == SLEEPS;
+}
+
 void crew_rest(struct crew_member *m, bool sleeps)
 {
 	atomic_store(&m->state, sleeps ? SLEEPS : SPINS);
+}
+
+void crew_serve(struct crew_member *m)
+{
+	uint32_t state = atomic_load_explicit(&m->state, memory_order_relaxed);
+
+	/* Where this fails it was called: see crew_resume(). */
+	if (is_rest(state))
+		(void)atomic_compare_exchange_strong(&m->state, &state, BUSY);
 }
 
 void crew_resume(struct crew_member *m)
@@ -110,11 +124,6 @@ void crew_resume(struct crew_member *m)
 
 	if ((was & STATE) == CALLED)
 		help(m, member_at(m->crew, was >> OWNER_SHIFT));
-}
-
-static bool is_rest(uint32_t state)
-{
-	return state == SPINS || state == SLEEPS;
 }
 
 static bool rests(const struct crew_member *m)

@@ -96,6 +96,10 @@ void crew_join(struct crew_member *member);
 /* crew_rest() - it has nothing to do. @sleeps: or looks again by itself. */
 void crew_rest(struct crew_member *member, bool sleeps);
 
+/* crew_serve() - it has something of its own to do: it is called no more. Who
+ * has called it already finds it busy for now. Cost: a load, mostly. */
+void crew_serve(struct crew_member *member);
+
 /* crew_resume() - it is busy again, and has helped whoever called it. */
 void crew_resume(struct crew_member *member);
 

@@ -127,6 +127,10 @@ static void look_again(struct worker *w)
 	crew_rest(&w->member, false);
 	for (uint64_t i = model_rng_below(&w->rng, 2000); i; i--)
 		cpu_relax();
+	if (model_rng_one_in(&w->rng, 3)) {
+		crew_serve(&w->member);
+		run_batch(w);
+	}
 	crew_resume(&w->member);
 }
 

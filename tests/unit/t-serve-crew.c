@@ -265,7 +265,7 @@ START_TEST(nothing_is_shared_where_nobody_rests)
 {
 	bool is_seen[4] = {false};
 
-	crew_resume(&other);
+	crew_serve(&other);
 	for (unsigned i = 0; i < 4; i++)
 		send_page(i, i);
 	run_on(STEP_NEEDS_INPUT);
