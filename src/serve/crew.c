@@ -199,9 +199,8 @@ static void wait_for_helpers(struct crew_member *owner, unsigned nr)
 	BUG_ON(!are_done(owner, nr));
 }
 
-unsigned crew_run(struct crew_member *owner, unsigned nr, uint64_t *job_ns)
+unsigned crew_run(struct crew_member *owner, unsigned nr)
 {
-	uint64_t start_ns;
 	unsigned nr_own;
 
 	CHECK(nr && nr <= CREW_MAX_JOBS);
@@ -210,10 +209,7 @@ unsigned crew_run(struct crew_member *owner, unsigned nr, uint64_t *job_ns)
 			      memory_order_release);
 	if (nr > 1)
 		call_helpers(owner, owner->crew->max_helpers);
-	start_ns = uv_hrtime();
 	nr_own = do_jobs(owner, owner);
-	if (nr_own)
-		*job_ns = (uv_hrtime() - start_ns) / nr_own;
 	wait_for_helpers(owner, nr - nr_own);
 	return nr - nr_own;
 }

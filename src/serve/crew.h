@@ -110,12 +110,9 @@ unsigned crew_nr_resting(const struct crew_member *member);
 /**
  * crew_run() - do the first @nr of the member's jobs, 1 to CREW_MAX_JOBS
  *
- * @job_ns: receives how long one of those took that the caller did itself;
- *          untouched where others did all of them
- *
  * Each runs once, in any order, by any member; all are done on return.
  * Return: how many of them others did.
  */
-unsigned crew_run(struct crew_member *member, unsigned nr, uint64_t *job_ns);
+unsigned crew_run(struct crew_member *member, unsigned nr);
 
 #endif

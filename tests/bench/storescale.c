@@ -299,7 +299,6 @@ static void write_together(struct worker *worker, struct rng *rng)
 {
 	const unsigned nr = (unsigned)worker->scale->options.crew;
 	struct scale *scale = worker->scale;
-	uint64_t job_ns;
 
 	for (unsigned i = 0; i < nr; i++)
 		worker->member.jobs[i] = (struct crew_job){
@@ -308,7 +307,7 @@ static void write_together(struct worker *worker, struct rng *rng)
 			.src = page_at(scale,
 				       rng_below(rng, scale->pages.nr_pages)),
 		};
-	(void)crew_run(&worker->member, nr, &job_ns);
+	(void)crew_run(&worker->member, nr);
 	for (unsigned i = 0; i < nr; i++) {
 		if (worker->member.jobs[i].err)
 			error(1, -worker->member.jobs[i].err, "a page");

@@ -83,7 +83,6 @@ static void wake(void *arg)
 static void run_batch(struct worker *w)
 {
 	unsigned nr = (unsigned)model_rng_range(&w->rng, 1, CREW_MAX_JOBS);
-	uint64_t ns = 0;
 
 	for (unsigned i = 0; i < nr; i++) {
 		w->marks[i] = (struct mark){.number = w->nr_jobs + i};
@@ -94,7 +93,7 @@ static void run_batch(struct worker *w)
 		};
 	}
 	w->nr_offered += crew_nr_resting(&w->member) > 0;
-	w->nr_by_others += crew_run(&w->member, nr, &ns);
+	w->nr_by_others += crew_run(&w->member, nr);
 	for (unsigned i = 0; i < nr; i++) {
 		MODEL_CHECK(&run, w->marks[i].nr_done == 1,
 			    "job %llu was done %u times",

@@ -187,6 +187,18 @@ static bool waits(uint64_t offset, uint64_t bytes)
 	return is_slow && offset == PAGE;
 }
 
+/* A tenth of a millisecond for each page. */
+static bool takes_its_time(uint64_t offset, uint64_t bytes)
+{
+	const uint64_t end_ns = transmission_now_ns() + 100000;
+
+	(void)offset;
+	(void)bytes;
+	while (transmission_now_ns() < end_ns)
+		;
+	return false;
+}
+
 START_TEST(one_that_waits_holds_up_no_other)
 {
 	bool is_seen[3] = {false};
@@ -287,6 +299,28 @@ START_TEST(nor_what_is_done_soon)
 }
 END_TEST
 
+/* Eight pages that took 12 us each take 100 when they are shared. */
+START_TEST(help_that_does_not_pay_is_left_for_a_while)
+{
+	bool is_seen[8] = {false};
+
+	server.t.page_ns = CREW_WORTH_NS / 4;
+	flat.waits = takes_its_time;
+	for (unsigned i = 0; i < 8; i++)
+		send_page(i, i);
+	ck_assert_int_eq(run(), STEP_NEEDS_INPUT);
+	for (unsigned i = 0; i < 8; i++)
+		ck_assert_uint_eq(take_reply(is_seen), 0);
+	ck_assert_uint_eq(nr_jobs, 8);
+	ck_assert_uint_gt(server.t.nr_alone, 0);
+	server.t.page_ns = TRANSMISSION_PIECE_NS;
+	send_page(0, 0);
+	send_page(1, 1);
+	run_on(STEP_NEEDS_INPUT);
+	ck_assert_uint_eq(nr_jobs, 8);
+}
+END_TEST
+
 /* With room for two replies in the send ring two requests are shared. */
 /* With room for two replies in the send ring two requests are shared. */
 START_TEST(no_more_are_shared_than_can_be_answered)
@@ -323,6 +357,7 @@ int main(void)
 	tcase_add_test(tc, what_may_have_killed_is_done_alone);
 	tcase_add_test(tc, nothing_is_shared_where_nobody_rests);
 	tcase_add_test(tc, nor_what_is_done_soon);
+	tcase_add_test(tc, help_that_does_not_pay_is_left_for_a_while);
 	tcase_add_test(tc, no_more_are_shared_than_can_be_answered);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);

@@ -103,7 +103,9 @@ struct transmission {
 	uint64_t sends_pos; /* of tx: up to where STEP_SENDS was answered */
 	struct crew_member *crew; /* its worker's, or NULL: nobody helps */
 	uint64_t alone_until; /* requests below this number are packed alone */
-	uint32_t page_ns; /* what a page of a write takes */
+	uint32_t page_ns; /* what a page of a write takes, alone */
+	uint32_t nr_alone; /* pieces to do alone, for help did not pay */
+	uint32_t backoff; /* how many those were, or fewer: it paid since */
 	uint32_t piece_pages; /* of a write, written just now */
 	bool is_over; /* nothing more is taken up */
 	int reason; /* for STEP_ENDS: 0 or -errno */

@@ -180,18 +180,36 @@ static enum progress batch_finish(struct transmission *t, struct req *req,
 	return take_off(t, req, nr * ZSD_PAGE_BYTES, payload_here(t, req));
 }
 
+/* Help that gained less than an eighth is left for so many pieces, for twice as
+ * many the next time, and for half as many where it paid in between. */
+#define MIN_BACKOFF 4u
+#define MAX_BACKOFF 1024u
+
+/* Waking a helper, and having two processors in what one had, may cost more
+ * than it saves: where wake-ups are dear, as on a machine that is emulated. */
+static void judge(struct transmission *t, unsigned nr_jobs, uint64_t took_ns)
+{
+	if (took_ns * 8 <= (uint64_t)nr_jobs * t->page_ns * 7) {
+		t->backoff /= 2;
+		return;
+	}
+	t->backoff =
+		min_u32(MAX_BACKOFF, t->backoff ? t->backoff * 2 : MIN_BACKOFF);
+	t->nr_alone = t->backoff;
+}
+
 /* Return: how it leaves the first request; the others are left so already. */
 static enum progress batch_run(struct transmission *t, struct batch *b)
 {
-	uint64_t page_ns = t->page_ns;
-	unsigned job = b->of[0].nr_jobs, nr_helped;
+	uint64_t start_ns = transmission_now_ns();
+	unsigned job = b->of[0].nr_jobs;
 
 	if (t->mark)
 		*t->mark = (struct stream_mark){0};
 	batch_prefetch(t, b);
-	nr_helped = crew_run(t->crew, b->nr_jobs, &page_ns);
-	learn_page_ns(t, page_ns);
-	export_count(t->view, COUNT_helped_pages, nr_helped);
+	export_count(t->view, COUNT_helped_pages,
+		     crew_run(t->crew, b->nr_jobs));
+	judge(t, b->nr_jobs, transmission_now_ns() - start_ns);
 	for (unsigned i = 1; i < b->nr_reqs; i++) {
 		struct req *req = b->of[i].req;
 		const unsigned nr = b->of[i].nr_jobs;
@@ -208,7 +226,7 @@ static enum progress batch_run(struct transmission *t, struct batch *b)
 static bool may_share(const struct transmission *t, const struct req *req,
 		      uint32_t here)
 {
-	return t->crew &&
+	return t->crew && !t->nr_alone &&
 	       (t->reqs.changes.nr > 1 || here >= 2 * ZSD_PAGE_BYTES) &&
 	       pages_to_share(t, req) && crew_nr_resting(t->crew);
 }
@@ -225,5 +243,7 @@ enum progress transmission_write(struct transmission *t, struct req *req)
 		if (batch_gather(t, &batch, req))
 			return batch_run(t, &batch);
 	}
+	if (t->nr_alone)
+		t->nr_alone--;
 	return write_piece(t, req, here);
 }
