@@ -55,7 +55,7 @@
 #define GOODBYE_S 30
 
 static struct serve_params params = {
-	.nr_threads = 2,
+	.nr_threads = NR_CLIENTS + 2, /* so that some have nothing to do */
 	.max_connections = NR_CLIENTS + 1,
 	.handshake_timeout_s = 60,
 };
