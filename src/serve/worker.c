@@ -8,6 +8,9 @@
 #include "base/lock.h"
 #include "serve/worker.h"
 
+_Static_assert(SERVE_MAX_THREADS <= CREW_MAX_MEMBERS,
+	       "each worker is a member of the crew");
+
 /* Turns that a connection has in a row where there is no other, at most: timers
  * are that late. */
 #define TURNS_ALONE 16u

@@ -114,37 +114,25 @@ def stations(runs):
     return max(0, runs.median("store.cpu_us") - sum(locks.values())), locks
 
 
-def helped(runs, algorithm):
-    """Pairs of one thread and two, round by round."""
-    of = runs.where(part="helping", algorithm=algorithm)
+def thread_pairs(runs):
+    """Of one thread and two, round by round."""
     return Runs(Run(one=a, two=b) for a, b in zip(
-        of.where(threads=1), of.where(threads=2)))
+        runs.where(threads=1), runs.where(threads=2)))
 
 
 # --- swapping -----------------------------------------------------------------
 
-def beside(swaps, algorithm, what, phases):
-    """A figure of zsd over zram's, of the phase where that is largest."""
+def beside(swaps, algorithm, what, is_fill):
+    """A figure of zsd over zram's, of the phase where that is largest: of the
+    first one, or of the others, or, for None, of all."""
     ratios = []
     for phase, of in swaps.by("phase"):
         zram = of.where(device=f"zram-{algorithm}").median(what)
         zsd = [of.where(device=device).median(what) for device, _ in
                of.by("device") if device.startswith(f"zsd-{algorithm}")]
-        if zram and zsd and (phase == "fill") in phases:
+        if zram and zsd and is_fill in (None, phase == "fill"):
             ratios.append(min(zsd) / zram)
     return max(ratios, default=None)
-
-
-def filling_beside(swaps, algorithm):
-    return beside(swaps, algorithm, "load.seconds", [True])
-
-
-def passes_beside(swaps, algorithm):
-    return beside(swaps, algorithm, "load.seconds", [False])
-
-
-def stalls_beside(swaps, algorithm):
-    return beside(swaps, algorithm, "load.stall_us", [True, False])
 
 
 # --- targets ------------------------------------------------------------------
@@ -159,8 +147,8 @@ def targets(runs):
     full = own.where(part="density", pages="all")
     trimmed = own.where(part="trim", percent=90)
     words, start = runs.where(part="dictionary"), runs.where(size="64G")
-    two = Runs(Run(one=a, two=b) for a, b in zip(
-        scaling.where(threads=1), scaling.where(threads=2)))
+    two = thread_pairs(scaling)
+    helped = thread_pairs(runs.where(part="helping", algorithm="zstd:1"))
     yield ("cpu", "4 KiB write, lz4, depth 32: CPU beyond the codec's",
            "at most", 1.5, "us", 2,
            cpu.median("write.server_cpu_us - codec.compress_us"))
@@ -182,7 +170,7 @@ def targets(runs):
             ("scaling", "the same in the process, 32 at a time", 1.9,
              "store.per_second")]:
         yield (topic, what, "at least", asked, "x", 2,
-               helped(runs, "zstd:1").median(f"two.{of} / one.{of}"))
+               helped.median(f"two.{of} / one.{of}"))
     yield ("latency", "read at depth 1: mean over nbdkit malloc's", "at most",
            1.25, "x", 2, runs.ratio("zsd-lz4", "nbdkit-malloc", "nbdload",
                                  "read-d1", "latency.mean_us"))
@@ -197,12 +185,13 @@ def targets(runs):
            runs.where(part="delay", shape="d32").median(
                "beside.latency.p999_us / beside.latency.p50_us"))
     for algorithm in "lz4", "zstd":
-        for what, asked, figure in [
-                ("filling: time over zram's", 1, filling_beside),
-                ("the slowest pass: time over zram's", 2.5, passes_beside),
-                ("the longest stall over zram's", 3, stalls_beside)]:
+        for what, asked, figure, is_fill in [
+                ("filling: time over zram's", 1, "load.seconds", True),
+                ("the slowest pass: time over zram's", 2.5, "load.seconds",
+                 False),
+                ("the longest stall over zram's", 3, "load.stall_us", None)]:
             yield ("swap", f"{algorithm}, {what}", "at most", asked, "x", 2,
-                   figure(runs.where(part="swap"), algorithm))
+                   beside(runs.where(part="swap"), algorithm, figure, is_fill))
     for topic, what, asked, measured in [
             ("density", "pool and metadata over compressed bytes", 1.03,
              [per_byte(r.sizes[1]) for r in full]),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Runs as tables for people. A table of what was not run is empty."""
-from figures import Run, Runs, grown_per_byte, helped, number, per_byte, \
-    rates, stations, targets
+from figures import Runs, grown_per_byte, number, per_byte, rates, stations, \
+    targets, thread_pairs
 
 SHAPES = {"d1": "4 KiB, depth 1", "d32": "4 KiB, depth 32",
           "d128": "4 KiB, depth 128", "s128K": "128 KiB in order",
@@ -214,7 +214,7 @@ def lock_rows(runs):
 def scaling_table(runs, about):
     mine = runs.where(part="scaling")
     one, two = mine.where(threads=1), mine.where(threads=2)
-    pairs = Runs(Run(one=a, two=b) for a, b in zip(one, two))
+    pairs = thread_pairs(mine)
     rows = [[title, one.cell(what, digits), two.cell(what, digits),
              gain and "x" + pairs.cell(gain, 2)]
             for title, what, digits, gain in [
@@ -233,8 +233,8 @@ def scaling_table(runs, about):
 
 def helping_table(runs, about):
     rows = []
-    for algorithm, _ in runs.where(part="helping").by("algorithm"):
-        pairs = helped(runs, algorithm)
+    for algorithm, of in runs.where(part="helping").by("algorithm"):
+        pairs = thread_pairs(of)
         rows += [[f"{algorithm}, {title}", *(
             pairs.cell(f"{threads}.{what}", 0) for threads in ("one", "two")),
             "x" + pairs.cell(f"two.{what} / one.{what}", 2)]

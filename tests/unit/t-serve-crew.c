@@ -70,6 +70,13 @@ static void send_page(uint64_t cookie, unsigned page)
 	send_bytes(pattern + (size_t)page * PAGE, PAGE);
 }
 
+/* Of the first so many pages, each a request. */
+static void send_pages(unsigned nr)
+{
+	for (unsigned i = 0; i < nr; i++)
+		send_page(i, i);
+}
+
 static void expect_page(unsigned page)
 {
 	const size_t at = (size_t)page * PAGE;
@@ -104,6 +111,18 @@ static uint32_t take_reply(bool *is_seen)
 	is_seen[cookie] = true;
 	take(NBD_SIMPLE_REPLY_BYTES);
 	return error;
+}
+
+/* The requests 0 to @nr - 1 are answered, without an error. */
+static void take_successes(unsigned nr)
+{
+	bool is_seen[8] = {false};
+
+	ck_assert_uint_le(nr, ARRAY_SIZE(is_seen));
+	for (unsigned i = 0; i < nr; i++)
+		ck_assert_uint_eq(take_reply(is_seen), 0);
+	for (unsigned i = 0; i < nr; i++)
+		ck_assert(is_seen[i]);
 }
 
 START_TEST(pages_of_several_writes_are_shared)
@@ -164,8 +183,7 @@ START_TEST(an_error_is_its_request_s_alone)
 
 	flat.bad_offset = 2 * PAGE + 5;
 	flat.write_err = -ENOSPC;
-	for (unsigned i = 0; i < 4; i++)
-		send_page(i, i);
+	send_pages(4);
 	run_evenly();
 	for (unsigned i = 0; i < 4; i++)
 		nr_failed += take_reply(is_seen) == NBD_ENOSPC;
@@ -219,8 +237,7 @@ START_TEST(one_that_waits_holds_up_no_other)
 
 	is_slow = true;
 	flat.waits = waits;
-	for (unsigned i = 0; i < 3; i++)
-		send_page(i, i);
+	send_pages(3);
 	run_evenly();
 	ck_assert_uint_eq(take_reply(is_seen), 0);
 	ck_assert_uint_eq(take_reply(is_seen), 0);
@@ -238,16 +255,13 @@ END_TEST
 /* Of two writes of one page the later one lasts. */
 START_TEST(writes_that_touch_are_not_shared)
 {
-	bool is_seen[4] = {false};
-
 	send_page(0, 0);
 	send_request(NBD_CMD_WRITE, 1, 0, PAGE);
 	send_bytes(pattern + PAGE, PAGE);
 	send_page(2, 2);
 	send_page(3, 3);
 	run_evenly();
-	for (unsigned i = 0; i < 4; i++)
-		ck_assert_uint_eq(take_reply(is_seen), 0);
+	take_successes(4);
 	ck_assert(memcmp(flat.bytes, pattern + PAGE, PAGE) == 0);
 	ck_assert_uint_lt(nr_jobs, 4);
 }
@@ -256,15 +270,12 @@ END_TEST
 /* A part of a page is patched, under a lock, by one. */
 START_TEST(parts_of_pages_are_done_alone)
 {
-	bool is_seen[4] = {false};
-
 	for (unsigned i = 0; i < 4; i++) {
 		send_request(NBD_CMD_WRITE, i, i * PAGE * 3 + 512, PAGE);
 		send_bytes(pattern, PAGE);
 	}
 	run_evenly();
-	for (unsigned i = 0; i < 4; i++)
-		ck_assert_uint_eq(take_reply(is_seen), 0);
+	take_successes(4);
 	ck_assert_uint_eq(nr_jobs, 0);
 }
 END_TEST
@@ -273,15 +284,11 @@ END_TEST
 START_TEST(what_may_have_killed_is_done_alone)
 {
 	struct stream_mark mark = {0};
-	bool is_seen[5] = {false};
-
 	server.t.mark = &mark;
 	server.t.alone_until = 2;
-	for (unsigned i = 0; i < 5; i++)
-		send_page(i, i);
+	send_pages(5);
 	run_evenly();
-	for (unsigned i = 0; i < 5; i++)
-		ck_assert_uint_eq(take_reply(is_seen), 0);
+	take_successes(5);
 	ck_assert_uint_eq(nr_jobs, 3);
 	ck_assert_uint_eq(mark.request, 0);
 }
@@ -289,14 +296,10 @@ END_TEST
 
 START_TEST(nothing_is_shared_where_nobody_rests)
 {
-	bool is_seen[4] = {false};
-
 	crew_serve(&other);
-	for (unsigned i = 0; i < 4; i++)
-		send_page(i, i);
+	send_pages(4);
 	run_evenly();
-	for (unsigned i = 0; i < 4; i++)
-		ck_assert_uint_eq(take_reply(is_seen), 0);
+	take_successes(4);
 	ck_assert_uint_eq(nr_jobs, 0);
 }
 END_TEST
@@ -316,15 +319,11 @@ END_TEST
 /* Eight pages that took 12 us each take 100 when they are shared. */
 START_TEST(help_that_does_not_pay_is_left_for_a_while)
 {
-	bool is_seen[8] = {false};
-
 	server.t.page_ns = CREW_WORTH_NS / 4;
 	flat.waits = takes_its_time;
-	for (unsigned i = 0; i < 8; i++)
-		send_page(i, i);
+	send_pages(8);
 	ck_assert_int_eq(run(), STEP_NEEDS_INPUT);
-	for (unsigned i = 0; i < 8; i++)
-		ck_assert_uint_eq(take_reply(is_seen), 0);
+	take_successes(8);
 	ck_assert_uint_eq(nr_jobs, 8);
 	ck_assert_uint_gt(server.t.nr_alone, 0);
 	server.t.page_ns = TRANSMISSION_PIECE_NS;
@@ -336,21 +335,16 @@ START_TEST(help_that_does_not_pay_is_left_for_a_while)
 END_TEST
 
 /* With room for two replies in the send ring two requests are shared. */
-/* With room for two replies in the send ring two requests are shared. */
 START_TEST(no_more_are_shared_than_can_be_answered)
 {
 	const size_t room = 2 * NBD_REPLY_MAX_BYTES + 10;
-	bool is_seen[5] = {false};
-
 	io_ring_prepare(&server.tx, io_ring_room(&server.tx));
 	io_ring_fill(&server.tx, io_ring_room(&server.tx) - room);
-	for (unsigned i = 0; i < 5; i++)
-		send_page(i, i);
+	send_pages(5);
 	run_evenly();
 	ck_assert_uint_eq(largest, 2);
 	take(TX_BYTES - room);
-	for (unsigned i = 0; i < 5; i++)
-		ck_assert_uint_eq(take_reply(is_seen), 0);
+	take_successes(5);
 }
 END_TEST
 
