@@ -60,9 +60,10 @@ static enum zsave_fault check_record(const struct zsave_reader *reader,
 				     const unsigned char *at, size_t bytes)
 {
 	const uint32_t content = load_le16(at + RECORD_BYTES);
+	const enum zsave_form form = (enum zsave_form)at[RECORD_FORM];
 	const unsigned dict = at[RECORD_DICT];
 
-	switch (at[RECORD_FORM]) {
+	switch (form) {
 	case ZSAVE_WORD:
 		if (content != ZSAVE_WORD_BYTES)
 			return ZSAVE_FAULT_CONTENT;
@@ -72,14 +73,17 @@ static enum zsave_fault check_record(const struct zsave_reader *reader,
 			return ZSAVE_FAULT_CONTENT;
 		break;
 	case ZSAVE_COMPRESSED:
+	case ZSAVE_RECOMPRESSED:
 		if (!content || content >= ZSD_PAGE_BYTES)
 			return ZSAVE_FAULT_CONTENT;
+		if (!reader->head.algorithms[zsave_codec(form)][0])
+			return ZSAVE_FAULT_FORM;
 		break;
 	default:
 		return ZSAVE_FAULT_FORM;
 	}
-	if (dict && (at[RECORD_FORM] != ZSAVE_COMPRESSED ||
-		     dict > ZSAVE_MAX_DICTS || !(reader->dicts >> dict & 1)))
+	if (dict && (form < ZSAVE_COMPRESSED || dict > ZSAVE_MAX_DICTS ||
+		     !(reader->dicts[zsave_codec(form)] >> dict & 1)))
 		return ZSAVE_FAULT_NO_DICT;
 	return bytes < ZSAVE_RECORD_BYTES + content ? ZSAVE_FAULT_CUT
 						    : ZSAVE_FAULT_NONE;
@@ -149,7 +153,7 @@ void zsave_pages_init(struct zsave_pages *pages,
 
 /* --- the other kinds ------------------------------------------------------ */
 
-/* Printable, with a NUL, and nothing but NULs behind that. */
+/* Printable, maybe empty, with a NUL, and nothing but NULs behind that. */
 static bool is_name(const char name[ZSAVE_ALGORITHM_BYTES])
 {
 	size_t n = strnlen(name, ZSAVE_ALGORITHM_BYTES);
@@ -158,7 +162,20 @@ static bool is_name(const char name[ZSAVE_ALGORITHM_BYTES])
 		if (i < n ? name[i] <= ' ' || name[i] > '~' : name[i] != 0)
 			return false;
 	}
-	return n > 0 && n < ZSAVE_ALGORITHM_BYTES;
+	return n < ZSAVE_ALGORITHM_BYTES;
+}
+
+/* What the head says of one. Return: whether it can be. */
+static bool take_codec(struct zsave_head *head, unsigned codec,
+		       const unsigned char *from)
+{
+	char *name = head->algorithms[codec];
+
+	head->dict_current[codec] =
+		load_le32(from + HEAD_DICT_CURRENT + codec * sizeof(uint32_t));
+	memcpy(name, from + HEAD_ALGORITHMS + codec * ZSAVE_ALGORITHM_BYTES,
+	       ZSAVE_ALGORITHM_BYTES);
+	return is_name(name) && head->dict_current[codec] <= ZSAVE_MAX_DICTS;
 }
 
 static int check_head(struct zsave_reader *reader,
@@ -172,39 +189,45 @@ static int check_head(struct zsave_reader *reader,
 		.disk_bytes = load_le64(from + HEAD_DISK_BYTES),
 		.time_s = load_le64(from + HEAD_TIME),
 		.nr_dicts = load_le32(from + HEAD_NR_DICTS),
-		.dict_current = load_le32(from + HEAD_DICT_CURRENT),
 	};
 	memcpy(head->uuid, from + HEAD_UUID, sizeof(head->uuid));
-	memcpy(head->algorithm, from + HEAD_ALGORITHM, sizeof(head->algorithm));
 	if (load_le32(from + HEAD_PAGE_BYTES) != ZSD_PAGE_BYTES ||
 	    head->flags & ~ZSAVE_LIVE || !head->disk_bytes ||
 	    head->disk_bytes % ZSD_PAGE_BYTES ||
 	    head->disk_bytes > ZSAVE_MAX_DISK_BYTES ||
-	    head->nr_dicts > ZSAVE_MAX_DICTS ||
-	    head->dict_current > ZSAVE_MAX_DICTS || !is_name(head->algorithm))
+	    head->nr_dicts > ZSAVE_MAX_DICTS || !take_codec(head, 0, from) ||
+	    !take_codec(head, 1, from) || !head->algorithms[0][0])
 		return refuse(reader, ZSAVE_FAULT_HEAD);
 	return 0;
+}
+
+void zsave_block_dict(const struct zsave_block *block, struct zsave_dict *out)
+{
+	*out = (struct zsave_dict){
+		.number = load_le16(block->payload + DICT_NUMBER),
+		.codec = load_le16(block->payload + DICT_CODEC),
+		.bytes = block->payload + DICT_BYTES,
+		.nr_bytes = block->bytes - DICT_BYTES,
+	};
 }
 
 static int check_dict(struct zsave_reader *reader,
 		      const struct zsave_block *block)
 {
-	const uint32_t number = load_le32(block->payload);
+	struct zsave_dict dict;
+	uint32_t bit;
 
-	if (!number || number > ZSAVE_MAX_DICTS ||
-	    reader->dicts & (uint32_t)1 << number)
+	zsave_block_dict(block, &dict);
+	if (!dict.number || dict.number > ZSAVE_MAX_DICTS ||
+	    dict.codec >= ZSAVE_CODECS ||
+	    !reader->head.algorithms[dict.codec][0])
 		return refuse(reader, ZSAVE_FAULT_DICT);
-	reader->dicts |= (uint32_t)1 << number;
+	bit = (uint32_t)1 << dict.number;
+	if ((reader->dicts[0] | reader->dicts[1]) & bit)
+		return refuse(reader, ZSAVE_FAULT_DICT);
+	reader->dicts[dict.codec] |= bit;
 	reader->nr_dicts++;
 	return 0;
-}
-
-unsigned zsave_block_dict(const struct zsave_block *block, const void **out,
-			  size_t *bytes)
-{
-	*out = block->payload + DICT_BYTES;
-	*bytes = block->bytes - DICT_BYTES;
-	return load_le32(block->payload);
 }
 
 static int check_end(struct zsave_reader *reader,
@@ -277,6 +300,14 @@ static int take_start(struct zsave_reader *reader)
 	return -EAGAIN;
 }
 
+/* Whether a codec's current dictionary came, if it has one. */
+static bool has_current(const struct zsave_reader *reader, unsigned codec)
+{
+	const uint32_t number = reader->head.dict_current[codec];
+
+	return !number || reader->dicts[codec] >> number & 1;
+}
+
 /* Whether a block of that kind may be the next one. */
 static enum zsave_fault check_order(const struct zsave_reader *reader,
 				    uint32_t kind)
@@ -292,8 +323,7 @@ static enum zsave_fault check_order(const struct zsave_reader *reader,
 					    : ZSAVE_FAULT_NONE;
 	if (reader->nr_dicts != reader->head.nr_dicts)
 		return ZSAVE_FAULT_NR_DICTS;
-	if (reader->head.dict_current &&
-	    !(reader->dicts >> reader->head.dict_current & 1))
+	if (!has_current(reader, 0) || !has_current(reader, 1))
 		return ZSAVE_FAULT_NO_DICT;
 	return ZSAVE_FAULT_NONE;
 }

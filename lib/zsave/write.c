@@ -37,6 +37,18 @@ static size_t seal(struct zsave_writer *writer, unsigned char *block,
 	return bytes;
 }
 
+static void put_codecs(const struct zsave_head *head, unsigned char *to)
+{
+	for (unsigned i = 0; i < ZSAVE_CODECS; i++) {
+		const char *name = head->algorithms[i];
+
+		store_le32(to + HEAD_DICT_CURRENT + i * sizeof(uint32_t),
+			   head->dict_current[i]);
+		memcpy(to + HEAD_ALGORITHMS + i * ZSAVE_ALGORITHM_BYTES, name,
+		       strnlen(name, ZSAVE_ALGORITHM_BYTES - 1));
+	}
+}
+
 size_t zsave_write_head(struct zsave_writer *writer,
 			const struct zsave_head *head, unsigned char *dst)
 {
@@ -52,22 +64,21 @@ size_t zsave_write_head(struct zsave_writer *writer,
 	store_le64(to + HEAD_TIME, head->time_s);
 	memcpy(to + HEAD_UUID, head->uuid, sizeof(head->uuid));
 	store_le32(to + HEAD_NR_DICTS, head->nr_dicts);
-	store_le32(to + HEAD_DICT_CURRENT, head->dict_current);
-	memcpy(to + HEAD_ALGORITHM, head->algorithm,
-	       strnlen(head->algorithm, ZSAVE_ALGORITHM_BYTES - 1));
+	put_codecs(head, to);
 	return ZSAVE_START_BYTES +
 	       seal(writer, block, ZSAVE_HEAD, ZSAVE_HEAD_BYTES);
 }
 
-size_t zsave_write_dict(struct zsave_writer *writer, unsigned number,
-			const void *src, size_t bytes, unsigned char *dst)
+size_t zsave_write_dict(struct zsave_writer *writer,
+			const struct zsave_dict *dict, unsigned char *dst)
 {
 	unsigned char *to = dst + ZSAVE_PREFIX_BYTES;
 
-	BUG_ON(bytes > ZSAVE_MAX_PAYLOAD_BYTES - DICT_BYTES);
-	store_le32(to, number);
-	memcpy(to + DICT_BYTES, src, bytes);
-	return seal(writer, dst, ZSAVE_DICT, DICT_BYTES + bytes);
+	BUG_ON(dict->nr_bytes > ZSAVE_MAX_PAYLOAD_BYTES - DICT_BYTES);
+	store_le16(to + DICT_NUMBER, (uint16_t)dict->number);
+	store_le16(to + DICT_CODEC, (uint16_t)dict->codec);
+	memcpy(to + DICT_BYTES, dict->bytes, dict->nr_bytes);
+	return seal(writer, dst, ZSAVE_DICT, DICT_BYTES + dict->nr_bytes);
 }
 
 void zsave_begin_pages(struct zsave_writer *writer, unsigned char *dst)

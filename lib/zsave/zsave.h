@@ -27,9 +27,12 @@
  *   - 24  16 B what tells the disk from others; zeros: nothing does
  *   - 40  u32  how many dictionaries follow, at most 15
  *   - 44  u32  number of the one that new pages were compressed with; 0: none
- *   - 48  24 B codec and level, "zstd:1", filled up with NULs
+ *   - 48  u32  the same, of pages that were recompressed
+ *   - 52  24 B codec and level, "zstd:1", filled up with NULs
+ *   - 76  24 B the same, of the codec that recompressed pages; NULs: none did
  * - dictionary:
- *   -  0  u32  its number, 1 to 15, that no other has
+ *   -  0  u16  its number, 1 to 15, that no other has
+ *   -  2  u16  whose it is: 0 the first codec's, 1 the second's
  *   -  4       its bytes, in the codec's own format
  * - pages: records, one behind the other, one at least:
  *   -  0  u32  how many pages are passed over since the last record: they were
@@ -39,7 +42,7 @@
  *   -  6  u8   form, enum zsave_form
  *   -  7  u8   compressed: number of the dictionary, 0 for none; else 0
  *   -  8       the content: 8 B that the page repeats, or the page as it is, or
- *             what the codec made of it, 1 to 4095 B
+ *             what one of the codecs made of it, 1 to 4095 B
  * - end, behind which nothing comes:
  *   -  0  u64  records in all
  *   -  8  u64  those of words
@@ -49,7 +52,8 @@
  *   for the reason that is its text. Such a stream is no saved disk
  *
  * A codec's bytes are those of its library: of lz4 a block, of zstd a frame
- * without its magic (ZSTD_f_zstd1_magicless).
+ * without its magic (ZSTD_f_zstd1_magicless), of plz with a model docs/plz.md,
+ * and without one what zstd:1 has.
  *
  * Pages come in the order of the disk, each once at most. What a dictionary is
  * for is up to the pages: there may be some that none needs.
@@ -73,11 +77,11 @@
 #include "base/units.h"
 
 /* Any change of the format makes another one; a reader knows one. */
-#define ZSAVE_VERSION 1u
+#define ZSAVE_VERSION 2u
 
 #define ZSAVE_START_BYTES  ((size_t)16)
 #define ZSAVE_PREFIX_BYTES ((size_t)16) /* of a block */
-#define ZSAVE_HEAD_BYTES   ((size_t)72)
+#define ZSAVE_HEAD_BYTES   ((size_t)100)
 #define ZSAVE_END_BYTES	   ((size_t)32)
 #define ZSAVE_RECORD_BYTES ((size_t)8) /* without the content */
 
@@ -89,6 +93,7 @@
 
 #define ZSAVE_MAX_DISK_BYTES  (4 * TIB)
 #define ZSAVE_MAX_DICTS	      15u
+#define ZSAVE_CODECS	      2u
 #define ZSAVE_UUID_BYTES      16
 #define ZSAVE_ALGORITHM_BYTES 24 /* with a NUL at least */
 #define ZSAVE_WORD_BYTES      8u
@@ -105,7 +110,8 @@ enum zsave_kind {
 enum zsave_form {
 	ZSAVE_WORD = 1,
 	ZSAVE_RAW = 2,
-	ZSAVE_COMPRESSED = 3,
+	ZSAVE_COMPRESSED = 3, /* by the first codec */
+	ZSAVE_RECOMPRESSED = 4, /* by the second one */
 };
 
 /* It was saved while clients could change it: as after a power cut. */
@@ -117,8 +123,17 @@ struct zsave_head {
 	uint64_t time_s; /* since 1970 UTC */
 	uint8_t uuid[ZSAVE_UUID_BYTES];
 	uint32_t nr_dicts;
-	uint32_t dict_current; /* number, or 0 */
-	char algorithm[ZSAVE_ALGORITHM_BYTES]; /* printable ASCII, with a NUL */
+	uint32_t dict_current[ZSAVE_CODECS]; /* number, or 0 */
+	/* Printable ASCII, with a NUL; the second one may be empty. */
+	char algorithms[ZSAVE_CODECS][ZSAVE_ALGORITHM_BYTES];
+};
+
+/* A dictionary. */
+struct zsave_dict {
+	unsigned number;
+	unsigned codec; /* below ZSAVE_CODECS */
+	const void *bytes;
+	size_t nr_bytes; /* at most ZSAVE_MAX_PAYLOAD_BYTES - 4 */
 };
 
 /* One page of the disk. */
@@ -156,9 +171,8 @@ void zsave_writer_init(struct zsave_writer *writer);
  */
 size_t zsave_write_head(struct zsave_writer *writer,
 			const struct zsave_head *head, unsigned char *dst);
-/* @bytes: at most ZSAVE_MAX_PAYLOAD_BYTES - 4 */
-size_t zsave_write_dict(struct zsave_writer *writer, unsigned number,
-			const void *src, size_t bytes, unsigned char *dst);
+size_t zsave_write_dict(struct zsave_writer *writer,
+			const struct zsave_dict *dict, unsigned char *dst);
 size_t zsave_write_end(struct zsave_writer *writer, unsigned char *dst);
 /* @text: printable ASCII, cut after ZSAVE_MAX_TEXT_BYTES */
 size_t zsave_write_failure(struct zsave_writer *writer, const char *text,
@@ -194,8 +208,8 @@ size_t zsave_end_pages(struct zsave_writer *writer);
 	X(LENGTH, "it is damaged: a block of a wrong length")               \
 	X(HEAD, "it is damaged, or of another program: its head says what " \
 		"cannot be")                                                \
-	X(DICT, "it is damaged: a dictionary's number is out of range, or " \
-		"there twice")                                              \
+	X(DICT, "it is damaged: a dictionary's number is out of range or "  \
+		"there twice, or it is no codec's")                         \
 	X(NR_DICTS, "it is damaged: there are not as many dictionaries as " \
 		    "it says")                                              \
 	X(CUT, "it is damaged: a page does not end in its block")           \
@@ -236,7 +250,7 @@ struct zsave_reader {
 	bool is_over; /* the end was right */
 	struct zsave_head head; /* once it was taken */
 	unsigned nr_dicts; /* that were taken */
-	uint32_t dicts; /* their numbers, a bit each */
+	uint32_t dicts[ZSAVE_CODECS]; /* their numbers, a bit each, by codec */
 	uint64_t next; /* page behind the last one */
 	struct zsave_counts counts; /* of what was taken */
 };
@@ -279,9 +293,14 @@ int zsave_reader_next(struct zsave_reader *reader,
  * right, or -EBADMSG. */
 int zsave_reader_finish(struct zsave_reader *reader) ZSD_MUST_CHECK;
 
-/* The dictionary of a block, which is ZSAVE_DICT. Return: its number. */
-unsigned zsave_block_dict(const struct zsave_block *block, const void **out,
-			  size_t *bytes);
+/* The codec whose form it is, by number; 0 where it is no codec's. */
+static inline unsigned zsave_codec(enum zsave_form form)
+{
+	return form == ZSAVE_RECOMPRESSED ? 1 : 0;
+}
+
+/* The dictionary of a block, which is ZSAVE_DICT; valid as long as that. */
+void zsave_block_dict(const struct zsave_block *block, struct zsave_dict *out);
 
 /* Goes through the pages of a block, which is ZSAVE_PAGES. */
 struct zsave_pages {

@@ -19,10 +19,12 @@ enum {
 	HEAD_TIME = 16,
 	HEAD_UUID = 24,
 	HEAD_NR_DICTS = 40,
-	HEAD_DICT_CURRENT = 44,
-	HEAD_ALGORITHM = 48,
+	HEAD_DICT_CURRENT = 44, /* two */
+	HEAD_ALGORITHMS = 52, /* two */
 
-	DICT_BYTES = 4, /* behind the number */
+	DICT_NUMBER = 0,
+	DICT_CODEC = 2,
+	DICT_BYTES = 4,
 
 	RECORD_SKIP = 0,
 	RECORD_BYTES = 4,

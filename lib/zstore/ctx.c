@@ -109,6 +109,32 @@ static void put_codec(struct codec *codec)
 
 /* --- contexts ------------------------------------------------------------ */
 
+static void put_codecs(struct zstore_ctx *ctx)
+{
+	for (unsigned i = 0; i < ZSTORE_CODECS; i++) {
+		if (ctx->codecs[i])
+			put_codec(ctx->codecs[i]);
+	}
+}
+
+/* 0 or -ENOMEM. */
+static int get_codecs(struct zstore_ctx *ctx)
+{
+	for (unsigned i = 0; i < ZSTORE_CODECS; i++) {
+		const struct zcomp_params *params = zstore_codec(ctx->store, i);
+
+		if (!params->ops)
+			continue;
+		ctx->codecs[i] = get_codec(ctx->scratch, params);
+		if (!ctx->codecs[i]) {
+			put_codecs(ctx);
+			return -ENOMEM;
+		}
+		ctx->zcomp[i] = ctx->codecs[i]->zcomp;
+	}
+	return 0;
+}
+
 int zstore_ctx_create(struct zstore *store, struct zstore_scratch *scratch,
 		      struct zstore_ctx **out)
 {
@@ -118,12 +144,10 @@ int zstore_ctx_create(struct zstore *store, struct zstore_scratch *scratch,
 		return -ENOMEM;
 	ctx->store = store;
 	ctx->scratch = scratch;
-	ctx->codec = get_codec(scratch, &store->params.zcomp);
-	if (!ctx->codec) {
+	if (get_codecs(ctx)) {
 		free(ctx);
 		return -ENOMEM;
 	}
-	ctx->zcomp = ctx->codec->zcomp;
 	pthread_mutex_lock(&store->ctxs_lock);
 	list_add_tail(&store->ctxs, &ctx->node);
 	pthread_mutex_unlock(&store->ctxs_lock);
@@ -145,6 +169,6 @@ void zstore_ctx_destroy(struct zstore_ctx *ctx)
 	for (unsigned i = 1; i <= ZSTORE_MAX_DICTS; i++)
 		store->retired_dict_pages[i] += ctx->dict_pages[i];
 	pthread_mutex_unlock(&store->ctxs_lock);
-	put_codec(ctx->codec);
+	put_codecs(ctx);
 	free(ctx);
 }

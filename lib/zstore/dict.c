@@ -36,24 +36,32 @@ static uint64_t committed_bytes(uint64_t nr_bytes)
 }
 
 /* What one of so many bytes takes in all. */
-static uint64_t memory_bytes(const struct zstore *store, uint64_t nr_bytes)
+static uint64_t memory_bytes(const struct zstore *store,
+			     enum zstore_codec codec, uint64_t nr_bytes)
 {
 	return committed_bytes(nr_bytes) +
-	       zcomp_dict_memory(&store->params.zcomp, ZSD_PAGE_BYTES,
+	       zcomp_dict_memory(zstore_codec(store, codec), ZSD_PAGE_BYTES,
 				 nr_bytes);
+}
+
+/* The dictionary of a number, whose ever it is. NULL where there is none. */
+static struct zcomp_dict *dict_of(const struct zstore *store, unsigned number)
+{
+	return atomic_load(&store->dicts[store->dict_codecs[number]][number]);
 }
 
 /* --- who needs which ----------------------------------------------------- */
 
 /* Say with which this context stores, then see whether that is still right. */
-unsigned zstore_ctx_switch_dict(struct zstore_ctx *ctx)
+unsigned zstore_ctx_switch_dict(struct zstore_ctx *ctx, enum zstore_codec codec)
 {
+	const _Atomic uint32_t *home = &ctx->store->dict_current[codec];
 	unsigned current;
 
 	do {
-		current = atomic_load(&ctx->store->dict_current);
-		atomic_store(&ctx->dict, current);
-	} while (atomic_load(&ctx->store->dict_current) != current);
+		current = atomic_load(home);
+		atomic_store(&ctx->dicts[codec], current);
+	} while (atomic_load(home) != current);
 	return current;
 }
 
@@ -73,13 +81,19 @@ static int64_t count_pages(struct zstore *store, unsigned number)
 /* Under ctxs_lock. */
 static bool is_stored_with(struct zstore *store, unsigned number)
 {
+	const enum zstore_codec codec = store->dict_codecs[number];
 	struct zstore_ctx *ctx, *next;
 
 	list_for_each_safe (ctx, next, &store->ctxs, struct zstore_ctx, node) {
-		if (atomic_load(&ctx->dict) == number)
+		if (atomic_load(&ctx->dicts[codec]) == number)
 			return true;
 	}
 	return false;
+}
+
+static bool is_current(const struct zstore *store, unsigned number)
+{
+	return zstore_dict_current(store, store->dict_codecs[number]) == number;
 }
 
 /* Under dicts_lock. */
@@ -87,8 +101,7 @@ static bool is_needed(struct zstore *store, unsigned number)
 {
 	bool is_needed;
 
-	if (atomic_load(&store->dict_current) == number ||
-	    store->dict_holds[number])
+	if (is_current(store, number) || store->dict_holds[number])
 		return true;
 	pthread_mutex_lock(&store->ctxs_lock);
 	/* In this order: what a context stored is counted before it switches */
@@ -117,7 +130,9 @@ static void note_dict(struct zstore *store, unsigned number, uint32_t nr_bytes,
 
 	store->header.dict_sums[number] = sum;
 	store->header.dict_bytes[number] = nr_bytes;
+	store->header.dict_codecs[number] = (uint8_t)store->dict_codecs[number];
 	image->dict_sums[number] = sum;
+	image->dict_codecs[number] = store->header.dict_codecs[number];
 	atomic_signal_fence(memory_order_release);
 	image->dict_bytes[number] = nr_bytes;
 	atomic_signal_fence(memory_order_release);
@@ -125,13 +140,14 @@ static void note_dict(struct zstore *store, unsigned number, uint32_t nr_bytes,
 
 static void let_go(struct zstore *store, unsigned number)
 {
-	struct zcomp_dict *dict = atomic_load(&store->dicts[number]);
+	const enum zstore_codec codec = store->dict_codecs[number];
+	struct zcomp_dict *dict = dict_of(store, number);
 	uint32_t nr_bytes = store->dict_bytes[number];
 
-	atomic_store(&store->dicts[number], NULL);
+	atomic_store(&store->dicts[codec][number], NULL);
 	store->dict_bytes[number] = 0;
 	note_dict(store, number, 0, store->header.dict_sums[number]);
-	zs_pool_uncharge(store->pool, memory_bytes(store, nr_bytes));
+	zs_pool_uncharge(store->pool, memory_bytes(store, codec, nr_bytes));
 	zcomp_dict_destroy(dict);
 	give_back(store, number, nr_bytes);
 }
@@ -143,7 +159,7 @@ static unsigned find_number(struct zstore *store)
 	unsigned found = 0;
 
 	for (unsigned i = ZSTORE_MAX_DICTS; i > 0; i--) {
-		if (atomic_load(&store->dicts[i]) && !is_needed(store, i))
+		if (dict_of(store, i) && !is_needed(store, i))
 			let_go(store, i);
 		if (!store->dict_bytes[i])
 			found = i;
@@ -161,8 +177,9 @@ static int settle(struct zstore *store, unsigned number, const void *bytes,
 	if (err)
 		goto err;
 	memcpy(dict_home(store, number), bytes, nr_bytes);
-	err = zcomp_dict_create(&store->params.zcomp, ZSD_PAGE_BYTES,
-				dict_home(store, number), nr_bytes, out);
+	err = zcomp_dict_create(zstore_codec(store, store->dict_codecs[number]),
+				ZSD_PAGE_BYTES, dict_home(store, number),
+				nr_bytes, out);
 	if (err)
 		goto err;
 	return 0;
@@ -177,7 +194,8 @@ static int charge_and_settle(struct zstore *store, unsigned number,
 			     const void *bytes, size_t nr_bytes,
 			     struct zcomp_dict **out)
 {
-	uint64_t memory = memory_bytes(store, nr_bytes);
+	uint64_t memory =
+		memory_bytes(store, store->dict_codecs[number], nr_bytes);
 	int err = zs_pool_charge(store->pool, memory, ZS_NORMAL);
 
 	if (err)
@@ -189,14 +207,17 @@ static int charge_and_settle(struct zstore *store, unsigned number,
 }
 
 /* Return: the number that is to be of a dictionary of so many bytes, or 0. */
-static unsigned reserve_number(struct zstore *store, size_t nr_bytes)
+static unsigned reserve_number(struct zstore *store, enum zstore_codec codec,
+			       size_t nr_bytes)
 {
 	unsigned number;
 
 	pthread_mutex_lock(&store->dicts_lock);
 	number = find_number(store);
-	if (number)
+	if (number) {
 		store->dict_bytes[number] = (uint32_t)nr_bytes;
+		store->dict_codecs[number] = codec;
+	}
 	pthread_mutex_unlock(&store->dicts_lock);
 	return number;
 }
@@ -209,11 +230,12 @@ static void free_number(struct zstore *store, unsigned number)
 }
 
 /* Under the lock. */
-static void make_current(struct zstore *store, unsigned number)
+static void make_current(struct zstore *store, enum zstore_codec codec,
+			 unsigned number)
 {
-	store->header.dict_current = number;
-	atomic_store(&store->dict_current, number);
-	zstore_image_header(store)->dict_current = number;
+	store->header.dict_current[codec] = number;
+	atomic_store(&store->dict_current[codec], number);
+	zstore_image_header(store)->dict_current[codec] = number;
 }
 
 /* Its bytes and its digest are there. Say so in the image, and let new pages
@@ -221,29 +243,31 @@ static void make_current(struct zstore *store, unsigned number)
 static void publish(struct zstore *store, unsigned number,
 		    struct zcomp_dict *dict)
 {
+	const enum zstore_codec codec = store->dict_codecs[number];
 	uint32_t nr_bytes = store->dict_bytes[number];
 
 	pthread_mutex_lock(&store->dicts_lock);
 	note_dict(store, number, nr_bytes,
 		  sum_object(dict_home(store, number), nr_bytes));
-	atomic_store(&store->dicts[number], dict);
-	make_current(store, number);
+	atomic_store(&store->dicts[codec][number], dict);
+	make_current(store, codec, number);
 	pthread_mutex_unlock(&store->dicts_lock);
 }
 
-int zstore_dict_add(struct zstore *store, const void *bytes, size_t nr_bytes,
-		    unsigned *out)
+int zstore_dict_add(struct zstore *store, enum zstore_codec codec,
+		    const void *bytes, size_t nr_bytes, unsigned *out)
 {
 	struct zcomp_dict *dict;
 	unsigned number;
 	int err;
 
 	zstore_need_settled(store); /* who counts what names which */
-	if (!zcomp_has_dicts(&store->params.zcomp))
+	if (!zstore_codec(store, codec)->ops ||
+	    !zcomp_has_dicts(zstore_codec(store, codec)))
 		return -EOPNOTSUPP;
 	if (nr_bytes < ZCOMP_DICT_MIN_BYTES || nr_bytes > ZCOMP_DICT_MAX_BYTES)
 		return -EMSGSIZE;
-	number = reserve_number(store, nr_bytes);
+	number = reserve_number(store, codec, nr_bytes);
 	if (!number)
 		return -EBUSY;
 	err = charge_and_settle(store, number, bytes, nr_bytes, &dict);
@@ -264,7 +288,7 @@ uint32_t zstore_dicts_hold(struct zstore *store, uint32_t mask)
 
 	pthread_mutex_lock(&store->dicts_lock);
 	for (unsigned i = 1; i <= ZSTORE_MAX_DICTS; i++) {
-		if (!(mask >> i & 1) || !atomic_load(&store->dicts[i]))
+		if (!(mask >> i & 1) || !dict_of(store, i))
 			continue;
 		store->dict_holds[i]++;
 		held |= (uint32_t)1 << i;
@@ -288,74 +312,112 @@ const void *zstore_dict_held(const struct zstore *store, unsigned number,
 	return dict_home(store, number);
 }
 
-void zstore_dict_choose(struct zstore *store, unsigned number)
+enum zstore_codec zstore_dict_codec(const struct zstore *store, unsigned number)
+{
+	return store->dict_codecs[number];
+}
+
+void zstore_dict_choose(struct zstore *store, enum zstore_codec codec,
+			unsigned number)
 {
 	pthread_mutex_lock(&store->dicts_lock);
-	make_current(store, number);
+	make_current(store, codec, number);
 	pthread_mutex_unlock(&store->dicts_lock);
 }
 
 void zstore_dicts_fini(struct zstore *store)
 {
 	for (unsigned i = 1; i <= ZSTORE_MAX_DICTS; i++)
-		zcomp_dict_destroy(atomic_load(&store->dicts[i]));
+		zcomp_dict_destroy(dict_of(store, i));
 }
 
 /* --- adopting ------------------------------------------------------------ */
 
+/* What the image says of one, which may be anything. */
+struct said {
+	uint32_t nr_bytes;
+	uint32_t sum;
+	unsigned codec;
+};
+
 static bool has_that_one(const struct zstore *store, unsigned number,
-			 uint32_t nr_bytes, uint32_t sum)
+			 const struct said *said)
 {
-	return store->dict_bytes[number] == nr_bytes &&
-	       store->header.dict_sums[number] == sum &&
-	       !zstore_dict(store, number) == !nr_bytes;
+	return store->dict_bytes[number] == said->nr_bytes &&
+	       store->header.dict_sums[number] == said->sum &&
+	       store->header.dict_codecs[number] == said->codec &&
+	       !dict_of(store, number) == !said->nr_bytes;
 }
 
-/* @nr_bytes: what the image says that it has, which may be any number. */
-static int digest(struct zstore *store, unsigned number, uint32_t nr_bytes,
-		  uint32_t sum)
+static bool can_be(const struct zstore *store, unsigned number,
+		   const struct said *said)
+{
+	return said->codec < ZSTORE_CODECS &&
+	       zstore_codec(store, said->codec)->ops &&
+	       zcomp_has_dicts(zstore_codec(store, said->codec)) &&
+	       said->nr_bytes >= ZCOMP_DICT_MIN_BYTES &&
+	       said->nr_bytes <= ZCOMP_DICT_MAX_BYTES &&
+	       sum_object(dict_home(store, number), said->nr_bytes) ==
+		       said->sum;
+}
+
+static int digest(struct zstore *store, unsigned number,
+		  const struct said *said)
 {
 	struct zcomp_dict *dict;
 	int err;
 
-	if (nr_bytes < ZCOMP_DICT_MIN_BYTES ||
-	    nr_bytes > ZCOMP_DICT_MAX_BYTES ||
-	    sum_object(dict_home(store, number), nr_bytes) != sum)
+	if (!can_be(store, number, said))
 		return 0;
-	err = zcomp_dict_create(&store->params.zcomp, ZSD_PAGE_BYTES,
-				dict_home(store, number), nr_bytes, &dict);
+	err = zcomp_dict_create(zstore_codec(store, said->codec),
+				ZSD_PAGE_BYTES, dict_home(store, number),
+				said->nr_bytes, &dict);
 	if (!err)
-		atomic_store(&store->dicts[number], dict);
+		atomic_store(&store->dicts[said->codec][number], dict);
 	return err == -ENOMEM ? err : 0;
 }
 
 static int load_dict(struct zstore *store, unsigned number)
 {
 	const struct zstore_header *image = zstore_image_header(store);
-	uint32_t nr_bytes = image->dict_bytes[number];
-	uint32_t sum = image->dict_sums[number];
+	const struct said said = {
+		.nr_bytes = image->dict_bytes[number],
+		.sum = image->dict_sums[number],
+		.codec = image->dict_codecs[number],
+	};
+	const enum zstore_codec before = store->dict_codecs[number];
 
-	if (has_that_one(store, number, nr_bytes, sum))
+	if (has_that_one(store, number, &said))
 		return 0;
-	zcomp_dict_destroy(atomic_load(&store->dicts[number]));
-	atomic_store(&store->dicts[number], NULL);
-	store->dict_bytes[number] = nr_bytes;
-	store->header.dict_bytes[number] = nr_bytes;
-	store->header.dict_sums[number] = sum;
-	return digest(store, number, nr_bytes, sum);
+	zcomp_dict_destroy(dict_of(store, number));
+	atomic_store(&store->dicts[before][number], NULL);
+	store->dict_bytes[number] = said.nr_bytes;
+	store->dict_codecs[number] =
+		said.codec < ZSTORE_CODECS ? said.codec : ZSTORE_PRIMARY;
+	store->header.dict_bytes[number] = said.nr_bytes;
+	store->header.dict_sums[number] = said.sum;
+	store->header.dict_codecs[number] = (uint8_t)said.codec;
+	return digest(store, number, &said);
+}
+
+static void load_current(struct zstore *store, enum zstore_codec codec)
+{
+	uint32_t current = zstore_image_header(store)->dict_current[codec];
+
+	store->header.dict_current[codec] = current;
+	if (current > ZSTORE_MAX_DICTS || !zstore_dict(store, codec, current))
+		current = 0;
+	atomic_store(&store->dict_current[codec], current);
 }
 
 int zstore_dicts_load(struct zstore *store)
 {
-	uint32_t current = zstore_image_header(store)->dict_current;
 	int err = 0;
 
 	for (unsigned i = 1; i <= ZSTORE_MAX_DICTS && !err; i++)
 		err = load_dict(store, i);
-	store->header.dict_current = current;
-	if (current > ZSTORE_MAX_DICTS || !zstore_dict(store, current))
-		current = 0;
-	atomic_store(&store->dict_current, current);
+	for (unsigned i = 0; i < ZSTORE_CODECS; i++)
+		load_current(store, i);
 	return err;
 }
 
@@ -364,17 +426,19 @@ uint64_t zstore_dicts_memory(const struct zstore *store)
 	uint64_t bytes = 0;
 
 	for (unsigned i = 1; i <= ZSTORE_MAX_DICTS; i++) {
-		if (zstore_dict(store, i))
-			bytes += memory_bytes(store, store->dict_bytes[i]);
+		if (dict_of(store, i))
+			bytes += memory_bytes(store, store->dict_codecs[i],
+					      store->dict_bytes[i]);
 	}
 	return bytes;
 }
 
 /* --- telling ------------------------------------------------------------- */
 
-unsigned zstore_dict_current(const struct zstore *store)
+unsigned zstore_dict_current(const struct zstore *store,
+			     enum zstore_codec codec)
 {
-	return atomic_load(&store->dict_current);
+	return atomic_load(&store->dict_current[codec]);
 }
 
 int64_t zstore_dict_pages(struct zstore *store, unsigned number)
@@ -394,25 +458,28 @@ bool zstore_dict_info(struct zstore *store, unsigned number,
 	int64_t pages;
 
 	pthread_mutex_lock(&store->dicts_lock);
-	dict = atomic_load(&store->dicts[number]);
+	dict = dict_of(store, number);
 	if (dict) {
 		/* Read while a page moves between contexts it may be short. */
 		pages = zstore_dict_pages(store, number);
 		*out = (struct zstore_dict_info){
 			.bytes = store->dict_bytes[number],
 			.memory_bytes =
-				memory_bytes(store, store->dict_bytes[number]),
+				memory_bytes(store, store->dict_codecs[number],
+					     store->dict_bytes[number]),
 			.pages = pages > 0 ? (uint64_t)pages : 0,
-			.is_current = zstore_dict_current(store) == number,
+			.codec = store->dict_codecs[number],
+			.is_current = is_current(store, number),
 		};
 	}
 	pthread_mutex_unlock(&store->dicts_lock);
 	return dict;
 }
 
-const void *zstore_dict_bytes(struct zstore *store, size_t *nr_bytes)
+const void *zstore_dict_bytes(struct zstore *store, enum zstore_codec codec,
+			      size_t *nr_bytes)
 {
-	unsigned number = zstore_dict_current(store);
+	unsigned number = zstore_dict_current(store, codec);
 
 	if (!number)
 		return NULL;
@@ -426,7 +493,7 @@ unsigned zstore_dict_damaged(struct zstore *store)
 
 	pthread_mutex_lock(&store->dicts_lock);
 	for (unsigned i = 1; i <= ZSTORE_MAX_DICTS && !damaged; i++) {
-		if (atomic_load(&store->dicts[i]) &&
+		if (dict_of(store, i) &&
 		    sum_object(dict_home(store, i), store->dict_bytes[i]) !=
 			    store->header.dict_sums[i])
 			damaged = i;

@@ -35,11 +35,13 @@ static bool is_damaged(const struct zstore *store, uint64_t slot,
 static int unpack(struct zstore_ctx *ctx, uint64_t slot, const void *src,
 		  void *dst)
 {
+	const enum zstore_codec codec = slot_codec(slot);
 	const struct zcomp_dict *dict =
-		zstore_dict(ctx->store, slot_dict(slot));
+		zstore_dict(ctx->store, codec, slot_dict(slot));
 	uint64_t word;
 
-	if (is_damaged(ctx->store, slot, src) || (slot_dict(slot) && !dict))
+	if (is_damaged(ctx->store, slot, src) || !ctx->zcomp[codec] ||
+	    (slot_dict(slot) && !dict))
 		return -EIO;
 	if (slot_is_word(slot)) {
 		memcpy(&word, src, sizeof(word));
@@ -50,8 +52,8 @@ static int unpack(struct zstore_ctx *ctx, uint64_t slot, const void *src,
 		memcpy(dst, src, ZSD_PAGE_BYTES);
 		return 0;
 	}
-	return zcomp_decompress(ctx->zcomp, dict, src, slot_len_bytes(slot),
-				dst, ZSD_PAGE_BYTES);
+	return zcomp_decompress(ctx->zcomp[codec], dict, src,
+				slot_len_bytes(slot), dst, ZSD_PAGE_BYTES);
 }
 
 /* The same as it is stored. That it makes a page is seen in the scratch page. */
@@ -281,12 +283,37 @@ static void sum_up(const struct zstore *store, struct packed *packed)
 		packed->sum = sum_object(packed->bytes, packed->len_bytes);
 }
 
+static uint64_t method_flags(enum zstore_codec codec, unsigned dict)
+{
+	return (codec == ZSTORE_SECONDARY ? SLOT_SECONDARY : 0) |
+	       (uint64_t)dict << SLOT_DICT_SHIFT;
+}
+
+/*
+ * Compress a page by one of the store's codecs, into less than @room_bytes of
+ * the context's scratch. Return: whether it fits; else @out is as it was.
+ */
+static bool compress(struct zstore_ctx *ctx, enum zstore_codec codec,
+		     unsigned dict, const void *src, size_t room_bytes,
+		     struct packed *out)
+{
+	size_t len;
+
+	if (zcomp_compress(ctx->zcomp[codec],
+			   zstore_dict(ctx->store, codec, dict), src,
+			   ZSD_PAGE_BYTES, ctx->scratch->compressed,
+			   room_bytes - 1, &len))
+		return false;
+	out->bytes = ctx->scratch->compressed;
+	out->len_bytes = (uint32_t)len;
+	out->flags = method_flags(codec, dict);
+	return true;
+}
+
 /* @out->bytes may be in @out, in the context's scratch, or @src. */
 static void pack(struct zstore_ctx *ctx, const void *src, struct packed *out)
 {
 	const struct zstore *store = ctx->store;
-	unsigned number;
-	size_t len;
 
 	*out = (struct packed){.bytes = src, .len_bytes = ZSD_PAGE_BYTES};
 	if (fill_detect(src, &out->word)) {
@@ -294,14 +321,9 @@ static void pack(struct zstore_ctx *ctx, const void *src, struct packed *out)
 		out->len_bytes = sizeof(out->word);
 		out->flags = SLOT_WORD;
 	} else {
-		number = zstore_ctx_dict(ctx);
-		if (zcomp_compress(ctx->zcomp, zstore_dict(store, number), src,
-				   ZSD_PAGE_BYTES, ctx->scratch->compressed,
-				   store->huge_class_bytes - 1, &len) == 0) {
-			out->bytes = ctx->scratch->compressed;
-			out->len_bytes = (uint32_t)len;
-			out->flags = (uint64_t)number << SLOT_DICT_SHIFT;
-		}
+		(void)compress(ctx, ZSTORE_PRIMARY,
+			       zstore_ctx_dict(ctx, ZSTORE_PRIMARY), src,
+			       store->huge_class_bytes, out);
 	}
 	sum_up(store, out);
 }
@@ -532,12 +554,12 @@ int page_store(struct zstore_ctx *ctx, uint64_t index, const void *src)
 }
 
 int page_put(struct zstore_ctx *ctx, uint64_t index, const void *src,
-	     uint32_t bytes, unsigned dict)
+	     uint32_t bytes, enum zstore_codec codec, unsigned dict)
 {
 	struct packed packed = {
 		.bytes = src,
 		.len_bytes = bytes,
-		.flags = (uint64_t)dict << SLOT_DICT_SHIFT,
+		.flags = method_flags(codec, dict),
 	};
 	int err;
 

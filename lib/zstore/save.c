@@ -20,8 +20,8 @@
 
 _Static_assert(MEMBER_BYTES(struct zstore_header, uuid) ==
 			       MEMBER_BYTES(struct zsave_head, uuid) &&
-		       MEMBER_BYTES(struct zstore_header, algorithm) ==
-			       MEMBER_BYTES(struct zsave_head, algorithm) &&
+		       MEMBER_BYTES(struct zstore_header, algorithms) ==
+			       MEMBER_BYTES(struct zsave_head, algorithms) &&
 		       ZSTORE_MAX_DICTS < ZSAVE_MAX_DICTS + 1 &&
 		       ZSTORE_MAX_DISK_BYTES < ZSAVE_MAX_DISK_BYTES + 1,
 	       "a stream can say all that a store is");
@@ -34,25 +34,27 @@ int zstore_save_begin(struct zstore_save *save, struct zstore_ctx *ctx,
 		      uint32_t flags, uint64_t time_s)
 {
 	struct zstore *store = ctx->store;
-	unsigned current;
 
 	if (zstore_dict_damaged(store))
 		return -EUCLEAN;
 	*save = (struct zstore_save){.ctx = ctx, .next_dict = 1};
 	zsave_writer_init(&save->writer);
 	save->dicts = zstore_dicts_hold(store, ALL_DICTS);
-	current = zstore_dict_current(store);
-	if (!(save->dicts >> current & 1)) /* it came just now */
-		current = 0;
 	save->head = (struct zsave_head){
 		.flags = flags,
 		.disk_bytes = store->params.disk_bytes,
 		.time_s = time_s,
 		.nr_dicts = (uint32_t)__builtin_popcount(save->dicts),
-		.dict_current = current,
 	};
 	memcpy(save->head.uuid, store->header.uuid, sizeof(save->head.uuid));
-	zcomp_format(&store->params.zcomp, save->head.algorithm);
+	memcpy(save->head.algorithms, store->header.algorithms,
+	       sizeof(save->head.algorithms));
+	for (unsigned i = 0; i < ZSTORE_CODECS; i++) {
+		unsigned current = zstore_dict_current(store, i);
+
+		if (save->dicts >> current & 1) /* else it came just now */
+			save->head.dict_current[i] = current;
+	}
 	return 0;
 }
 
@@ -74,10 +76,16 @@ static void put_word(uint64_t slot, unsigned char *content,
 		memcpy(content, &word, sizeof(word));
 }
 
+static enum zsave_form form_of(uint64_t slot)
+{
+	return slot_codec(slot) == ZSTORE_PRIMARY ? ZSAVE_COMPRESSED
+						  : ZSAVE_RECOMPRESSED;
+}
+
 static void put_object(const struct zstore_save *save, uint64_t slot,
 		       unsigned char *content, struct zsave_page *page)
 {
-	page->form = slot_is_huge(slot) ? ZSAVE_RAW : ZSAVE_COMPRESSED;
+	page->form = slot_is_huge(slot) ? ZSAVE_RAW : form_of(slot);
 	page->bytes = slot_len_bytes(slot);
 	page->dict = slot_dict(slot);
 	if (!page->dict || save->dicts >> page->dict & 1)
@@ -133,14 +141,14 @@ static int save_pages(struct zstore_save *save, unsigned char *dst,
 
 static size_t save_dict(struct zstore_save *save, unsigned char *dst)
 {
-	const unsigned number = save->next_dict++;
-	const void *src;
-	size_t bytes;
+	const struct zstore *store = save->ctx->store;
+	struct zsave_dict dict = {.number = save->next_dict++};
 
-	if (!(save->dicts >> number & 1))
+	if (!(save->dicts >> dict.number & 1))
 		return 0;
-	src = zstore_dict_held(save->ctx->store, number, &bytes);
-	return zsave_write_dict(&save->writer, number, src, bytes, dst);
+	dict.codec = zstore_dict_codec(store, dict.number);
+	dict.bytes = zstore_dict_held(store, dict.number, &dict.nr_bytes);
+	return zsave_write_dict(&save->writer, &dict, dst);
 }
 
 int zstore_save_next(struct zstore_save *save, unsigned char *dst,

@@ -8,7 +8,9 @@
  *   bits 4-16   OBJECT: its length, bytes: 4096 is a huge page, raw; less is
  *               compressed
  *   bits 17-20  OBJECT: the dictionary it is compressed with; 0 is none
- *   bits 21-23  unused, zero
+ *   bit  21     OBJECT: compressed by the store's secondary codec
+ *   bit  22     OBJECT: recompressing it gained nothing
+ *   bit  23     unused, zero
  *   bits 24-31  check: makes all bytes of the slot, the lock aside, and of the
  *               number of its page come to SLOT_SUM when exclusive-ored
  *   bits 32-63  OBJECT: handle. FILLED: the 4 bytes that the page repeats
@@ -39,15 +41,17 @@ enum slot_kind {
 	SLOT_OBJECT,
 };
 
-#define SLOT_LOCKED	((uint64_t)1 << 0)
-#define SLOT_KIND_SHIFT 1
-#define SLOT_WORD	((uint64_t)1 << 3)
-#define SLOT_LEN_SHIFT	4
-#define SLOT_DICT_SHIFT 17
-#define SLOT_UNUSED	 ((uint64_t)7 << 21)
-#define SLOT_CHECK_SHIFT 24
-#define SLOT_HIGH_SHIFT 32
-#define SLOT_SUM	 0x35u
+#define SLOT_LOCKED	    ((uint64_t)1 << 0)
+#define SLOT_KIND_SHIFT	    1
+#define SLOT_WORD	    ((uint64_t)1 << 3)
+#define SLOT_LEN_SHIFT	    4
+#define SLOT_DICT_SHIFT	    17
+#define SLOT_SECONDARY	    ((uint64_t)1 << 21)
+#define SLOT_INCOMPRESSIBLE ((uint64_t)1 << 22)
+#define SLOT_UNUSED	    ((uint64_t)1 << 23)
+#define SLOT_CHECK_SHIFT    24
+#define SLOT_HIGH_SHIFT	    32
+#define SLOT_SUM	    0x35u
 
 static inline enum slot_kind slot_kind(uint64_t slot)
 {
@@ -67,6 +71,12 @@ static inline uint32_t slot_len_bytes(uint64_t slot)
 static inline unsigned slot_dict(uint64_t slot)
 {
 	return (unsigned)(slot >> SLOT_DICT_SHIFT) & 0xf;
+}
+
+/* By which of the store's codecs, ZSTORE_PRIMARY or ZSTORE_SECONDARY. */
+static inline unsigned slot_codec(uint64_t slot)
+{
+	return slot & SLOT_SECONDARY ? 1 : 0;
 }
 
 static inline bool slot_is_huge(uint64_t slot)

@@ -106,7 +106,11 @@ uint64_t zstore_lay_out(struct zstore *store)
 		.chain_size = pool.chain_size,
 		.has_checksums = store->params.checksum,
 	};
-	zcomp_format(&store->params.zcomp, header->algorithm);
+	for (unsigned i = 0; i < ZSTORE_CODECS; i++) {
+		if (zstore_codec(store, i)->ops)
+			zcomp_format(zstore_codec(store, i),
+				     header->algorithms[i]);
+	}
 	memcpy(header->uuid, store->params.uuid, sizeof(header->uuid));
 	store->slots_offset = header->slots_offset;
 	store->slots = (_Atomic uint64_t *)(void *)(store->image.base +

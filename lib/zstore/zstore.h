@@ -6,6 +6,9 @@
  *   slot         the entry of one page of the disk: where its content is.
  *   same-filled  a page that repeats one 8-byte word; only the word is kept.
  *   huge         a page that does not compress; kept raw.
+ *   codecs       the primary one compresses what is written. The secondary
+ *                one, if there is one, is for pages that rest: see
+ *                zstore_recompress.h.
  *   disksize     what the client sees, bytes.
  *   mem_limit    bound on the memory really used: arena and metadata, bytes.
  *   damaged      a stored page whose slot, or what it leads to, is not what was
@@ -75,12 +78,19 @@ struct zstore;
 struct zstore_scratch;
 struct zstore_ctx;
 
+enum zstore_codec {
+	ZSTORE_PRIMARY,
+	ZSTORE_SECONDARY,
+	ZSTORE_CODECS
+};
+
 struct zstore_params {
 	uint64_t disk_bytes; /* multiple of ZSD_PAGE_BYTES, not 0 */
 	uint64_t mem_limit_bytes; /* 0: none */
 	uint64_t reserve_bytes; /* arena memory to keep touched and ready */
 	unsigned chain_size; /* see ZS_CHAIN_SIZE_* */
 	struct zcomp_params zcomp; /* how pages are compressed */
+	struct zcomp_params recomp; /* the secondary codec; .ops NULL: none */
 	uint8_t uuid[ZSTORE_UUID_BYTES]; /* the disk's; all zero: none */
 	bool checksum; /* keep one of each object, and compare it at reads */
 	bool inherit_priority; /* see struct zs_pool_params */

@@ -3,12 +3,13 @@
  * zstore_dict - the dictionaries that a store's pages are compressed with
  *
  * A store has up to ZSTORE_MAX_DICTS dictionaries, by number from 1 on; 0 is
- * none. One of them is the current one: pages written from now on are
- * compressed with it. A page stays as it was written, and its slot says with
- * which number, so that it reads as long as it is stored.
+ * none. Each is one of its codecs' (plz calls its own models). Each codec has
+ * at most one that is current: what it compresses from now on is compressed
+ * with that. A page stays as it was written, and its slot says by which codec
+ * and with which number, so that it reads as long as it is stored.
  *
  * A number is used again, for another dictionary, when
- *   - it is not the current one,
+ *   - it is not the current one of its codec,
  *   - no context is about to store with it: each says with which it does,
  *     before it looks a second time whether that is still the current one,
  *   - and no object was stored with it. It is counted out only after its
@@ -32,28 +33,33 @@
 #define ZSTORE_MAX_DICTS 15u
 
 /**
- * zstore_dict_add() - compress pages with a dictionary from now on
+ * zstore_dict_add() - have a codec compress with a dictionary from now on
+ * @codec:            which one
  * @bytes, @nr_bytes: as of zcomp_dict_create(); copied
  * @number:           receives its number; untouched on error
  *
  * The dictionaries that nothing needs any more are let go of before. Allocates,
  * and makes system calls.
  * Return: 0, or, all being as it was,
- *   -EOPNOTSUPP, -EMSGSIZE, -EINVAL  as of zcomp_dict_create()
+ *   -EOPNOTSUPP  the codec has no dictionaries, or the store no such codec
+ *   -EMSGSIZE, -EINVAL  as of zcomp_dict_create()
  *   -EBUSY   pages are stored with each of ZSTORE_MAX_DICTS
  *   -ENOSPC  mem_limit has no room for it
  *   -ENOMEM  the system has no memory for it
  */
-int zstore_dict_add(struct zstore *store, const void *bytes, size_t nr_bytes,
+int zstore_dict_add(struct zstore *store, enum zstore_codec codec,
+		    const void *bytes, size_t nr_bytes,
 		    unsigned *number) ZSD_MUST_CHECK;
 
-/* The number of the current one, or 0. Context: any thread. */
-unsigned zstore_dict_current(const struct zstore *store);
+/* The number of a codec's current one, or 0. Context: any thread. */
+unsigned zstore_dict_current(const struct zstore *store,
+			     enum zstore_codec codec);
 
 struct zstore_dict_info {
 	uint64_t bytes; /* of the dictionary itself */
 	uint64_t memory_bytes; /* that it takes in all */
 	uint64_t pages; /* stored with it */
+	enum zstore_codec codec; /* whose it is */
 	bool is_current;
 };
 
@@ -67,12 +73,13 @@ bool zstore_dict_info(struct zstore *store, unsigned number,
 		      struct zstore_dict_info *out);
 
 /**
- * zstore_dict_bytes() - the bytes of the current dictionary
+ * zstore_dict_bytes() - the bytes of a codec's current dictionary
  *
  * Valid until another is added after the next one. Context: whoever adds.
  * Return: them, or NULL where there is no current one.
  */
-const void *zstore_dict_bytes(struct zstore *store, size_t *nr_bytes);
+const void *zstore_dict_bytes(struct zstore *store, enum zstore_codec codec,
+			      size_t *nr_bytes);
 
 /**
  * zstore_sample() - copy pages that are stored compressed, from all over

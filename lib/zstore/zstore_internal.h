@@ -29,7 +29,7 @@
 
 /* "zsd disk" in the machine's byte order: the image is not for others. */
 #define ZSTORE_MAGIC   UINT64_C(0x6b73696420647a73)
-#define ZSTORE_VERSION 4u
+#define ZSTORE_VERSION 5u
 
 /*
  * First page of the image: how to read the rest of it. For other processes:
@@ -51,15 +51,17 @@ struct zstore_header {
 	uint64_t nr_pages; /* as the pool was created with */
 	uint32_t chain_size;
 	uint32_t has_checksums; /* 0 or 1: the pool's tags are checksums */
-	char algorithm[ZCOMP_NAME_BYTES];
+	char algorithms[ZSTORE_CODECS][ZCOMP_NAME_BYTES]; /* "": none */
 	uint32_t generation; /* processes that had it before */
 	uint32_t is_clean; /* 0 or 1: none has it, and the last one ended by
 			    * zstore_destroy() */
 	uint8_t uuid[ZSTORE_UUID_BYTES];
-	uint32_t dict_current; /* number, or 0 */
-	/* By number: length, bytes, 0 where there is none; sum_object() */
+	uint32_t dict_current[ZSTORE_CODECS]; /* number, or 0 */
+	/* By number: length, bytes, 0 where there is none; sum_object(); which
+	 * codec's it is */
 	uint32_t dict_bytes[ZSTORE_MAX_DICTS + 1];
 	uint32_t dict_sums[ZSTORE_MAX_DICTS + 1];
+	uint8_t dict_codecs[ZSTORE_MAX_DICTS + 1];
 };
 
 /* Slots in one page of them: 2 MiB of disk. */
@@ -118,10 +120,11 @@ struct zstore {
 
 	/* Dictionaries by number; see zstore_dict.h. */
 	pthread_mutex_t dicts_lock; /* who comes and goes; the header's part */
-	_Atomic(struct zcomp_dict *) dicts[ZSTORE_MAX_DICTS + 1];
+	_Atomic(struct zcomp_dict *) dicts[ZSTORE_CODECS][ZSTORE_MAX_DICTS + 1];
 	uint32_t dict_holds[ZSTORE_MAX_DICTS + 1]; /* see zstore_dicts_hold() */
 	uint32_t dict_bytes[ZSTORE_MAX_DICTS + 1]; /* 0: the number is free */
-	_Atomic uint32_t dict_current; /* number, or 0 */
+	enum zstore_codec dict_codecs[ZSTORE_MAX_DICTS + 1];
+	_Atomic uint32_t dict_current[ZSTORE_CODECS]; /* number, or 0 */
 
 	pthread_mutex_t ctxs_lock; /* the three below */
 	struct list_node ctxs; /* struct zstore_ctx.node */
@@ -143,13 +146,14 @@ struct codec;
 struct zstore_ctx {
 	struct zstore *store;
 	struct zstore_scratch *scratch;
-	struct codec *codec; /* of the scratch, for this store */
-	struct zcomp_ctx *zcomp; /* the codec's */
+	struct codec *codecs[ZSTORE_CODECS]; /* of the scratch, or NULL */
+	struct zcomp_ctx *zcomp[ZSTORE_CODECS]; /* the codecs', or NULL */
 	struct list_node node; /* of store->ctxs */
 	_Atomic int64_t counters[NR_COUNTERS]; /* written by the owner alone */
 	/* Gauges: objects by their dictionary. Written by the owner alone. */
 	_Atomic int64_t dict_pages[ZSTORE_MAX_DICTS + 1];
-	_Atomic uint32_t dict; /* that it stores with, or did last */
+	/* By codec: that it stores with, or did last. */
+	_Atomic uint32_t dicts[ZSTORE_CODECS];
 };
 
 static inline struct zstore_header *
@@ -269,27 +273,39 @@ int zstore_dicts_load(struct zstore *store) ZSD_MUST_CHECK;
 /* What all of them take, bytes. */
 uint64_t zstore_dicts_memory(const struct zstore *store);
 
-/* Make the current dictionary the context's. Return: its number. */
-unsigned zstore_ctx_switch_dict(struct zstore_ctx *ctx);
+/* Make the codec's current dictionary the context's. Return: its number. */
+unsigned zstore_ctx_switch_dict(struct zstore_ctx *ctx,
+				enum zstore_codec codec);
 
-/* The number of the dictionary to store with. */
-static inline unsigned zstore_ctx_dict(struct zstore_ctx *ctx)
+/* The number of the dictionary to store with by that codec. */
+static inline unsigned zstore_ctx_dict(struct zstore_ctx *ctx,
+				       enum zstore_codec codec)
 {
-	uint32_t current = atomic_load_explicit(&ctx->store->dict_current,
-						memory_order_relaxed);
+	uint32_t current = atomic_load_explicit(
+		&ctx->store->dict_current[codec], memory_order_relaxed);
 
-	if (likely(current ==
-		   atomic_load_explicit(&ctx->dict, memory_order_relaxed)))
+	if (likely(current == atomic_load_explicit(&ctx->dicts[codec],
+						   memory_order_relaxed)))
 		return current;
-	return zstore_ctx_switch_dict(ctx);
+	return zstore_ctx_switch_dict(ctx, codec);
 }
 
-/* The dictionary of that number; NULL for 0, and where there is none. */
+/* The codec's dictionary of that number; NULL for 0, where there is none, and
+ * where it is another codec's. */
 static inline const struct zcomp_dict *zstore_dict(const struct zstore *store,
+						   enum zstore_codec codec,
 						   unsigned number)
 {
-	return atomic_load_explicit(&store->dicts[number],
+	return atomic_load_explicit(&store->dicts[codec][number],
 				    memory_order_acquire);
+}
+
+/* A codec's parameters; .ops is NULL where the store has none such. */
+static inline const struct zcomp_params *
+zstore_codec(const struct zstore *store, enum zstore_codec codec)
+{
+	return codec == ZSTORE_PRIMARY ? &store->params.zcomp
+				       : &store->params.recomp;
 }
 
 /*
@@ -303,9 +319,14 @@ void zstore_dicts_let_go(struct zstore *store, uint32_t mask);
 const void *zstore_dict_held(const struct zstore *store, unsigned number,
 			     size_t *nr_bytes);
 
-/* Compress pages with the one of that number, which is held, from now on; with
- * none for 0. */
-void zstore_dict_choose(struct zstore *store, unsigned number);
+/* Whose it is: of one that is held. */
+enum zstore_codec zstore_dict_codec(const struct zstore *store,
+				    unsigned number);
+
+/* Have a codec compress with the one of that number, which is held and its own,
+ * from now on; with none for 0. */
+void zstore_dict_choose(struct zstore *store, enum zstore_codec codec,
+			unsigned number);
 
 /* Objects that are stored with it; exact where nothing changes. */
 int64_t zstore_dict_pages(struct zstore *store, unsigned number);
@@ -339,12 +360,13 @@ int page_store(struct zstore_ctx *ctx, uint64_t index,
 	       const void *src) ZSD_MUST_CHECK;
 
 /*
- * Replace all of it by what the store's codec makes that page of: @bytes at
- * @src, less than a page, and the dictionary of that number, which must not go
+ * Replace all of it by what a codec of the store makes that page of: @bytes at
+ * @src, less than a page, and its dictionary of that number, which must not go
  * meanwhile. As page_store().
  */
 int page_put(struct zstore_ctx *ctx, uint64_t index, const void *src,
-	     uint32_t bytes, unsigned dict) ZSD_MUST_CHECK;
+	     uint32_t bytes, enum zstore_codec codec,
+	     unsigned dict) ZSD_MUST_CHECK;
 
 /*
  * Replace @bytes from @at on, with zeros if @src is NULL; an empty page stays

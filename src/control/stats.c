@@ -128,7 +128,7 @@ static json_t *dictionary_row(unsigned number,
 static json_t *dictionary_document(struct zstore *store)
 {
 	struct ctl_dictionary dictionary = {
-		.current = zstore_dict_current(store),
+		.current = zstore_dict_current(store, ZSTORE_PRIMARY),
 	};
 	json_t *rows = json_array();
 	struct zstore_dict_info info;

@@ -194,7 +194,7 @@ static int digest_and_test(struct training *t, struct train_report *out)
 	size_t nr_bytes;
 	int err = 0;
 
-	bytes = zstore_dict_bytes(t->store, &nr_bytes);
+	bytes = zstore_dict_bytes(t->store, ZSTORE_PRIMARY, &nr_bytes);
 	if (bytes)
 		err = zcomp_dict_create(&t->zcomp, ZSD_PAGE_BYTES, bytes,
 					nr_bytes, &current);
@@ -222,8 +222,8 @@ static bool is_better(const struct train_report *report)
 static int use(struct zstore *store, struct train_report *report,
 	       struct ctl_error *error)
 {
-	int err = zstore_dict_add(store, report->bytes, report->nr_bytes,
-				  &report->number);
+	int err = zstore_dict_add(store, ZSTORE_PRIMARY, report->bytes,
+				  report->nr_bytes, &report->number);
 
 	switch (err) {
 	case 0:
@@ -260,7 +260,7 @@ static int train(struct training *t, struct zstore_ctx *ctx, size_t dict_bytes,
 		return err;
 	out->nr_trained = t->nr_pages;
 	out->nr_tested = t->nr_tests;
-	out->before = zstore_dict_current(t->store);
+	out->before = zstore_dict_current(t->store, ZSTORE_PRIMARY);
 	err = zcomp_train(&t->zcomp, t->pages, t->nr_pages, ZSD_PAGE_BYTES,
 			  out->bytes, room_for(t, dict_bytes), &out->nr_bytes);
 	if (err == -EINVAL)

@@ -80,7 +80,8 @@ static int load_dictionary(const struct server *s, struct zstore *store,
 		return refuse_dictionary(s, path, -ENOMEM);
 	err = read_file(path, bytes, &nr_bytes);
 	if (!err)
-		err = zstore_dict_add(store, bytes, nr_bytes, &number);
+		err = zstore_dict_add(store, ZSTORE_PRIMARY, bytes, nr_bytes,
+				      &number);
 	free(bytes);
 	return err ? refuse_dictionary(s, path, err) : 0;
 }

@@ -73,7 +73,7 @@ static int refuse_block(const struct restoring *r,
 	if (!restore && err == -EINVAL)
 		return refuse(r, err,
 			      "its algorithm '%s' is none that this zsd has",
-			      r->reader.head.algorithm);
+			      r->reader.head.algorithms[0]);
 	switch (err) {
 	case -EBADMSG:
 		return refuse(

@@ -200,7 +200,8 @@ static void op_add_dict(struct fuzz *f)
 
 		dict[at] ^= fuzz_byte(&f->in);
 	}
-	err = zstore_dict_add(f->s.store, dict, nr_bytes, &number);
+	err = zstore_dict_add(f->s.store, ZSTORE_PRIMARY, dict, nr_bytes,
+			      &number);
 	FUZZ_CHECK(has_dicts ? !err || (err == -EINVAL && nr_changes) ||
 				       err == -EBUSY ||
 				       (err == -ENOSPC &&

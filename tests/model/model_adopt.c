@@ -222,8 +222,8 @@ static void add_dict(struct model_rng *rng)
 
 	if (!m.dict_bytes[which])
 		return;
-	err = zstore_dict_add(m.store, m.dicts[which], m.dict_bytes[which],
-			      &number);
+	err = zstore_dict_add(m.store, ZSTORE_PRIMARY, m.dicts[which],
+			      m.dict_bytes[which], &number);
 	MODEL_CHECK(&m.run, !err || err == -EBUSY, "a dictionary: %d", err);
 	m.journal->nr_dicts += !err;
 }

@@ -108,7 +108,7 @@ static void train(void)
 		return;
 	bytes = model_train(&m.run, &m.params.zcomp, &m.rng, dict,
 			    sizeof(dict));
-	err = zstore_dict_add(m.store, dict, bytes, &number);
+	err = zstore_dict_add(m.store, ZSTORE_PRIMARY, dict, bytes, &number);
 	MODEL_CHECK(&m.run, !err || err == -EBUSY, "zstore_dict_add: %d", err);
 	m.nr_dicts += !err;
 }

@@ -527,7 +527,8 @@ static void add_dict(struct model *m, struct model_rng *rng)
 
 	if (!m->dict_bytes[i])
 		return;
-	err = zstore_dict_add(m->store, m->dicts[i], m->dict_bytes[i], &number);
+	err = zstore_dict_add(m->store, ZSTORE_PRIMARY, m->dicts[i],
+			      m->dict_bytes[i], &number);
 	CHECK_MODEL(m, !err || err == -EBUSY || err == -ENOSPC,
 		    "zstore_dict_add: %d", err);
 	m->nr_dicts += !err;

@@ -552,20 +552,24 @@ static void op_add_dict(void *arg)
 {
 	struct model *m = arg;
 	const struct dict *dict = &m->dicts[model_rng_below(&m->rng, NR_DICTS)];
-	unsigned before = zstore_dict_current(m->store), number = 0;
+	unsigned before = zstore_dict_current(m->store, ZSTORE_PRIMARY),
+		 number = 0;
 	uint64_t nr_refused = refuse_count();
 	int err;
 
 	if (!m->has_dicts)
 		return;
-	err = zstore_dict_add(m->store, dict->bytes, dict->nr_bytes, &number);
+	err = zstore_dict_add(m->store, ZSTORE_PRIMARY, dict->bytes,
+			      dict->nr_bytes, &number);
 	if (err)
 		check_no_dict(m, nr_refused, err);
 	else
 		CHECK_MODEL(m, number != before, "number %u again", number);
-	CHECK_MODEL(m, zstore_dict_current(m->store) == (err ? before : number),
-		    "%u is current, not %u", zstore_dict_current(m->store),
-		    number);
+	CHECK_MODEL(m,
+		    zstore_dict_current(m->store, ZSTORE_PRIMARY) ==
+			    (err ? before : number),
+		    "%u is current, not %u",
+		    zstore_dict_current(m->store, ZSTORE_PRIMARY), number);
 	m->nr_dicts_used += !err;
 }
 

@@ -324,10 +324,11 @@ bool zstore_dict_info(struct zstore *store, unsigned number,
 	return true;
 }
 
-unsigned zstore_dict_current(const struct zstore *store)
+unsigned zstore_dict_current(const struct zstore *store,
+			     enum zstore_codec codec)
 {
 	(void)store;
-	return RIG_DICT_NUMBER;
+	return codec == ZSTORE_PRIMARY ? RIG_DICT_NUMBER : 0;
 }
 
 int train_run(struct zstore *store, struct zstore_ctx *ctx, bool is_swapped,

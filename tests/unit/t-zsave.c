@@ -39,8 +39,8 @@ static const struct zsave_head head = {
 	.time_s = 1234567890123,
 	.uuid = {1, 2, 3, [15] = 16},
 	.nr_dicts = 2,
-	.dict_current = 7,
-	.algorithm = "zstd:1",
+	.dict_current = {7, 15},
+	.algorithms = {"zstd:1", "plz:1"},
 };
 
 static const struct zsave_page pages[] = {
@@ -48,7 +48,7 @@ static const struct zsave_page pages[] = {
 	{.index = 1, .form = ZSAVE_RAW, .bytes = 4096},
 	{.index = 9, .form = ZSAVE_COMPRESSED, .bytes = 1},
 	{.index = 10, .form = ZSAVE_COMPRESSED, .bytes = 4095, .dict = 7},
-	{.index = 97, .form = ZSAVE_COMPRESSED, .bytes = 100, .dict = 15},
+	{.index = 97, .form = ZSAVE_RECOMPRESSED, .bytes = 100, .dict = 15},
 	{.index = NR_PAGES - 1, .form = ZSAVE_WORD, .bytes = 8},
 };
 
@@ -76,17 +76,17 @@ static void put(struct zsave_writer *writer, const struct zsave_page *page)
 
 static void setup(void)
 {
-	static const unsigned char dict[300] = {9, 8, 7};
+	static const unsigned char bytes[300] = {9, 8, 7};
+	static const struct zsave_dict dict_a = {7, 0, bytes, sizeof(bytes)};
+	static const struct zsave_dict dict_b = {15, 1, bytes, 1};
 	struct zsave_writer writer;
 
 	ck_assert_int_eq(zsave_reader_init(&reader), 0);
 	stream_init(&stream);
 	zsave_writer_init(&writer);
 	stream_add(&stream, block, zsave_write_head(&writer, &head, block));
-	stream_add(&stream, block,
-		   zsave_write_dict(&writer, 7, dict, sizeof(dict), block));
-	stream_add(&stream, block,
-		   zsave_write_dict(&writer, 15, dict, 1, block));
+	stream_add(&stream, block, zsave_write_dict(&writer, &dict_a, block));
+	stream_add(&stream, block, zsave_write_dict(&writer, &dict_b, block));
 	for (size_t i = 0; i < ARRAY_SIZE(pages); i++) {
 		if (i == 0 || i == NR_FIRST)
 			zsave_begin_pages(&writer, block);
@@ -117,13 +117,14 @@ static int see(void *arg, const struct zsave_block *taken)
 	struct zsave_pages cursor;
 	struct seen *seen = arg;
 	struct zsave_page page;
-	const void *bytes;
-	size_t nr_bytes;
+	struct zsave_dict dict;
 
 	if (taken->kind == ZSAVE_DICT) {
-		seen->dicts |= 1u << zsave_block_dict(taken, &bytes, &nr_bytes);
-		ck_assert_uint_eq(nr_bytes, seen->dicts & 1u << 15 ? 1 : 300);
-		ck_assert_uint_eq(*(const unsigned char *)bytes, 9);
+		zsave_block_dict(taken, &dict);
+		seen->dicts |= 1u << dict.number;
+		ck_assert_uint_eq(dict.codec, dict.number == 15);
+		ck_assert_uint_eq(dict.nr_bytes, dict.codec ? 1 : 300);
+		ck_assert_uint_eq(*(const unsigned char *)dict.bytes, 9);
 	}
 	seen->has_end |= taken->kind == ZSAVE_END;
 	if (taken->kind != ZSAVE_PAGES)
@@ -170,13 +171,13 @@ END_TEST
 START_TEST(it_is_laid_out_as_the_manual_says)
 {
 	static const unsigned char start[] = {
-		0x89, 'z', 's', 'd', 'i', 's', 'k', 10, 1, 0, 0, 0, 0, 0, 0, 0};
+		0x89, 'z', 's', 'd', 'i', 's', 'k', 10, 2, 0, 0, 0, 0, 0, 0, 0};
 	const unsigned char *at = stream.bytes;
 
 	ck_assert_mem_eq(at, start, sizeof(start));
 	at += 16;
 	ck_assert_uint_eq(at[8], ZSAVE_HEAD);
-	ck_assert_uint_eq(at[12], 72);
+	ck_assert_uint_eq(at[12], 100);
 	at += 16;
 	ck_assert_uint_eq(at[0] | at[1] << 8, 4096);
 	ck_assert_uint_eq(at[4], 1);
@@ -184,7 +185,11 @@ START_TEST(it_is_laid_out_as_the_manual_says)
 	ck_assert_uint_eq(at[24], 1);
 	ck_assert_uint_eq(at[40], 2);
 	ck_assert_uint_eq(at[44], 7);
-	ck_assert_mem_eq(at + 48, "zstd:1\0", 7);
+	ck_assert_uint_eq(at[48], 15);
+	ck_assert_mem_eq(at + 52, "zstd:1\0", 7);
+	ck_assert_mem_eq(at + 76, "plz:1\0", 6);
+	ck_assert_uint_eq(stream_payload(&stream, DICT_B)[0], 15);
+	ck_assert_uint_eq(stream_payload(&stream, DICT_B)[2], 1);
 	at = stream_payload(&stream, FIRST) + AT_SHORT;
 	ck_assert_uint_eq(at[0], 7); /* pages 2 to 8 */
 	ck_assert_uint_eq(at[4], 1);
@@ -275,9 +280,9 @@ START_TEST(other_files_are_told_apart)
 	stream.bytes[3] ^= 1;
 	assert_fault(ZSAVE_FAULT_FOREIGN, NR_BLOCKS);
 	stream.bytes[3] ^= 1;
-	stream.bytes[8] = 2;
-	assert_fault(ZSAVE_FAULT_VERSION, NR_BLOCKS);
 	stream.bytes[8] = 1;
+	assert_fault(ZSAVE_FAULT_VERSION, NR_BLOCKS);
+	stream.bytes[8] = 2;
 	stream.bytes[15] = 1;
 	assert_fault(ZSAVE_FAULT_VERSION, NR_BLOCKS);
 }
@@ -399,19 +404,22 @@ START_TEST(a_head_must_make_sense)
 		{HEAD_DISK_BYTES, 8, ZSAVE_MAX_DISK_BYTES + 4096},
 		{HEAD_NR_DICTS, 4, 16},
 		{HEAD_DICT_CURRENT, 4, 16},
-		{HEAD_ALGORITHM, 1, 0},
-		{HEAD_ALGORITHM + 2, 1, '\n'},
-		{HEAD_ALGORITHM + 2, 1, 200},
-		{HEAD_ALGORITHM + 2, 1, 127},
-		{HEAD_ALGORITHM, 8, 0}, /* all of it */
-		{HEAD_ALGORITHM + 2, 1, ' '},
-		{HEAD_ALGORITHM + 23, 1, 'x'},
+		{HEAD_ALGORITHMS, 1, 0},
+		{HEAD_ALGORITHMS + 2, 1, '\n'},
+		{HEAD_ALGORITHMS + 2, 1, 200},
+		{HEAD_ALGORITHMS + 2, 1, 127},
+		{HEAD_ALGORITHMS, 8, 0}, /* all of it */
+		{HEAD_ALGORITHMS + 2, 1, ' '},
+		{HEAD_ALGORITHMS + 23, 1, 'x'},
+		{HEAD_DICT_CURRENT + 4, 4, 16},
+		{HEAD_ALGORITHMS + 24 + 2, 1, '\n'},
+		{HEAD_ALGORITHMS + 24 + 23, 1, 'x'},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
 		assert_changed(ZSAVE_FAULT_HEAD, HEAD, wrong[i].at,
 			       wrong[i].bytes, wrong[i].value);
-	memset(stream_payload(&stream, HEAD) + HEAD_ALGORITHM, 'x',
+	memset(stream_payload(&stream, HEAD) + HEAD_ALGORITHMS, 'x',
 	       ZSAVE_ALGORITHM_BYTES);
 	stream_seal(&stream);
 	assert_fault(ZSAVE_FAULT_HEAD, HEAD);
@@ -423,7 +431,8 @@ START_TEST(dictionaries_are_counted_and_told_apart)
 	assert_changed(ZSAVE_FAULT_DICT, DICT_A, 0, 4, 0);
 	assert_changed(ZSAVE_FAULT_DICT, DICT_A, 0, 4, 16);
 	assert_changed(ZSAVE_FAULT_DICT, DICT_A, 0, 4, 1 << 8);
-	assert_changed(ZSAVE_FAULT_DICT, DICT_B, 0, 4, 7);
+	assert_changed(ZSAVE_FAULT_DICT, DICT_B, DICT_NUMBER, 2, 7);
+	assert_changed(ZSAVE_FAULT_DICT, DICT_B, DICT_CODEC, 2, 2);
 	store_le32(stream_payload(&stream, HEAD) + HEAD_NR_DICTS, 3);
 	stream_seal(&stream);
 	assert_fault(ZSAVE_FAULT_NR_DICTS, FIRST);
@@ -443,16 +452,37 @@ START_TEST(a_dictionary_that_is_named_is_there)
 	/* What is not compressed has none. */
 	assert_changed(ZSAVE_FAULT_NO_DICT, FIRST, RECORD_DICT, 1, 7);
 	assert_changed(ZSAVE_FAULT_NO_DICT, FIRST, AT_RAW + RECORD_DICT, 1, 7);
+	/* The other codec's is none. */
+	assert_changed(ZSAVE_FAULT_NO_DICT, FIRST, at_dict, 1, 15);
+	assert_changed(ZSAVE_FAULT_NO_DICT, SECOND, RECORD_DICT, 1, 7);
+	assert_changed(ZSAVE_FAULT_NO_DICT, SECOND, RECORD_FORM, 1,
+		       ZSAVE_COMPRESSED);
 	store_le32(stream_payload(&stream, HEAD) + HEAD_DICT_CURRENT, 6);
 	stream_seal(&stream);
 	assert_fault(ZSAVE_FAULT_NO_DICT, FIRST);
 }
 END_TEST
 
+START_TEST(without_a_second_codec_nothing_is_its_own)
+{
+	unsigned char *to = stream_payload(&stream, HEAD);
+
+	memset(to + HEAD_ALGORITHMS + ZSAVE_ALGORITHM_BYTES, 0,
+	       ZSAVE_ALGORITHM_BYTES);
+	stream_seal(&stream);
+	assert_fault(ZSAVE_FAULT_DICT, DICT_B);
+	store_le32(to + HEAD_NR_DICTS, 1);
+	store_le32(to + HEAD_DICT_CURRENT + 4, 0);
+	stream_drop(&stream, DICT_B);
+	stream_seal(&stream);
+	assert_fault(ZSAVE_FAULT_FORM, SECOND - 1);
+}
+END_TEST
+
 START_TEST(pages_have_a_form_and_a_length)
 {
 	assert_changed(ZSAVE_FAULT_FORM, FIRST, RECORD_FORM, 1, 0);
-	assert_changed(ZSAVE_FAULT_FORM, FIRST, RECORD_FORM, 1, 4);
+	assert_changed(ZSAVE_FAULT_FORM, FIRST, RECORD_FORM, 1, 5);
 	assert_changed(ZSAVE_FAULT_CONTENT, FIRST, RECORD_BYTES, 2, 9);
 	assert_changed(ZSAVE_FAULT_CONTENT, FIRST, AT_RAW + RECORD_BYTES, 2,
 		       4095);
@@ -555,6 +585,7 @@ int main(void)
 	tcase_add_test(tcase, a_head_must_make_sense);
 	tcase_add_test(tcase, dictionaries_are_counted_and_told_apart);
 	tcase_add_test(tcase, a_dictionary_that_is_named_is_there);
+	tcase_add_test(tcase, without_a_second_codec_nothing_is_its_own);
 	tcase_add_test(tcase, pages_have_a_form_and_a_length);
 	tcase_add_test(tcase, pages_end_in_their_block);
 	tcase_add_test(tcase, pages_are_inside_of_the_disk);

@@ -274,7 +274,9 @@ static void add_dict(struct store_rig *r, uint64_t seed)
 	unsigned number;
 	size_t bytes = rig_train(&r->params.zcomp, seed, dict, sizeof(dict));
 
-	ck_assert_int_eq(zstore_dict_add(r->store, dict, bytes, &number), 0);
+	ck_assert_int_eq(zstore_dict_add(r->store, ZSTORE_PRIMARY, dict, bytes,
+					 &number),
+			 0);
 }
 
 /* Pages that dictionaries are good for. */
@@ -303,7 +305,7 @@ START_TEST(dictionaries_are_there)
 	open_with_dicts();
 	rig_inherit(&rig, &heir);
 	rig_assert_sound(&heir);
-	ck_assert_uint_eq(zstore_dict_current(heir.store), 2);
+	ck_assert_uint_eq(zstore_dict_current(heir.store, ZSTORE_PRIMARY), 2);
 	for (unsigned i = 1; i <= ZSTORE_MAX_DICTS; i++) {
 		ck_assert(zstore_dict_info(rig.store, i, &before) ==
 			  zstore_dict_info(heir.store, i, &after));
@@ -317,7 +319,7 @@ START_TEST(dictionaries_are_there)
 	/* The first is let go of when no page needs it any more. */
 	write_text(&heir, 0, 100);
 	add_dict(&heir, 3);
-	ck_assert_uint_eq(zstore_dict_current(heir.store), 1);
+	ck_assert_uint_eq(zstore_dict_current(heir.store, ZSTORE_PRIMARY), 1);
 	rig_assert_sound(&heir);
 	rig_disinherit(&heir);
 }
@@ -368,7 +370,7 @@ START_TEST(a_damaged_dictionary_is_not_used)
 	ck_assert_int_eq(zstore_verify(heir.ctx, &report), -EUCLEAN);
 	/* Its number is not given to another while pages name it. */
 	add_dict(&heir, 3);
-	ck_assert_uint_eq(zstore_dict_current(heir.store), 3);
+	ck_assert_uint_eq(zstore_dict_current(heir.store, ZSTORE_PRIMARY), 3);
 	rig_disinherit(&heir);
 }
 END_TEST

@@ -369,7 +369,9 @@ static void setup_dict(void)
 
 	open_store("zstd", true);
 	bytes = rig_train(&rig.params.zcomp, 1, dict, sizeof(dict));
-	ck_assert_int_eq(zstore_dict_add(rig.store, dict, bytes, &number), 0);
+	ck_assert_int_eq(zstore_dict_add(rig.store, ZSTORE_PRIMARY, dict, bytes,
+					 &number),
+			 0);
 	fill_store();
 }
 

@@ -59,8 +59,11 @@ static unsigned add(uint64_t seed)
 	size_t n = rig_train(&rig.params.zcomp, seed, bytes, sizeof(bytes));
 	unsigned number = 0;
 
-	ck_assert_int_eq(zstore_dict_add(rig.store, bytes, n, &number), 0);
-	ck_assert_uint_eq(zstore_dict_current(rig.store), number);
+	ck_assert_int_eq(zstore_dict_add(rig.store, ZSTORE_PRIMARY, bytes, n,
+					 &number),
+			 0);
+	ck_assert_uint_eq(zstore_dict_current(rig.store, ZSTORE_PRIMARY),
+			  number);
 	return number;
 }
 
@@ -70,7 +73,7 @@ static int try_add(uint64_t seed)
 	size_t n = rig_train(&rig.params.zcomp, seed, bytes, sizeof(bytes));
 	unsigned number;
 
-	return zstore_dict_add(rig.store, bytes, n, &number);
+	return zstore_dict_add(rig.store, ZSTORE_PRIMARY, bytes, n, &number);
 }
 
 static struct zstore_dict_info info_of(unsigned number)
@@ -102,7 +105,7 @@ START_TEST(pages_keep_their_dictionary)
 	struct zs_compacted done;
 
 	open_rig(_i);
-	ck_assert_uint_eq(zstore_dict_current(rig.store), 0);
+	ck_assert_uint_eq(zstore_dict_current(rig.store, ZSTORE_PRIMARY), 0);
 	write_texts(0, 300);
 	for (unsigned i = 1; i <= 4; i++) {
 		ck_assert_uint_eq(add(i), i);
@@ -166,7 +169,8 @@ START_TEST(all_numbers_may_be_in_use)
 		write_texts(i, 1);
 	}
 	ck_assert_int_eq(try_add(99), -EBUSY);
-	ck_assert_uint_eq(zstore_dict_current(rig.store), ZSTORE_MAX_DICTS);
+	ck_assert_uint_eq(zstore_dict_current(rig.store, ZSTORE_PRIMARY),
+			  ZSTORE_MAX_DICTS);
 	rig_assert_sound(&rig);
 	rig_trim(&rig, 3 * ZSD_PAGE_BYTES, ZSD_PAGE_BYTES);
 	ck_assert_uint_eq(add(99), 3);
@@ -246,15 +250,16 @@ START_TEST(what_is_none_changes_nothing)
 	open_rig(false);
 	write_texts(0, 10);
 	before = rig_stats(&rig).metadata_bytes;
-	ck_assert_int_eq(zstore_dict_add(rig.store, bytes, DICT_BYTES, &number),
+	ck_assert_int_eq(zstore_dict_add(rig.store, ZSTORE_PRIMARY, bytes,
+					 DICT_BYTES, &number),
 			 -EINVAL);
-	ck_assert_int_eq(zstore_dict_add(rig.store, bytes,
+	ck_assert_int_eq(zstore_dict_add(rig.store, ZSTORE_PRIMARY, bytes,
 					 ZCOMP_DICT_MIN_BYTES - 1, &number),
 			 -EMSGSIZE);
-	ck_assert_int_eq(zstore_dict_add(rig.store, bytes, sizeof(bytes),
-					 &number),
+	ck_assert_int_eq(zstore_dict_add(rig.store, ZSTORE_PRIMARY, bytes,
+					 sizeof(bytes), &number),
 			 -EMSGSIZE);
-	ck_assert_uint_eq(zstore_dict_current(rig.store), 0);
+	ck_assert_uint_eq(zstore_dict_current(rig.store, ZSTORE_PRIMARY), 0);
 	ck_assert_uint_eq(rig_stats(&rig).metadata_bytes, before);
 	rig_assert_sound(&rig);
 	rig_close(&rig);
@@ -268,8 +273,8 @@ START_TEST(lz4_has_none)
 	unsigned number;
 
 	rig_open(&rig, &params);
-	ck_assert_int_eq(zstore_dict_add(rig.store, bytes, sizeof(bytes),
-					 &number),
+	ck_assert_int_eq(zstore_dict_add(rig.store, ZSTORE_PRIMARY, bytes,
+					 sizeof(bytes), &number),
 			 -EOPNOTSUPP);
 	rig_close(&rig);
 }
@@ -290,7 +295,7 @@ START_TEST(a_limit_holds_for_dictionaries)
 	nr_commits = 0;
 	ck_assert_int_eq(try_add(1), -ENOSPC);
 	ck_assert_uint_eq(nr_commits, 0); /* refused before it took anything */
-	ck_assert_uint_eq(zstore_dict_current(rig.store), 0);
+	ck_assert_uint_eq(zstore_dict_current(rig.store, ZSTORE_PRIMARY), 0);
 	ck_assert_uint_eq(rig_stats(&rig).metadata_bytes, before);
 	rig_trim(&rig, 100 * ZSD_PAGE_BYTES, (nr - 100) * ZSD_PAGE_BYTES);
 	ck_assert_int_eq(try_add(1), 0);
@@ -338,10 +343,10 @@ START_TEST(a_damaged_dictionary_is_found)
 	off_t at;
 
 	open_rig(false);
-	ck_assert_ptr_null(zstore_dict_bytes(rig.store, &n));
+	ck_assert_ptr_null(zstore_dict_bytes(rig.store, ZSTORE_PRIMARY, &n));
 	add(1);
 	write_texts(0, 10);
-	bytes = zstore_dict_bytes(rig.store, &n);
+	bytes = zstore_dict_bytes(rig.store, ZSTORE_PRIMARY, &n);
 	ck_assert_uint_eq(n, info_of(1).bytes);
 	at = rig_find_in_image(bytes, n);
 	ck_assert_int_ge(at, 0);
@@ -485,7 +490,8 @@ START_TEST(adding_goes_on_beside_io)
 	}
 	/* Pages move on, so that a number that is taken comes free. */
 	while (nr_added < NR_ADDED) {
-		int err = zstore_dict_add(rig.store, bytes[nr_added % 4],
+		int err = zstore_dict_add(rig.store, ZSTORE_PRIMARY,
+					  bytes[nr_added % 4],
 					  lengths[nr_added % 4], &number);
 
 		quiet_assert(err == 0 || err == -EBUSY);

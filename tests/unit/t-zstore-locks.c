@@ -189,7 +189,9 @@ START_TEST(a_dictionary_is_added_without_locks)
 	open_store("zstd", false);
 	bytes = rig_train(&rig.params.zcomp, 1, dict, sizeof(dict));
 	nr_commits = seen.nr_commits;
-	ck_assert_int_eq(zstore_dict_add(rig.store, dict, bytes, &number), 0);
+	ck_assert_int_eq(zstore_dict_add(rig.store, ZSTORE_PRIMARY, dict, bytes,
+					 &number),
+			 0);
 	ck_assert_uint_gt(seen.nr_commits, nr_commits);
 	rig_close(&rig);
 }

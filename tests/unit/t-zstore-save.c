@@ -295,7 +295,8 @@ static unsigned add_dict(struct zstore *store, uint64_t seed)
 	size_t n = rig_train(&rig.params.zcomp, seed, bytes, sizeof(bytes));
 	unsigned number = 0;
 
-	ck_assert_int_eq(zstore_dict_add(store, bytes, n, &number), 0);
+	ck_assert_int_eq(
+		zstore_dict_add(store, ZSTORE_PRIMARY, bytes, n, &number), 0);
 	return number;
 }
 
@@ -338,7 +339,7 @@ START_TEST(pages_keep_their_dictionaries)
 	assert_same_bytes();
 	ck_assert_uint_eq(pages_with(other, 1), 20);
 	ck_assert_uint_eq(pages_with(other, 2), 25);
-	ck_assert_uint_eq(zstore_dict_current(other), 2);
+	ck_assert_uint_eq(zstore_dict_current(other, ZSTORE_PRIMARY), 2);
 }
 END_TEST
 
@@ -347,7 +348,7 @@ START_TEST(another_codec_reads_with_them)
 	use_two_dictionaries();
 	save();
 	round_trip("lz4");
-	ck_assert_uint_eq(zstore_dict_current(other), 0);
+	ck_assert_uint_eq(zstore_dict_current(other, ZSTORE_PRIMARY), 0);
 }
 END_TEST
 
@@ -355,10 +356,10 @@ END_TEST
 START_TEST(the_current_one_is_current_again)
 {
 	use_two_dictionaries();
-	zstore_dict_choose(rig.store, 1);
+	zstore_dict_choose(rig.store, ZSTORE_PRIMARY, 1);
 	save();
 	round_trip("zstd");
-	ck_assert_uint_eq(zstore_dict_current(other), 1);
+	ck_assert_uint_eq(zstore_dict_current(other, ZSTORE_PRIMARY), 1);
 	zstore_restore_end(restore);
 	restore = NULL;
 	/* What none needs can go: number 3 is the only one that is free. */
@@ -370,10 +371,10 @@ END_TEST
 START_TEST(none_is_current_where_none_was)
 {
 	use_two_dictionaries();
-	zstore_dict_choose(rig.store, 0);
+	zstore_dict_choose(rig.store, ZSTORE_PRIMARY, 0);
 	save();
 	round_trip("zstd");
-	ck_assert_uint_eq(zstore_dict_current(other), 0);
+	ck_assert_uint_eq(zstore_dict_current(other, ZSTORE_PRIMARY), 0);
 }
 END_TEST
 
@@ -385,7 +386,7 @@ START_TEST(one_that_the_store_was_given_stays_current)
 	ck_assert_uint_eq(add_dict(other, 9), 1);
 	ck_assert_int_eq(restore_all(), 0);
 	assert_same();
-	ck_assert_uint_eq(zstore_dict_current(other), 1);
+	ck_assert_uint_eq(zstore_dict_current(other, ZSTORE_PRIMARY), 1);
 	ck_assert_uint_eq(pages_with(other, 1), 0);
 	ck_assert_uint_eq(pages_with(other, 2), 20);
 	ck_assert_uint_eq(pages_with(other, 3), 25);
@@ -512,7 +513,7 @@ START_TEST(a_dictionary_of_a_codec_without_is_refused)
 {
 	use_two_dictionaries();
 	save();
-	memcpy(stream_payload(&stream, 0) + HEAD_ALGORITHM, "lz4:1\0", 7);
+	memcpy(stream_payload(&stream, 0) + HEAD_ALGORITHMS, "lz4:1\0", 7);
 	stream_seal(&stream);
 	open_other(_i ? "lz4" : "zstd", 0);
 	ck_assert_int_eq(restore_all(), -EINVAL);
@@ -527,9 +528,9 @@ START_TEST(an_unknown_codec_is_refused)
 	save();
 	open_other("lz4", 0);
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
-		memset(stream_payload(&stream, 0) + HEAD_ALGORITHM, 0,
+		memset(stream_payload(&stream, 0) + HEAD_ALGORITHMS, 0,
 		       ZSAVE_ALGORITHM_BYTES);
-		memcpy(stream_payload(&stream, 0) + HEAD_ALGORITHM, wrong[i],
+		memcpy(stream_payload(&stream, 0) + HEAD_ALGORITHMS, wrong[i],
 		       strlen(wrong[i]));
 		stream_seal(&stream);
 		ck_assert_int_eq(restore_all(), -EINVAL);

@@ -104,7 +104,9 @@ static void add_dict(unsigned i)
 	if (!zcomp_has_dicts(params))
 		return;
 	bytes = rig_train(params, i, dict, sizeof(dict));
-	ck_assert_int_eq(zstore_dict_add(stores[i], dict, bytes, &number), 0);
+	ck_assert_int_eq(zstore_dict_add(stores[i], ZSTORE_PRIMARY, dict, bytes,
+					 &number),
+			 0);
 }
 
 static void write_page(struct model_rng *rng, unsigned i, uint64_t index)

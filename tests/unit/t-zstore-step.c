@@ -215,8 +215,8 @@ static int add_dict(uint64_t which)
 {
 	unsigned number;
 
-	return zstore_dict_add(rig.store, dicts[which], dict_bytes[which],
-			       &number);
+	return zstore_dict_add(rig.store, ZSTORE_PRIMARY, dicts[which],
+			       dict_bytes[which], &number);
 }
 
 static int do_deed(const struct deed *deed)
