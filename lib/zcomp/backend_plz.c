@@ -16,6 +16,9 @@
 #define LEVEL_FAST    1
 #define LEVEL_OPTIMAL 2
 
+/* Longer pages are one in two hundred, and would be read for longest. */
+#define WORTH_BYTES 2048u
+
 /* What compresses without a model, and finds what a model's dictionary is of. */
 #define PLAIN_LEVEL 1
 
@@ -178,6 +181,7 @@ const struct zcomp_ops zcomp_plz = {
 	.level_min = LEVEL_FAST,
 	.level_max = LEVEL_OPTIMAL,
 	.level_default = LEVEL_FAST,
+	.worth_bytes = WORTH_BYTES,
 	.create = plz_create,
 	.destroy = plz_destroy,
 	.compress = compress_page,

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,6 +110,11 @@ void zcomp_ctx_destroy(struct zcomp_ctx *ctx)
 		return;
 	ctx->ops->destroy(ctx->scratch);
 	free(ctx);
+}
+
+size_t zcomp_worth_bytes(const struct zcomp_params *params)
+{
+	return params->ops->worth_bytes ? params->ops->worth_bytes : SIZE_MAX;
 }
 
 bool zcomp_has_dicts(const struct zcomp_params *params)

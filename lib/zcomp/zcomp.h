@@ -84,6 +84,13 @@ int zcomp_ctx_create(const struct zcomp_params *params, size_t src_bytes_max,
 		     struct zcomp_ctx **out) ZSD_MUST_CHECK;
 void zcomp_ctx_destroy(struct zcomp_ctx *ctx);
 
+/*
+ * zcomp_worth_bytes() - how long a page may become and still be worth the time
+ * that reading it takes, bytes: plz 2,048, of which a page is read in some
+ * 70 us; SIZE_MAX of codecs that read any length fast.
+ */
+size_t zcomp_worth_bytes(const struct zcomp_params *params);
+
 /* zcomp_has_dicts() - whether this codec has dictionaries at all */
 bool zcomp_has_dicts(const struct zcomp_params *params);
 

@@ -19,6 +19,7 @@ struct zcomp_ops {
 	int level_min;
 	int level_max;
 	int level_default;
+	size_t worth_bytes; /* zcomp_worth_bytes(); 0: any length is */
 
 	/* Allocates all scratch memory for sources of up to src_bytes_max. */
 	int (*create)(int level, size_t src_bytes_max, void **scratch);

@@ -122,11 +122,12 @@ void zstore_leave_image(struct zstore *store)
 		zstore_image_header(store)->is_clean = 1;
 }
 
-/* Which slots have memory. Return: how much, bytes. */
-static uint64_t find_groups(struct zstore *store)
+/* Which pages of a part of the image have memory: say so in @groups, one for
+ * each. Return: how much, bytes. */
+static uint64_t find_groups(const struct zstore *store, uint64_t first,
+			    uint64_t nr_groups, _Atomic uint8_t *groups)
 {
-	uint64_t first = store->slots_offset, nr = 0;
-	uint64_t last = first + store->nr_groups * ZSD_PAGE_BYTES;
+	uint64_t last = first + nr_groups * ZSD_PAGE_BYTES, nr = 0;
 
 	for (uint64_t from = first; from < last;) {
 		uint64_t end = last;
@@ -135,15 +136,26 @@ static uint64_t find_groups(struct zstore *store)
 			break;
 		for (; from < end; from += ZSD_PAGE_BYTES, nr++)
 			atomic_store_explicit(
-				&store->groups[(from - first) / ZSD_PAGE_BYTES],
-				1, memory_order_release);
+				&groups[(from - first) / ZSD_PAGE_BYTES], 1,
+				memory_order_release);
 	}
 	return nr * ZSD_PAGE_BYTES;
 }
 
+/* Which slots, and ages, have memory. Return: how much, bytes. */
+static uint64_t find_tables(struct zstore *store)
+{
+	const uint64_t nr_ages = div_round_up(store->nr_slots, AGES_PER_GROUP);
+
+	return find_groups(store, store->slots_offset, store->nr_groups,
+			   store->groups) +
+	       find_groups(store, store->header.ages_offset + ZSD_PAGE_BYTES,
+			   nr_ages, store->age_groups);
+}
+
 int zstore_adopt(struct zstore *store)
 {
-	uint64_t memory = ZSD_PAGE_BYTES; /* the header's */
+	uint64_t memory = ZSTORE_HEAD_BYTES;
 	int err = mapping_own(&store->image);
 
 	if (err)
@@ -152,7 +164,8 @@ int zstore_adopt(struct zstore *store)
 	if (err)
 		return err;
 	enter_image(store);
-	memory += find_groups(store) + zstore_dicts_memory(store);
+	memory += find_tables(store) + zstore_dicts_memory(store);
+	zstore_ages_init(store);
 	zs_pool_adopt(store->pool);
 	err = zs_pool_charge(store->pool, memory, ZS_NORMAL);
 	BUG_ON(err); /* there is no limit yet */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One page of the disk: reading it, and changing it as the rule "new before
- * old" asks: pack the new content, publish it in the slot, release the old.
+ * Changing one page of the disk, as the rule "new before old" asks: pack the
+ * new content, publish it in the slot, release the old.
  */
 #include "config.h"
 
 #include <errno.h>
 #include <string.h>
 
+#include "base/bits.h"
 #include "zstore/fill.h"
 #include "zstore/sum.h"
 #include "zstore/zstore_internal.h"
@@ -18,206 +19,6 @@
  */
 #define DIRECT_COMPACT_OBJECTS 64u
 #define DIRECT_COMPACT_SLICES  8u
-
-/* --- Reading ------------------------------------------------------------- */
-
-/* Whether the object that @slot names, pinned, has bytes that were not put
- * there, as far as checksums can tell. */
-static bool is_damaged(const struct zstore *store, uint64_t slot,
-		       const void *src)
-{
-	return store->params.checksum &&
-	       sum_object(src, slot_len_bytes(slot)) !=
-		       zs_obj_tag(store->pool, slot_handle(slot));
-}
-
-/* The content of an object's bytes @src, which is pinned, into @dst. */
-static int unpack(struct zstore_ctx *ctx, uint64_t slot, const void *src,
-		  void *dst)
-{
-	const enum zstore_codec codec = slot_codec(slot);
-	const struct zcomp_dict *dict =
-		zstore_dict(ctx->store, codec, slot_dict(slot));
-	uint64_t word;
-
-	if (is_damaged(ctx->store, slot, src) || !ctx->zcomp[codec] ||
-	    (slot_dict(slot) && !dict))
-		return -EIO;
-	if (slot_is_word(slot)) {
-		memcpy(&word, src, sizeof(word));
-		fill_page(dst, word);
-		return 0;
-	}
-	if (slot_is_huge(slot)) {
-		memcpy(dst, src, ZSD_PAGE_BYTES);
-		return 0;
-	}
-	return zcomp_decompress(ctx->zcomp[codec], dict, src,
-				slot_len_bytes(slot), dst, ZSD_PAGE_BYTES);
-}
-
-/* The same as it is stored. That it makes a page is seen in the scratch page. */
-static int copy_out(struct zstore_ctx *ctx, uint64_t slot, const void *src,
-		    void *dst)
-{
-	int err = unpack(ctx, slot, src, ctx->scratch->page);
-
-	if (!err)
-		memcpy(dst, src, slot_len_bytes(slot));
-	return err;
-}
-
-/*
- * Have @take look at the object of page @index that @slot names, while its slot
- * says the same: without a lock, another thread may replace it before its
- * object is pinned.
- * Return: what @take does, -EAGAIN where it was replaced, or -ESTALE where its
- * handle is not live though the slot says the same again.
- */
-static inline int take_object(struct zstore_ctx *ctx, uint64_t index,
-			      uint64_t slot,
-			      int (*take)(struct zstore_ctx *ctx, uint64_t slot,
-					  const void *src, void *dst),
-			      void *dst)
-{
-	const _Atomic uint64_t *home = &ctx->store->slots[index];
-	struct zs_pool *pool = ctx->store->pool;
-	const void *src;
-	int err;
-
-	err = zs_obj_read_begin(pool, slot_handle(slot), slot_len_bytes(slot),
-				ctx->scratch->object, &src);
-	if (err)
-		return slot_load(home) == slot ? err : -EAGAIN;
-	if (slot_load(home) == slot)
-		err = take(ctx, slot, src, dst);
-	else
-		err = -EAGAIN;
-	zs_obj_read_end(pool, slot_handle(slot));
-	return err;
-}
-
-/* How page @index is read as @slot says. Return: 0, -EIO, or what
- * take_object() does. */
-typedef int read_slot(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
-		      void *dst);
-
-static int load_slot(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
-		     void *dst)
-{
-	if (unlikely(!slot_is_sound(slot, index)))
-		return -EIO;
-	if (slot_kind(slot) == SLOT_EMPTY) {
-		memset(dst, 0, ZSD_PAGE_BYTES);
-		return 0;
-	}
-	if (slot_kind(slot) == SLOT_FILLED) {
-		fill_page(dst, slot_filled_word(slot));
-		return 0;
-	}
-	return take_object(ctx, index, slot, unpack, dst);
-}
-
-/* Its object as it is, if it has one. */
-static int copy_slot(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
-		     void *dst)
-{
-	if (unlikely(!slot_is_sound(slot, index)))
-		return -EIO;
-	return slot_kind(slot) == SLOT_OBJECT
-		       ? take_object(ctx, index, slot, copy_out, dst)
-		       : 0;
-}
-
-/*
- * The handle was dead, yet the slot has not changed. Either the page was
- * written twice meanwhile and got the same handle back, or it is lost. With the
- * slot locked nobody can write it: if the handle is still dead, the page is
- * lost.
- */
-static int read_locked(struct zstore_ctx *ctx, uint64_t index, read_slot *read,
-		       void *dst, uint64_t *slot)
-{
-	_Atomic uint64_t *home = &ctx->store->slots[index];
-	int err;
-
-	/* A lock may be a dead thread's: there are no others yet. */
-	zstore_need_settled(ctx->store);
-	if (!slot_lock(home, slot))
-		return -EIO;
-	err = read(ctx, index, *slot, dst);
-	slot_publish(home, *slot);
-	return err ? -EIO : 0;
-}
-
-/* Pass an error on; count and tell if it is that the page is damaged. */
-static int note_damage(struct zstore_ctx *ctx, uint64_t index, int err)
-{
-	const struct zstore_params *params = &ctx->store->params;
-
-	if (likely(err != -EIO))
-		return err;
-	count(ctx, COUNT_corrupt_reads, 1);
-	if (params->damaged)
-		params->damaged(params->damaged_arg, index);
-	return err;
-}
-
-/* @slot receives what it was read as. */
-static inline int read_page(struct zstore_ctx *ctx, uint64_t index,
-			    read_slot *read, void *dst, uint64_t *slot)
-{
-	const _Atomic uint64_t *home = &ctx->store->slots[index];
-	int err;
-
-	do {
-		*slot = slot_load(home);
-		err = read(ctx, index, *slot, dst);
-	} while (err == -EAGAIN);
-	if (err == -ESTALE)
-		err = read_locked(ctx, index, read, dst, slot);
-	return note_damage(ctx, index, err);
-}
-
-int page_load(struct zstore_ctx *ctx, uint64_t index, void *dst)
-{
-	uint64_t slot;
-
-	if (!slot_exists(ctx->store, index)) {
-		memset(dst, 0, ZSD_PAGE_BYTES);
-		return 0;
-	}
-	return read_page(ctx, index, load_slot, dst, &slot);
-}
-
-int page_copy(struct zstore_ctx *ctx, uint64_t index, void *dst, uint64_t *slot)
-{
-	*slot = 0;
-	if (!slot_exists(ctx->store, index))
-		return 0;
-	return read_page(ctx, index, copy_slot, dst, slot);
-}
-
-void page_prefetch(const struct zstore *store, uint64_t index,
-		   enum zstore_stage stage)
-{
-	uint64_t slot;
-
-	if (!slot_exists(store, index))
-		return;
-	if (stage == ZSTORE_NEAR_SLOT) {
-		prefetch(&store->slots[index]);
-		return;
-	}
-	slot = slot_load(&store->slots[index]);
-	if (slot_kind(slot) != SLOT_OBJECT)
-		return;
-	if (stage == ZSTORE_NEAR_ENTRY)
-		zs_handle_prefetch(store->pool, slot_handle(slot));
-	else
-		zs_obj_prefetch(store->pool, slot_handle(slot),
-				slot_len_bytes(slot));
-}
 
 /* --- Room ---------------------------------------------------------------- */
 
@@ -373,7 +174,7 @@ static int store_packed(struct zs_pool *pool, uint64_t index,
 static void release(struct zstore_ctx *ctx, uint64_t index, uint64_t slot)
 {
 	if (unlikely(!slot_is_sound(slot, index))) {
-		note_damage(ctx, index, -EIO);
+		page_note_damage(ctx, index, -EIO);
 		return;
 	}
 	count_slot(ctx->counters, slot, -1);
@@ -400,24 +201,39 @@ static void replace(struct zstore_ctx *ctx, uint64_t index, uint64_t old,
 /* --- Changing ------------------------------------------------------------ */
 
 /*
- * Put memory behind the group of slots that @index is in. Two threads may do so
- * at once: it is one page, which is there or not, and is counted once.
+ * Put memory behind a page of the image, which @is_there tells of. Two threads
+ * may do so at once: it is one page, which is there or not, and is counted
+ * once.
  */
-static int commit_group(struct zstore *store, uint64_t index)
+static int commit_page(struct zstore *store, _Atomic uint8_t *is_there,
+		       uint64_t offset)
 {
-	uint64_t group = index / SLOTS_PER_GROUP;
-	uint8_t is_there = 0;
+	uint8_t was_there = 0;
 	int err = zs_pool_charge(store->pool, ZSD_PAGE_BYTES, ZS_NORMAL);
 
 	if (err)
 		return err;
-	err = mapping_commit(&store->image,
-			     store->slots_offset + group * ZSD_PAGE_BYTES,
-			     ZSD_PAGE_BYTES, NULL);
-	if (err || !atomic_compare_exchange_strong(&store->groups[group],
-						   &is_there, 1))
+	err = mapping_commit(&store->image, offset, ZSD_PAGE_BYTES, NULL);
+	if (err || !atomic_compare_exchange_strong(is_there, &was_there, 1))
 		zs_pool_uncharge(store->pool, ZSD_PAGE_BYTES);
 	return err;
+}
+
+/* The group of slots that @index is in, and before that the ages of it. */
+static int commit_group(struct zstore *store, uint64_t index)
+{
+	const uint64_t group = index / SLOTS_PER_GROUP;
+	const uint64_t ages = index / AGES_PER_GROUP;
+	int err = 0;
+
+	if (!atomic_load(&store->age_groups[ages]))
+		err = commit_page(store, &store->age_groups[ages],
+				  store->header.ages_offset +
+					  (1 + ages) * ZSD_PAGE_BYTES);
+	if (err)
+		return err;
+	return commit_page(store, &store->groups[group],
+			   store->slots_offset + group * ZSD_PAGE_BYTES);
 }
 
 /* Slots free nothing, so that the headroom is not for them. */
@@ -449,7 +265,7 @@ static int drop(struct zstore_ctx *ctx, uint64_t index, uint64_t new)
 {
 	if (slot_kind(new) == SLOT_OBJECT)
 		zs_free(ctx->store->pool, slot_handle(new));
-	return note_damage(ctx, index, -EIO);
+	return page_note_damage(ctx, index, -EIO);
 }
 
 /* There is memory behind its slot. */
@@ -475,6 +291,103 @@ static int store_page(struct zstore_ctx *ctx, uint64_t index,
 	return 0;
 }
 
+/* --- Recompressing -------------------------------------------------------- */
+
+/*
+ * What the secondary codec makes of the scratch page, if that is less than
+ * @room_bytes. What is not worth its time with a dictionary may be so without.
+ */
+static bool compress_again(struct zstore_ctx *ctx, size_t room_bytes,
+			   struct packed *out)
+{
+	const size_t worth =
+		zcomp_worth_bytes(zstore_codec(ctx->store, ZSTORE_SECONDARY));
+	const unsigned dict = zstore_ctx_dict(ctx, ZSTORE_SECONDARY);
+	const void *src = ctx->scratch->page;
+
+	if (dict && compress(ctx, ZSTORE_SECONDARY, dict, src,
+			     worth < room_bytes ? worth + 1 : room_bytes, out))
+		return true;
+	return (!dict || worth < room_bytes) &&
+	       compress(ctx, ZSTORE_SECONDARY, 0, src, room_bytes, out);
+}
+
+/* Whether what was packed takes less of the pool than @len_bytes do. */
+static bool is_denser(const struct zs_pool *pool, const struct packed *packed,
+		      uint32_t len_bytes)
+{
+	return zs_lookup_class_index(pool, packed->len_bytes) <
+	       zs_lookup_class_index(pool, len_bytes);
+}
+
+/*
+ * Publish @new if the slot still says @expected; @new has an object of its own,
+ * or the same with other flags. Return: 0, -EAGAIN or -EIO: not done.
+ */
+static int replace_if(struct zstore_ctx *ctx, uint64_t index, uint64_t expected,
+		      uint64_t new)
+{
+	_Atomic uint64_t *home = &ctx->store->slots[index];
+	const bool is_same = slot_handle(new) == slot_handle(expected);
+	uint64_t old;
+
+	if (unlikely(!slot_lock(home, &old)))
+		return is_same ? -EIO : drop(ctx, index, new);
+	if (old != expected) {
+		slot_publish(home, old);
+		if (!is_same)
+			zs_free(ctx->store->pool, slot_handle(new));
+		return -EAGAIN;
+	}
+	if (is_same)
+		slot_publish(home, new);
+	else
+		replace(ctx, index, old, new);
+	return 0;
+}
+
+static int recompress(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
+		      uint32_t below_bytes, uint32_t *len_bytes)
+{
+	struct zs_pool *pool = ctx->store->pool;
+	const uint32_t len = slot_len_bytes(slot);
+	uint64_t new = slot_make_incompressible(index, slot);
+	struct packed packed;
+	int err = page_load_slot(ctx, index, slot, ctx->scratch->page);
+
+	if (err)
+		return err == -ESTALE ? -EAGAIN
+				      : page_note_damage(ctx, index, err);
+	zstore_unmark_idle(ctx->store, index);
+	below_bytes = (uint32_t)min_u64(min_u64(below_bytes, len),
+					ctx->store->huge_class_bytes);
+	if (compress_again(ctx, below_bytes, &packed) &&
+	    is_denser(pool, &packed, len)) {
+		sum_up(ctx->store, &packed);
+		err = store_packed(pool, index, &packed, ZS_SHRINKING, &new);
+	}
+	if (err == -EAGAIN) /* nor is anybody waited for */
+		err = -ENOMEM;
+	if (!err)
+		err = replace_if(ctx, index, slot, new);
+	if (!err)
+		*len_bytes = slot_len_bytes(new);
+	return err;
+}
+
+int page_recompress(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
+		    uint32_t below_bytes, uint32_t *len_bytes)
+{
+	int err;
+
+	count(ctx, COUNT_changes_begun, 1);
+	err = recompress(ctx, index, slot, below_bytes, len_bytes);
+	count(ctx, COUNT_changes_ended, 1);
+	return err;
+}
+
+/* --- Patching ------------------------------------------------------------- */
+
 /* Part of a page that is to be replaced. */
 struct patch {
 	uint64_t index; /* of the page */
@@ -490,8 +403,8 @@ static int patch_locked(struct zstore_ctx *ctx, const struct patch *patch,
 	struct zs_pool *pool = ctx->store->pool;
 	struct packed packed;
 
-	if (load_slot(ctx, patch->index, old, ctx->scratch->page))
-		return note_damage(ctx, patch->index, -EIO);
+	if (page_load_slot(ctx, patch->index, old, ctx->scratch->page))
+		return page_note_damage(ctx, patch->index, -EIO);
 	if (patch->src)
 		memcpy(ctx->scratch->page + patch->at, patch->src,
 		       patch->bytes);
@@ -514,7 +427,7 @@ static int try_patch(struct zstore_ctx *ctx, const struct patch *patch,
 	int err;
 
 	if (unlikely(!slot_lock(home, &old)))
-		return note_damage(ctx, patch->index, -EIO);
+		return page_note_damage(ctx, patch->index, -EIO);
 	err = patch_locked(ctx, patch, old, need, &new);
 	if (err)
 		slot_publish(home, old);
@@ -607,7 +520,7 @@ int page_discard(struct zstore_ctx *ctx, uint64_t index)
 	if (likely(slot_lock(&ctx->store->slots[index], &old)))
 		replace(ctx, index, old, 0);
 	else
-		err = note_damage(ctx, index, -EIO);
+		err = page_note_damage(ctx, index, -EIO);
 	count(ctx, COUNT_changes_ended, 1);
 	if (!err && old)
 		count(ctx, COUNT_notify_free, 1);

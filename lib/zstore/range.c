@@ -59,6 +59,8 @@ static int read_piece(struct zstore_ctx *ctx, const struct piece *piece,
 		err = page_load(ctx, piece->index, ctx->scratch->page);
 		memcpy(dst, ctx->scratch->page + piece->at, piece->bytes);
 	}
+	if (slot_exists(ctx->store, piece->index))
+		zstore_touch(ctx->store, piece->index);
 	if (err)
 		count(ctx, COUNT_failed_reads, 1);
 	return err;
@@ -113,9 +115,16 @@ int zstore_read(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,
 static int write_piece(struct zstore_ctx *ctx, const struct piece *piece,
 		       const void *src)
 {
+	int err;
+
 	if (is_whole(piece))
-		return page_store(ctx, piece->index, src);
-	return page_patch(ctx, piece->index, piece->at, piece->bytes, src);
+		err = page_store(ctx, piece->index, src);
+	else
+		err = page_patch(ctx, piece->index, piece->at, piece->bytes,
+				 src);
+	if (!err)
+		zstore_touch(ctx->store, piece->index);
+	return err;
 }
 
 int zstore_write(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,

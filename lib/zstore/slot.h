@@ -126,6 +126,13 @@ static inline uint64_t slot_make_object(uint64_t index, zs_handle handle,
 			 index);
 }
 
+/* The slot of an object, which recompressing gained nothing for. */
+static inline uint64_t slot_make_incompressible(uint64_t index, uint64_t slot)
+{
+	slot &= ~((uint64_t)0xff << SLOT_CHECK_SHIFT);
+	return slot_seal(slot | SLOT_INCOMPRESSIBLE, index);
+}
+
 /* Whether page @index can be what its slot, without the lock, says. */
 static inline bool slot_is_sound(uint64_t slot, uint64_t index)
 {

@@ -62,9 +62,14 @@ struct zs_pool_params zstore_pool_params(const struct zstore_params *params)
 	};
 }
 
-static uint64_t dicts_offset_of(const struct zstore_params *params)
+static uint64_t ages_offset_of(const struct zstore_params *params)
 {
 	return (1 + nr_groups(params)) * ZSD_PAGE_BYTES;
+}
+
+static uint64_t dicts_offset_of(const struct zstore_params *params)
+{
+	return ages_offset_of(params) + zstore_ages_bytes(nr_slots(params));
 }
 
 static uint64_t pool_offset_of(const struct zstore_params *params)
@@ -84,6 +89,7 @@ uint64_t zstore_tables_bytes(const struct zstore_params *params)
 	const struct zs_pool_params pool = zstore_pool_params(params);
 
 	return nr_groups(params) * ZSD_PAGE_BYTES +
+	       zstore_ages_bytes(nr_slots(params)) +
 	       zs_pool_handles_bytes(&pool);
 }
 
@@ -99,6 +105,7 @@ uint64_t zstore_lay_out(struct zstore *store)
 		.disk_bytes = store->params.disk_bytes,
 		.image_bytes = zstore_image_bytes(&store->params),
 		.slots_offset = ZSD_PAGE_BYTES,
+		.ages_offset = ages_offset_of(&store->params),
 		.dicts_offset = dicts_offset_of(&store->params),
 		.pool_offset = pool_offset_of(&store->params),
 		.nr_handles = pool.nr_handles,
@@ -115,6 +122,10 @@ uint64_t zstore_lay_out(struct zstore *store)
 	store->slots_offset = header->slots_offset;
 	store->slots = (_Atomic uint64_t *)(void *)(store->image.base +
 						    store->slots_offset);
+	store->epochs = (struct zstore_epochs *)(void *)(store->image.base +
+							 header->ages_offset);
+	store->ages = (_Atomic uint8_t *)(store->image.base +
+					  header->ages_offset + ZSD_PAGE_BYTES);
 	return header->pool_offset;
 }
 
@@ -133,21 +144,26 @@ static void write_header(struct zstore *store)
 static int create_image(struct zstore *store)
 {
 	const struct zs_pool_params pool = zstore_pool_params(&store->params);
+	uint64_t pool_offset;
 	int err = mapping_create("zsd", zstore_image_bytes(&store->params),
 				 &store->image);
 
 	if (err)
 		return err;
+	pool_offset = zstore_lay_out(store);
 	err = mapping_commit(&store->image, 0, ZSD_PAGE_BYTES, NULL);
+	if (!err)
+		err = mapping_commit(&store->image, store->header.ages_offset,
+				     ZSD_PAGE_BYTES, NULL);
 	if (err)
 		goto err_image;
-	err = zs_pool_create(&pool, &store->image, zstore_lay_out(store),
-			     &store->pool);
+	err = zs_pool_create(&pool, &store->image, pool_offset, &store->pool);
 	if (err)
 		goto err_image;
+	zstore_ages_init(store);
 	write_header(store);
-	/* The header is counted, limit or no limit. */
-	err = zs_pool_charge(store->pool, ZSD_PAGE_BYTES, ZS_NORMAL);
+	/* They are counted, limit or no limit. */
+	err = zs_pool_charge(store->pool, ZSTORE_HEAD_BYTES, ZS_NORMAL);
 	zs_pool_set_limit(store->pool, store->params.mem_limit_bytes);
 	store->huge_class_bytes = zs_huge_class_size(store->pool);
 	return err;
@@ -167,7 +183,12 @@ int zstore_alloc(const struct zstore_params *params, struct zstore **out)
 	store->nr_slots = nr_slots(params);
 	store->nr_groups = nr_groups(params);
 	store->groups = calloc(store->nr_groups, sizeof(*store->groups));
-	if (!store->groups) {
+	store->age_groups =
+		calloc(div_round_up(store->nr_slots, AGES_PER_GROUP),
+		       sizeof(*store->age_groups));
+	if (!store->groups || !store->age_groups) {
+		free(store->groups);
+		free(store->age_groups);
 		free(store);
 		return -ENOMEM;
 	}
@@ -185,6 +206,7 @@ void zstore_free(struct zstore *store)
 	pthread_mutex_destroy(&store->dicts_lock);
 	pthread_mutex_destroy(&store->ctxs_lock);
 	free(store->groups);
+	free(store->age_groups);
 	free(store);
 }
 

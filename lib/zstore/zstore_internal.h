@@ -7,6 +7,9 @@
  *   header   struct zstore_header, one page
  *   slots    uint64_t[], 8 B a page of the disk, committed by the page of
  *            slots (SLOTS_PER_GROUP) when one of them is first written
+ *   epochs   struct zstore_epochs, one page
+ *   ages     uint8_t[], 1 B a page of the disk, committed by the page of them
+ *            (AGES_PER_GROUP) before the first of its slots
  *   dicts    room for ZSTORE_MAX_DICTS dictionaries, committed as they come
  *   pool     handles, descriptors, arena: see zs_image.h
  *
@@ -45,6 +48,7 @@ struct zstore_header {
 	uint64_t disk_bytes;
 	uint64_t image_bytes;
 	uint64_t slots_offset; /* bytes from the start of the image */
+	uint64_t ages_offset; /* of the epochs; bytes, the same */
 	uint64_t dicts_offset; /* bytes from the start of the image */
 	uint64_t pool_offset; /* bytes from the start of the image */
 	uint64_t nr_handles; /* as the pool was created with */
@@ -64,8 +68,28 @@ struct zstore_header {
 	uint8_t dict_codecs[ZSTORE_MAX_DICTS + 1];
 };
 
+/* What every image has memory for: the header and the epochs. */
+#define ZSTORE_HEAD_BYTES ((uint64_t)(2 * ZSD_PAGE_BYTES))
+
 /* Slots in one page of them: 2 MiB of disk. */
 #define SLOTS_PER_GROUP (ZSD_PAGE_BYTES / sizeof(uint64_t))
+
+/* Ages in one page of them: 16 MiB of disk. */
+#define AGES_PER_GROUP ZSD_PAGE_BYTES
+
+/* An age: the number of an epoch, and whether zstore_mark_idle() marked it. */
+#define AGE_EPOCHS 128u /* numbers; 0 is none */
+#define AGE_IDLE   128u
+
+/*
+ * The epochs that ages name. One begins with zstore_begin_epoch() and ends
+ * where the next one begins. Damage to them or to ages is not found out: a page
+ * may then be taken for older or younger than it is.
+ */
+struct zstore_epochs {
+	_Atomic uint32_t current; /* number */
+	_Atomic uint32_t start_s[AGE_EPOCHS]; /* by number; UINT32_MAX: free */
+};
 
 /*
  * What each context counts; sums over all contexts make the statistics.
@@ -113,6 +137,11 @@ struct zstore {
 
 	_Atomic uint8_t *groups; /* of slots: 1 where they have memory */
 	uint64_t nr_groups;
+
+	struct zstore_epochs *epochs; /* in the image; see zstore_age.h */
+	_Atomic uint8_t *ages; /* in the image */
+	_Atomic uint8_t *age_groups; /* of ages: 1 where they have memory */
+	_Atomic uint8_t epoch; /* the current one's number */
 
 	_Atomic bool is_settled; /* nothing is left to be made anew */
 	pthread_mutex_t adoption_lock; /* the one below, and the pool's part */
@@ -257,6 +286,43 @@ static inline void zstore_need_settled(struct zstore *store)
 		zstore_settle(store);
 }
 
+/* --- age.c --------------------------------------------------------------- */
+
+/* Of a disk of so many pages. */
+uint64_t zstore_ages_bytes(uint64_t nr_slots);
+
+/* Begin to tell ages, in an image that never did or whose epochs cannot be. */
+void zstore_ages_init(struct zstore *store);
+
+/* Page @index of the disk, which has a slot, was accessed. */
+static inline void zstore_touch(struct zstore *store, uint64_t index)
+{
+	const uint8_t epoch =
+		atomic_load_explicit(&store->epoch, memory_order_relaxed);
+
+	if (atomic_load_explicit(&store->ages[index], memory_order_relaxed) !=
+	    epoch)
+		atomic_store_explicit(&store->ages[index], epoch,
+				      memory_order_relaxed);
+}
+
+/* By number, whether an epoch was over at some time. */
+struct zstore_old {
+	bool epochs[AGE_EPOCHS];
+};
+
+/* As of zstore_mark_idle(). Good until the next epoch begins. */
+void zstore_find_old(const struct zstore *store, uint32_t since_s,
+		     struct zstore_old *out);
+
+/* Whether page @index, which has a slot, was surely not accessed since. */
+bool zstore_is_old(const struct zstore *store, uint64_t index,
+		   const struct zstore_old *old);
+
+/* Its idle mark. */
+bool zstore_is_idle(const struct zstore *store, uint64_t index);
+void zstore_unmark_idle(struct zstore *store, uint64_t index);
+
 /* --- dict.c -------------------------------------------------------------- */
 
 /* Room for all of them in an image. */
@@ -337,10 +403,21 @@ unsigned zstore_dict_damaged(struct zstore *store);
 /* Whether the page that describes the image, dictionaries and all, has. */
 bool zstore_header_is_damaged(struct zstore *store);
 
-/* --- page.c: one page, @index being inside the disk ---------------------- */
+/* --- page_read.c: one page, @index being inside the disk ------------------ */
 
 /* Read it. 0, or -EIO and garbage in @dst. */
 int page_load(struct zstore_ctx *ctx, uint64_t index, void *dst) ZSD_MUST_CHECK;
+
+/*
+ * Read it as @slot, which it said a moment ago. Return: 0, -EIO, -EAGAIN where
+ * it says something else by now, or -ESTALE where its handle is not live though
+ * it says the same again.
+ */
+int page_load_slot(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
+		   void *dst) ZSD_MUST_CHECK;
+
+/* Pass an error on; count and tell if it is that the page is damaged. */
+int page_note_damage(struct zstore_ctx *ctx, uint64_t index, int err);
 
 /*
  * Copy what is stored for it to @dst, room for a page: the object's bytes as
@@ -354,6 +431,8 @@ int page_copy(struct zstore_ctx *ctx, uint64_t index, void *dst,
 /* Bring near what reading or replacing it will touch. */
 void page_prefetch(const struct zstore *store, uint64_t index,
 		   enum zstore_stage stage);
+
+/* --- page.c: the same, changing it ---------------------------------------- */
 
 /* Replace all of it. 0, -ENOSPC, -ENOMEM; the page is then as it was. */
 int page_store(struct zstore_ctx *ctx, uint64_t index,
@@ -374,6 +453,18 @@ int page_put(struct zstore_ctx *ctx, uint64_t index, const void *src,
  */
 int page_patch(struct zstore_ctx *ctx, uint64_t index, uint32_t at,
 	       uint32_t bytes, const void *src) ZSD_MUST_CHECK;
+
+/*
+ * Have the secondary codec make its object shorter, if its slot, of which that
+ * is an object's, still says @slot. If that puts it into no smaller size class,
+ * or makes it no shorter than @below_bytes, it stays, and the slot says that it
+ * is incompressible.
+ * @len_bytes: receives its length now
+ * Return: 0, or, nothing having changed, -EAGAIN where the slot says something
+ * else by now; -ENOSPC, -ENOMEM where there is no room ready, and -EIO.
+ */
+int page_recompress(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
+		    uint32_t below_bytes, uint32_t *len_bytes) ZSD_MUST_CHECK;
 
 /* Forget it, and count it if there was anything. 0, or -EIO: it stays. */
 int page_discard(struct zstore_ctx *ctx, uint64_t index);

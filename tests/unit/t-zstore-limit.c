@@ -193,9 +193,11 @@ START_TEST(same_filled_pages_still_fit)
 {
 	uint64_t end = fill_from(0, MODEL_PAGE_RANDOM);
 
-	/* Over what is there, beside it, and where nothing ever was. */
+	/* Over what is there, beside it, and where nothing ever was, for which
+	 * slots and ages take a page each. */
 	for (uint64_t i = 0; i < 100; i++) {
-		rig_write_page(&rig, end - 1 - i, MODEL_PAGE_ZERO);
+		rig_write_page(&rig, end - 1 - 2 * i, MODEL_PAGE_ZERO);
+		rig_write_page(&rig, end - 2 - 2 * i, MODEL_PAGE_ZERO);
 		rig_write_page(&rig, end + i, MODEL_PAGE_ZERO);
 		rig_write_page(&rig, rig.nr_pages - 1 - i * 100,
 			       MODEL_PAGE_ZERO);

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * zstore_recompress - have the secondary codec make stored pages shorter
+ *
+ * What comes in is compressed fast; of what stays, a denser codec makes less.
+ * A page becomes the secondary codec's if that puts its object into a smaller
+ * size class of the pool: else it would take as much as before. If not, its
+ * slot says so until the page is written anew, and it is passed over.
+ *
+ * As zram does it, but that zram asks for the class of an object without its
+ * handle, and so may take a page for shorter that takes as much. The longest
+ * objects come first, by 64 bytes of length, and of those the last of the disk.
+ *
+ * A page is published only if nobody has written it meanwhile, new before old,
+ * so that a process may end at any instruction. It is no access to the page.
+ *
+ * Threads: a cursor is one thread's at a time; I/O goes on beside it.
+ * Source: Linux drivers/block/zram/zram_drv.c, its attribute "recompress".
+ */
+#ifndef ZSD_ZSTORE_ZSTORE_RECOMPRESS_H
+#define ZSD_ZSTORE_ZSTORE_RECOMPRESS_H
+
+#include "zstore/zstore.h"
+
+/* Which pages. All that is asked for must be so. */
+struct zstore_recompress {
+	bool is_idle; /* marked: see zstore_mark_idle() */
+	bool is_huge; /* stored raw */
+	/* Made by the secondary codec, with another dictionary than its current
+	 * one, too. */
+	bool again;
+	uint32_t since_s; /* not accessed since; UINT32_MAX: whenever */
+	/* Of so many bytes at least; and they must become shorter than that.
+	 * 0: of any length. Below zstore_huge_class_size(). */
+	uint32_t threshold_bytes;
+	uint64_t max_pages; /* that are tried at most; 0: all */
+};
+
+#define ZSTORE_BUCKET_BYTES 64u
+#define ZSTORE_BUCKETS	    (ZSD_PAGE_BYTES / ZSTORE_BUCKET_BYTES + 1)
+
+/* Where it is, and what it did. {0} to begin with. */
+struct zstore_recompressing {
+	bool is_counted; /* how many pages there are, by length */
+	uint64_t nr_left[ZSTORE_BUCKETS];
+	unsigned bucket;
+	uint64_t next; /* 1 + page that is to be looked at; 0: begin anew */
+
+	uint64_t nr_tried; /* pages */
+	uint64_t nr_done; /* that are the secondary codec's now */
+	uint64_t bytes_before; /* of those, in all */
+	uint64_t bytes_after;
+};
+
+/**
+ * zstore_recompress() - try the next page
+ * @ctx:   of a store that has a secondary codec
+ * @how:   the same each time
+ * @at:    the caller's
+ * @max_looks: at slots, at least 1, after which it returns without a page
+ *
+ * Cost: up to 10 ns a look; a page is decompressed, and compressed by the
+ * secondary codec.
+ * Return: 1 where there may be more; 0 at the end; or
+ *   -ENOSPC, -ENOMEM  there is no room ready for the new object, though it
+ *            would be shorter: the same page comes again
+ *   -EINPROGRESS  the image was adopted, and is not rebuilt yet
+ */
+int zstore_recompress(struct zstore_ctx *ctx,
+		      const struct zstore_recompress *how,
+		      struct zstore_recompressing *at,
+		      unsigned max_looks) ZSD_MUST_CHECK;
+
+#endif

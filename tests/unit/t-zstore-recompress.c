@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Recompression, by zram's vectors and beyond: pages whose lengths are given,
+ * compressed by codecs that do as they are told.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "store_rig.h"
+#include "suite.h"
+#include "zstore/zstore_age.h"
+#include "zstore/zstore_internal.h"
+#include "zstore/zstore_recompress.h"
+
+static struct store_rig rig;
+static struct zstore_recompress how;
+static struct zstore_recompressing at;
+
+/* --- codecs ---------------------------------------------------------------- */
+
+/* What a page begins with; what follows is made of it. */
+struct told {
+	uint32_t len_bytes[ZSTORE_CODECS]; /* that it is to become */
+	uint64_t seed; /* not 0: the page would be same-filled */
+};
+
+static void make_page(const struct told *told, unsigned char *page)
+{
+	struct model_rng rng;
+
+	model_rng_init(&rng, told->seed);
+	model_rng_fill(&rng, page, ZSD_PAGE_BYTES);
+	memcpy(page, told, sizeof(*told));
+}
+
+/* The linker has these called by the store. */
+int __wrap_zcomp_compress(struct zcomp_ctx *ctx, const struct zcomp_dict *dict,
+			  const void *src, size_t src_bytes, void *dst,
+			  size_t dst_bytes, size_t *out_bytes);
+int __wrap_zcomp_decompress(struct zcomp_ctx *ctx,
+			    const struct zcomp_dict *dict, const void *src,
+			    size_t src_bytes, void *dst, size_t dst_bytes);
+
+int __wrap_zcomp_compress(struct zcomp_ctx *ctx, const struct zcomp_dict *dict,
+			  const void *src, size_t src_bytes, void *dst,
+			  size_t dst_bytes, size_t *out_bytes)
+{
+	struct told told;
+	uint32_t len;
+
+	(void)dict;
+	ck_assert_uint_eq(src_bytes, ZSD_PAGE_BYTES);
+	memcpy(&told, src, sizeof(told));
+	len = told.len_bytes[ctx == rig.ctx->zcomp[ZSTORE_SECONDARY]];
+	if (len > dst_bytes)
+		return -ENOSPC;
+	memset(dst, 0x5a, len);
+	memcpy(dst, &told, sizeof(told));
+	*out_bytes = len;
+	return 0;
+}
+
+int __wrap_zcomp_decompress(struct zcomp_ctx *ctx,
+			    const struct zcomp_dict *dict, const void *src,
+			    size_t src_bytes, void *dst, size_t dst_bytes)
+{
+	struct told told;
+
+	(void)dict;
+	ck_assert_uint_eq(dst_bytes, ZSD_PAGE_BYTES);
+	memcpy(&told, src, sizeof(told));
+	/* By the codec that made it. */
+	ck_assert_uint_eq(
+		src_bytes,
+		told.len_bytes[ctx == rig.ctx->zcomp[ZSTORE_SECONDARY]]);
+	make_page(&told, dst);
+	return 0;
+}
+
+/* --- rig ------------------------------------------------------------------- */
+
+static void open_rig(bool checksum, uint64_t limit)
+{
+	struct zstore_params params = rig_params("lz4");
+
+	ck_assert_int_eq(zcomp_parse("zstd:3", &params.recomp), 0);
+	params.chain_size = 8; /* zram's, for the vectors are of its classes */
+	params.checksum = checksum;
+	params.mem_limit_bytes = limit;
+	rig_open(&rig, &params);
+	how = (struct zstore_recompress){.since_s = UINT32_MAX};
+	at = (struct zstore_recompressing){0};
+}
+
+static void setup(void)
+{
+	open_rig(true, 0);
+}
+
+static void teardown(void)
+{
+	rig_assert_sound(&rig);
+	rig_close(&rig);
+}
+
+/* A page that becomes @before bytes as it comes in, @after when it is
+ * recompressed. */
+static int try_put(uint64_t index, uint32_t before, uint32_t after)
+{
+	struct told told = {{before, after}, index + 1};
+	unsigned char page[ZSD_PAGE_BYTES];
+	uint64_t offset = index * ZSD_PAGE_BYTES;
+	int err;
+
+	make_page(&told, page);
+	err = zstore_write(rig.ctx, offset, sizeof(page), page);
+	if (err)
+		return err;
+	memcpy(rig.flat + offset, page, sizeof(page));
+	rig.is_stored[index] = true;
+	return 0;
+}
+
+static void put(uint64_t index, uint32_t before, uint32_t after)
+{
+	ck_assert_int_eq(try_put(index, before, after), 0);
+}
+
+static struct zstore_block block_of(uint64_t index)
+{
+	struct zstore_block block = {0};
+
+	ck_assert(zstore_block(rig.store, index, &block));
+	return block;
+}
+
+/* Go on to the end. Return: 0, or what it says. */
+static int run(void)
+{
+	int more;
+
+	at = (struct zstore_recompressing){0};
+	do {
+		more = zstore_recompress(rig.ctx, &how, &at, 100);
+	} while (more == 1);
+	return more;
+}
+
+static void assert_becomes(uint64_t index, uint32_t bytes, bool is_done)
+{
+	struct zstore_block block = block_of(index);
+
+	ck_assert_uint_eq(block.bytes, bytes);
+	ck_assert_int_eq(block.is_recompressed, is_done);
+	ck_assert_int_eq(block.is_incompressible, !is_done);
+	ck_assert_int_eq(block.is_huge, bytes == ZSD_PAGE_BYTES);
+}
+
+/* --- zram's vectors -------------------------------------------------------- */
+
+static const struct {
+	uint32_t before, after, threshold, becomes;
+} vectors[] = {
+	{2000, 1990, 0, 2000},
+	{2000, 1900, 0, 1900},
+	{2000, 1900, 1900, 2000}, /* not shorter than the threshold */
+	{2000, 1899, 1900, 1899},
+	{4096, 3700, 0, 4096},
+	{4096, 3600, 0, 3600}, /* huge no more */
+	/* By the class that it really takes, of an object with its header of 4
+	 * bytes: 1,904 and 1,920. zram's rule takes the first for shorter. */
+	{1904, 1901, 0, 1904},
+	{1910, 1901, 0, 1910},
+	{1910, 1900, 0, 1900},
+	{2000, 2100, 0, 2000},
+};
+
+START_TEST(vectors_hold)
+{
+	uint32_t before = vectors[_i].before, becomes = vectors[_i].becomes;
+	uint32_t after = vectors[_i].after;
+	bool is_done = becomes != before;
+	struct zstore_stats stats;
+
+	how.threshold_bytes = vectors[_i].threshold;
+	put(7, before, after);
+	ck_assert_int_eq(block_of(7).is_recompressed, 0);
+	ck_assert_int_eq(run(), 0);
+	assert_becomes(7, becomes, is_done);
+	ck_assert_uint_eq(at.nr_tried, 1);
+	ck_assert_uint_eq(at.nr_done, is_done);
+	ck_assert_uint_eq(at.bytes_before, is_done ? before : 0);
+	ck_assert_uint_eq(at.bytes_after, is_done ? becomes : 0);
+	stats = rig_stats(&rig);
+	ck_assert_uint_eq(stats.compr_data_size, becomes);
+	ck_assert_uint_eq(stats.huge_pages, becomes == ZSD_PAGE_BYTES);
+	ck_assert_uint_eq(stats.orig_data_size, ZSD_PAGE_BYTES);
+	/* Once is enough; another write makes it new. */
+	ck_assert_int_eq(run(), 0);
+	ck_assert_uint_eq(at.nr_tried, 0);
+	put(7, before, after);
+	ck_assert_int_eq(block_of(7).is_incompressible, 0);
+	ck_assert_int_eq(block_of(7).is_recompressed, 0);
+}
+END_TEST
+
+START_TEST(shorter_than_the_threshold_does_not_count)
+{
+	how.threshold_bytes = 1500;
+	how.max_pages = 1;
+	put(0, 1499, 100);
+	put(1, 1500, 100);
+	ck_assert_int_eq(run(), 0);
+	ck_assert_uint_eq(at.nr_tried, 1);
+	ck_assert_uint_eq(block_of(0).bytes, 1499);
+	ck_assert_uint_eq(block_of(1).bytes, 100);
+}
+END_TEST
+
+/* By 64 bytes of length, and of one length the last first. Attempts count, if
+ * they succeed or not. */
+START_TEST(the_longest_come_first)
+{
+	static const uint32_t lengths[] = {4096, 100, 3000, 4096, 3010};
+	static const unsigned order[] = {3, 0, 4, 2, 1};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(lengths); i++)
+		put(i, lengths[i], i == 0 ? 5000 : 32);
+	for (unsigned i = 0; i < ARRAY_SIZE(order); i++) {
+		how.max_pages = 1;
+		ck_assert_int_eq(run(), 0);
+		ck_assert_uint_eq(at.nr_tried, 1);
+		for (unsigned j = 0; j < ARRAY_SIZE(order); j++)
+			ck_assert_int_eq(
+				block_of(order[j]).is_recompressed ||
+					block_of(order[j]).is_incompressible,
+				j <= i);
+	}
+}
+END_TEST
+
+START_TEST(types_are_told_apart)
+{
+	put(0, 4096, 100);
+	put(1, 2000, 100);
+	put(2, 4096, 100);
+	put(3, 2000, 100);
+	ck_assert_uint_eq(zstore_mark_idle(rig.store, UINT32_MAX), 4);
+	put(2, 4096, 100);
+	put(3, 2000, 100);
+
+	how.is_idle = how.is_huge = true;
+	ck_assert_int_eq(run(), 0);
+	ck_assert_uint_eq(at.nr_done, 1);
+	ck_assert(block_of(0).is_recompressed);
+	ck_assert(!block_of(0).is_idle); /* trying takes the mark off */
+	how.is_huge = false;
+	ck_assert_int_eq(run(), 0);
+	ck_assert_uint_eq(at.nr_done, 1);
+	ck_assert(block_of(1).is_recompressed);
+	how.is_idle = false;
+	how.is_huge = true;
+	ck_assert_int_eq(run(), 0);
+	ck_assert_uint_eq(at.nr_done, 1);
+	ck_assert(block_of(2).is_recompressed);
+	how.is_huge = false;
+	ck_assert_int_eq(run(), 0);
+	ck_assert_uint_eq(at.nr_done, 1);
+	ck_assert(block_of(3).is_recompressed);
+}
+END_TEST
+
+START_TEST(what_has_no_object_is_passed_over)
+{
+	rig_write_page(&rig, 0, MODEL_PAGE_ZERO);
+	rig_write_page(&rig, 1, MODEL_PAGE_SAME);
+	ck_assert_int_eq(run(), 0);
+	ck_assert_uint_eq(at.nr_tried, 0);
+}
+END_TEST
+
+START_TEST(the_young_are_left_alone)
+{
+	zstore_begin_epoch(rig.store, 100);
+	put(0, 2000, 100);
+	zstore_begin_epoch(rig.store, 200);
+	put(1, 2000, 100);
+	how.since_s = 150;
+	ck_assert_int_eq(run(), 0);
+	ck_assert_uint_eq(at.nr_tried, 0);
+	how.since_s = 200;
+	ck_assert_int_eq(run(), 0);
+	ck_assert_uint_eq(at.nr_done, 1);
+	ck_assert(block_of(0).is_recompressed);
+	/* It is no access. */
+	ck_assert_uint_eq(block_of(0).accessed_s, 199);
+}
+END_TEST
+
+/* --- beside others --------------------------------------------------------- */
+
+/* Whatever looks each call has, the same comes of it. */
+START_TEST(any_number_of_looks_will_do)
+{
+	static const unsigned looks[] = {1, 2, 500, 100000};
+
+	for (unsigned i = 0; i < 200; i++)
+		put(i * 7, 200 + i * 17 % 3800, 90);
+	at = (struct zstore_recompressing){0};
+	while (zstore_recompress(rig.ctx, &how, &at, looks[_i]) == 1)
+		;
+	ck_assert_uint_eq(at.nr_done, 200);
+	rig_assert_sound(&rig);
+}
+END_TEST
+
+/* In a full store it makes room, and is what makes room. */
+START_TEST(it_works_where_nothing_else_fits)
+{
+	uint64_t nr = 0;
+
+	rig_close(&rig);
+	open_rig(false, 2 * MIB);
+	while (nr < rig.nr_pages && try_put(nr, 2000, 700) == 0)
+		nr++;
+	ck_assert_uint_lt(nr, rig.nr_pages);
+	ck_assert_int_eq(run(), 0);
+	ck_assert_uint_eq(at.nr_done, nr);
+	ck_assert_int_eq(try_put(nr, 2000, 700), 0);
+}
+END_TEST
+
+/* As if somebody wrote the page between the look at its slot and its turn. */
+START_TEST(a_page_that_changed_is_left_alone)
+{
+	uint64_t slot;
+	uint32_t len = 0;
+
+	put(5, 2000, 100);
+	slot = slot_load(&rig.store->slots[5]);
+	put(5, 1800, 100);
+	ck_assert_int_eq(page_recompress(rig.ctx, 5, slot, UINT32_MAX, &len),
+			 -EAGAIN);
+	ck_assert_uint_eq(block_of(5).bytes, 1800);
+}
+END_TEST
+
+START_TEST(damage_is_told_and_passed_over)
+{
+	struct zstore_stats stats;
+
+	put(0, 2000, 100);
+	put(1, 2000, 100);
+	rig.store->slots[1] ^= (uint64_t)1 << SLOT_CHECK_SHIFT;
+	ck_assert_int_eq(run(), 0);
+	ck_assert_uint_eq(at.nr_done, 1);
+	stats = rig_stats(&rig);
+	ck_assert_uint_eq(stats.corrupt_reads, 0);
+	rig.store->slots[1] ^= (uint64_t)1 << SLOT_CHECK_SHIFT;
+}
+END_TEST
+
+static Suite *suite(void)
+{
+	Suite *suite = suite_create("zstore-recompress");
+	TCase *tcase = tcase_create("vectors");
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_loop_test(tcase, vectors_hold, 0, ARRAY_SIZE(vectors));
+	tcase_add_test(tcase, shorter_than_the_threshold_does_not_count);
+	tcase_add_test(tcase, the_longest_come_first);
+	tcase_add_test(tcase, types_are_told_apart);
+	tcase_add_test(tcase, what_has_no_object_is_passed_over);
+	tcase_add_test(tcase, the_young_are_left_alone);
+	suite_add_tcase(suite, tcase);
+
+	tcase = tcase_create("beside");
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_loop_test(tcase, any_number_of_looks_will_do, 0, 4);
+	tcase_add_test(tcase, it_works_where_nothing_else_fits);
+	tcase_add_test(tcase, a_page_that_changed_is_left_alone);
+	tcase_add_test(tcase, damage_is_told_and_passed_over);
+	suite_add_tcase(suite, tcase);
+	return suite;
+}
+
+int main(void)
+{
+	return suite_run(suite());
+}
