@@ -8,6 +8,7 @@
  *   commands.c  which there are, and the short ones
  *   stats.c     `stats`
  *   train.c     `train`
+ *   rest.c      `idle`, `recompress`
  *   save.c      `save`
  *
  * Context: the control's thread; of a long command the thread for those. One of
@@ -94,12 +95,16 @@ int control_find_export(const struct control_env *env, const json_t *arguments,
 			struct export **out,
 			struct ctl_error *error) ZSD_MUST_CHECK;
 
-/* The arguments of `stats`, `train` and `save`, and what runs them. */
+/* The arguments of commands, and what runs them. */
 extern const struct ctl_argument control_stats_arguments[];
 extern const struct ctl_argument control_train_arguments[];
 extern const struct ctl_argument control_save_arguments[];
+extern const struct ctl_argument control_idle_arguments[];
+extern const struct ctl_argument control_recompress_arguments[];
 control_run control_stats;
 control_run control_train;
+control_run control_idle;
+control_run control_recompress;
 control_open control_save;
 
 /* control_us_since() - microseconds since @start_ns of uv_hrtime() */

@@ -20,6 +20,7 @@
 #include "guard/residence.h"
 #include "io/listen.h"
 #include "io/log.h"
+#include "policy/policy.h"
 
 /*
  * How long a client may keep us waiting, milliseconds: for a whole line while
@@ -38,6 +39,7 @@ struct control_params {
 	struct export_table *exports; /* outlive the control */
 	struct residence *residence; /* to join and to tell of; outlives it */
 	struct reserve *const *reserves; /* by export, to tell of; outlive it */
+	struct policy *policy; /* to tell of, and to mark pages; outlives it */
 	struct io_log *log; /* outlives it */
 	unsigned nr_threads; /* worker threads, to be shown */
 	unsigned idle_ms; /* CONTROL_IDLE_MS, but for tests */

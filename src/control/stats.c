@@ -98,10 +98,14 @@ static json_t *memory_document(const struct control_env *env,
 static json_t *disk_document(const struct export *export)
 {
 	const struct zstore_params *params = zstore_params(export->store);
-	char algorithm[ZCOMP_NAME_BYTES];
+	char algorithm[ZCOMP_NAME_BYTES], recomp[ZCOMP_NAME_BYTES];
 	const struct ctl_disk disk = {
 		.size_bytes = params->disk_bytes,
 		.algorithm = zcomp_format(&params->zcomp, algorithm),
+		.recomp_algorithm =
+			params->recomp.ops
+				? zcomp_format(&params->recomp, recomp)
+				: NULL,
 		.checksum = params->checksum,
 		.read_only = export->read_only,
 		.chain_size = params->chain_size,
@@ -116,6 +120,7 @@ static json_t *dictionary_row(unsigned number,
 {
 	const struct ctl_dictionary_row row = {
 		.number = number,
+		.secondary = info->codec == ZSTORE_SECONDARY,
 		.bytes = info->bytes,
 		.memory_bytes = info->memory_bytes,
 		.pages = info->pages,
@@ -140,6 +145,15 @@ static json_t *dictionary_document(struct zstore *store)
 		rows = with_row(rows, dictionary_row(i, &info));
 	}
 	return with(ctl_dictionary_document(&dictionary), "dictionaries", rows);
+}
+
+static json_t *policy_document(const struct control_env *env,
+			       const struct export *export)
+{
+	struct ctl_policy policy;
+
+	policy_state(env->params.policy, export, &policy);
+	return ctl_policy_document(&policy);
 }
 
 static json_t *requests_document(struct export *export)
@@ -188,6 +202,7 @@ static json_t *export_document(const struct control_env *env,
 		with(document, "memory", memory_document(env, export, &stats));
 	document = with(document, "dictionary",
 			dictionary_document(export->store));
+	document = with(document, "policy", policy_document(env, export));
 	return with(document, "requests", requests_document(export));
 }
 

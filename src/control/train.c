@@ -12,6 +12,7 @@
 const struct ctl_argument control_train_arguments[] = {
 	{"export", &ctl_text},
 	{"bytes", &ctl_count},
+	{"secondary", &ctl_boolean},
 	{"contents", &ctl_boolean},
 	{NULL, NULL},
 };
@@ -46,8 +47,16 @@ static json_t *contents(const struct train_report *report)
 	return string;
 }
 
+/* What is asked for. */
+struct job {
+	enum zstore_codec codec;
+	bool more; /* the other codec is worth asking for, too */
+	bool with_contents;
+	uint64_t start_ns;
+};
+
 static json_t *report_document(const struct train_report *report,
-			       bool with_contents, uint64_t start_ns)
+			       const struct job *job)
 {
 	const struct ctl_train figures = {
 		.used = report->number != 0,
@@ -56,7 +65,9 @@ static json_t *report_document(const struct train_report *report,
 		.pages_trained = report->nr_trained,
 		.pages_tested = report->nr_tested,
 		.before_number = report->before,
-		.duration_us = control_us_since(start_ns),
+		.secondary = job->codec == ZSTORE_SECONDARY,
+		.more = job->more,
+		.duration_us = control_us_since(job->start_ns),
 	};
 	json_t *document = ctl_train_document(&figures);
 	int failed = !document;
@@ -69,7 +80,7 @@ static json_t *report_document(const struct train_report *report,
 		document, "before",
 		report->before ? cost_document(&report->current, report)
 			       : json_null());
-	if (with_contents)
+	if (job->with_contents)
 		failed |= json_object_set_new(document, "contents",
 					      contents(report));
 	if (!failed)
@@ -95,14 +106,34 @@ static int take_bytes(const json_t *arguments, size_t *out,
 	return 0;
 }
 
+static bool learns(const struct zcomp_params *zcomp)
+{
+	return zcomp->ops && zcomp_has_dicts(zcomp);
+}
+
+/* The first codec that learns, unless the second one is asked for. */
+static void choose_codec(const json_t *arguments,
+			 const struct zstore_params *disk, struct job *job)
+{
+	const bool second =
+		json_is_true(json_object_get(arguments, "secondary"));
+
+	job->codec = second || (!learns(&disk->zcomp) && learns(&disk->recomp))
+			     ? ZSTORE_SECONDARY
+			     : ZSTORE_PRIMARY;
+	job->more = job->codec == ZSTORE_PRIMARY && learns(&disk->recomp);
+}
+
 int control_train(const struct control_env *env, const json_t *arguments,
 		  json_t **result, struct ctl_error *error)
 {
 	const bool is_swapped =
 		residence_mode(env->params.residence) != SWAP_OFF;
-	const bool with_contents =
-		json_is_true(json_object_get(arguments, "contents"));
-	const uint64_t start_ns = uv_hrtime();
+	struct job job = {
+		.with_contents =
+			json_is_true(json_object_get(arguments, "contents")),
+		.start_ns = uv_hrtime(),
+	};
 	struct train_report *report;
 	struct export *export;
 	size_t bytes;
@@ -116,12 +147,11 @@ int control_train(const struct control_env *env, const json_t *arguments,
 	report = malloc(sizeof(*report));
 	if (!report)
 		return -ENOMEM;
-	err = train_run(export->store, env->ctxs[export->index], is_swapped,
-			bytes, report, error);
+	choose_codec(arguments, zstore_params(export->store), &job);
+	err = train_run(export->store, env->ctxs[export->index], job.codec,
+			is_swapped, bytes, report, error);
 	if (!err)
-		err = control_hand_over(report_document(report, with_contents,
-							start_ns),
-					result);
+		err = control_hand_over(report_document(report, &job), result);
 	free(report);
 	return err;
 }

@@ -88,6 +88,8 @@
 #define CTL_DISK(X)                                                    \
 	X(size_bytes, BYTES, GAUGE, "size that clients see")           \
 	X(algorithm, TEXT, GAUGE, "codec and level")                   \
+	X(recomp_algorithm, TEXT, GAUGE,                               \
+	  "those for pages that rest; none: they are left alone")      \
 	X(checksum, FLAG, GAUGE, "whether each object has a checksum") \
 	X(read_only, FLAG, GAUGE, "whether clients may not change it") \
 	X(chain_size, COUNT, GAUGE, "most pages in a zspage")          \
@@ -131,10 +133,29 @@
 
 #define CTL_DICTIONARY_ROW(X)                                          \
 	X(number, COUNT, GAUGE, "1 to 15, used again when it is free") \
+	X(secondary, FLAG, GAUGE, "whether it is recomp_algorithm's")  \
 	X(bytes, BYTES, GAUGE, "size of the dictionary")               \
 	X(memory_bytes, BYTES, GAUGE, "memory that it takes in all")   \
 	X(pages, COUNT, GAUGE, "pages that are stored with it")        \
-	X(current, FLAG, GAUGE, "whether new pages are compressed with it")
+	X(current, FLAG, GAUGE, "whether its codec compresses with it")
+
+#define CTL_POLICY(X)                                                        \
+	X(state, TEXT, GAUGE, "off, waits, trains, recompresses, compacts")  \
+	X(reason, TEXT, GAUGE, "why it does so")                             \
+	X(age_seconds, SECONDS, GAUGE,                                       \
+	  "pages that were not accessed for so long are recompressed")       \
+	X(memory_used, REAL, GAUGE, "part of the machine's memory in use")   \
+	X(memory_stall, REAL, GAUGE,                                         \
+	  "percent of the time in which tasks waited for memory")            \
+	X(cpu_stall, REAL, GAUGE,                                            \
+	  "percent of the time in which tasks waited for a processor")       \
+	X(rounds, COUNT, COUNTER, "times that it recompressed")              \
+	X(trainings, COUNT, COUNTER, "models and dictionaries that it made") \
+	X(pages_tried, COUNT, COUNTER, "pages that it tried to recompress")  \
+	X(pages_recompressed, COUNT, COUNTER, "those that became shorter")   \
+	X(bytes_before, BYTES, COUNTER, "their objects before")              \
+	X(bytes_after, BYTES, COUNTER, "their objects after")                \
+	X(pages_compacted, COUNT, COUNTER, "pages that it freed behind that")
 
 #define CTL_REQUESTS(X)                                                      \
 	X(read, COUNT, COUNTER, "reads answered")                            \
@@ -198,6 +219,8 @@
 	X(pages_trained, COUNT, GAUGE, "pages that it was made of")          \
 	X(pages_tested, COUNT, GAUGE, "other pages that it was tested with") \
 	X(before_number, COUNT, GAUGE, "the one used until then; 0: none")   \
+	X(secondary, FLAG, GAUGE, "whether it is for pages that rest")       \
+	X(more, FLAG, GAUGE, "whether the secondary codec has one, too")     \
 	X(duration_us, MICROSECONDS, GAUGE, "time that it took in all")
 
 #define CTL_TRAIN_COST(X)                                                \
@@ -207,6 +230,15 @@
 
 #define CTL_RESET_PEAK(X) \
 	X(mem_used_max, BYTES, GAUGE, "what it is now: mem_used_total")
+
+#define CTL_IDLE(X) X(pages_idle, COUNT, GAUGE, "pages that are marked now")
+
+#define CTL_RECOMPRESS(X)                                                \
+	X(pages_tried, COUNT, GAUGE, "pages that were tried")            \
+	X(pages_recompressed, COUNT, GAUGE, "those that became shorter") \
+	X(bytes_before, BYTES, GAUGE, "their objects before")            \
+	X(bytes_after, BYTES, GAUGE, "their objects after")              \
+	X(duration_us, MICROSECONDS, GAUGE, "time that it took")
 
 #define CTL_UPGRADE(X)                                                 \
 	X(generation, COUNT, GAUGE, "what survival.generation is now") \
@@ -235,6 +267,7 @@
 	X(dictionary, CTL_DICTIONARY, "stats.exports[].dictionary") \
 	X(dictionary_row, CTL_DICTIONARY_ROW,                       \
 	  "stats.exports[].dictionary.dictionaries[]")              \
+	X(policy, CTL_POLICY, "stats.exports[].policy")             \
 	X(requests, CTL_REQUESTS, "stats.exports[].requests")       \
 	X(connections, CTL_CONNECTIONS, "stats.connections")        \
 	X(polling, CTL_POLLING, "stats.polling")                    \
@@ -248,6 +281,8 @@
 	X(train, CTL_TRAIN, "train")                                \
 	X(train_cost, CTL_TRAIN_COST, "train.trained")              \
 	X(reset_peak, CTL_RESET_PEAK, "reset_peak")                 \
+	X(idle, CTL_IDLE, "idle")                                   \
+	X(recompress, CTL_RECOMPRESS, "recompress")                 \
 	X(upgrade, CTL_UPGRADE, "upgrade")                          \
 	X(save, CTL_SAVE, "save")
 

@@ -30,6 +30,9 @@
 /* One above all that is not real-time; others may be put above us. */
 #define PRIORITY 1
 
+/* The last that there is, as setpriority(2) has it. */
+#define LAST_NICE 19
+
 /*
  * Stack of each thread, bytes, all of it in memory. The deepest use, zstd's
  * compression, takes some 20 KiB.
@@ -211,10 +214,13 @@ void residence_settle(struct residence *r)
 void residence_join(struct residence *r, const char *name,
 		    enum residence_rank rank)
 {
-	const bool is_urgent = rank != RESIDENCE_ORDINARY;
+	const bool is_urgent =
+		rank == RESIDENCE_URGENT || rank == RESIDENCE_FOREMOST;
 	struct residence_thread *member;
 	int err = 0;
 
+	if (rank == RESIDENCE_LAST) /* else it is as any other */
+		(void)setpriority(PRIO_PROCESS, 0, LAST_NICE);
 	if (r->mode != SWAP_OFF && is_urgent)
 		err = run_in_real_time(rank);
 	uv_mutex_lock(&r->lock);

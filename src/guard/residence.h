@@ -24,7 +24,9 @@
  *   foremost       one that urgent ones wait for, and that has little to do: it
  *                  runs in real time, and before them, where they would have
  *                  it wait for a turn of a tenth of a second
- * (sched_rr_timeslice)
+ *                  (sched_rr_timeslice)
+ *   last           one that nobody waits for, and that has time: all others
+ *                  run before it (setpriority(2), nice 19), in any mode
  *
  * Threads: begun and ended by the main thread; each thread joins by itself,
  * first of all. Memory: allocates at the beginning alone.
@@ -55,6 +57,7 @@ enum residence_rank {
 	RESIDENCE_ORDINARY,
 	RESIDENCE_URGENT,
 	RESIDENCE_FOREMOST,
+	RESIDENCE_LAST,
 };
 
 /* What one thread looks like now. */

@@ -2,11 +2,8 @@
 /*
  * compact - compaction of a disk that keeps out of its clients' way
  *
- * A compaction takes a core for as long as it lasts. Where workers and clients
- * use all that there are, one of them waits until the kernel takes the core
- * back, which is milliseconds: a thousand times as long as any lock is held.
- * So while clients ask for something, it moves a few objects at a time and
- * sleeps in between, for ten times as long. Without clients it goes on.
+ * While clients ask for something, it moves a few objects at a time and sleeps
+ * in between, for ten times as long: see pace.h. Without clients it goes on.
  *
  * Threads: any that may take its time; one for each disk at a time.
  */

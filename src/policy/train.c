@@ -17,7 +17,8 @@
 
 struct training {
 	struct zstore *store;
-	struct zcomp_params zcomp;
+	enum zstore_codec codec;
+	struct zcomp_params zcomp; /* its */
 	unsigned char *pages; /* to train on */
 	uint32_t nr_pages;
 	unsigned char *tests; /* pages that are not trained on */
@@ -194,7 +195,7 @@ static int digest_and_test(struct training *t, struct train_report *out)
 	size_t nr_bytes;
 	int err = 0;
 
-	bytes = zstore_dict_bytes(t->store, ZSTORE_PRIMARY, &nr_bytes);
+	bytes = zstore_dict_bytes(t->store, t->codec, &nr_bytes);
 	if (bytes)
 		err = zcomp_dict_create(&t->zcomp, ZSD_PAGE_BYTES, bytes,
 					nr_bytes, &current);
@@ -219,10 +220,10 @@ static bool is_better(const struct train_report *report)
 	return report->trained.compressed_bytes < before->compressed_bytes;
 }
 
-static int use(struct zstore *store, struct train_report *report,
+static int use(const struct training *t, struct train_report *report,
 	       struct ctl_error *error)
 {
-	int err = zstore_dict_add(store, ZSTORE_PRIMARY, report->bytes,
+	int err = zstore_dict_add(t->store, t->codec, report->bytes,
 				  report->nr_bytes, &report->number);
 
 	switch (err) {
@@ -260,7 +261,7 @@ static int train(struct training *t, struct zstore_ctx *ctx, size_t dict_bytes,
 		return err;
 	out->nr_trained = t->nr_pages;
 	out->nr_tested = t->nr_tests;
-	out->before = zstore_dict_current(t->store, ZSTORE_PRIMARY);
+	out->before = zstore_dict_current(t->store, t->codec);
 	err = zcomp_train(&t->zcomp, t->pages, t->nr_pages, ZSD_PAGE_BYTES,
 			  out->bytes, room_for(t, dict_bytes), &out->nr_bytes);
 	if (err == -EINVAL)
@@ -271,28 +272,48 @@ static int train(struct training *t, struct zstore_ctx *ctx, size_t dict_bytes,
 		err = digest_and_test(t, out);
 	if (err)
 		return ctl_error_set(error, err, "cannot train a dictionary");
-	return is_better(out) ? use(t->store, out, error) : 0;
+	return is_better(out) ? use(t, out, error) : 0;
 }
 
-int train_run(struct zstore *store, struct zstore_ctx *ctx, bool is_swapped,
-	      size_t dict_bytes, struct train_report *out,
-	      struct ctl_error *error)
+static const struct zcomp_params *codec_of(const struct zstore *store,
+					   enum zstore_codec codec)
 {
 	const struct zstore_params *params = zstore_params(store);
-	struct training t = {
-		.store = store,
-		.zcomp = params->zcomp,
-		.raw_bytes = zstore_huge_class_size(store),
-	};
-	char name[ZCOMP_NAME_BYTES];
-	int err;
 
-	if (!zcomp_has_dicts(&params->zcomp))
+	return codec == ZSTORE_PRIMARY ? &params->zcomp : &params->recomp;
+}
+
+static int check_codec(const struct zcomp_params *zcomp,
+		       struct ctl_error *error)
+{
+	char name[ZCOMP_NAME_BYTES];
+
+	if (!zcomp->ops)
+		return ctl_error_set(error, -EOPNOTSUPP,
+				     "pages are not recompressed: start zsd "
+				     "with --recompress plz or zstd");
+	if (!zcomp_has_dicts(zcomp))
 		return ctl_error_set(error, -EOPNOTSUPP,
 				     "%s has no dictionaries: start zsd with "
 				     "--algorithm zstd or plz",
-				     zcomp_format(&params->zcomp, name));
-	err = is_swapped ? check_memory(error) : 0;
+				     zcomp_format(zcomp, name));
+	return 0;
+}
+
+int train_run(struct zstore *store, struct zstore_ctx *ctx,
+	      enum zstore_codec codec, bool is_swapped, size_t dict_bytes,
+	      struct train_report *out, struct ctl_error *error)
+{
+	struct training t = {
+		.store = store,
+		.codec = codec,
+		.zcomp = *codec_of(store, codec),
+		.raw_bytes = zstore_huge_class_size(store),
+	};
+	int err = check_codec(&t.zcomp, error);
+
+	if (!err && is_swapped)
+		err = check_memory(error);
 	if (err)
 		return err;
 	memset(out, 0, sizeof(*out));

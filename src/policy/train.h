@@ -2,6 +2,8 @@
 /*
  * train - make a dictionary of what is stored, and see what it gains
  *
+ * For either codec of a store; of plz it is a model.
+ *
  * Of a sample of the pages that are stored compressed, spread over the disk,
  * four in five are trained on. The others tell what that gained: they are
  * compressed and decompressed without a dictionary, with the current one if
@@ -76,6 +78,7 @@ struct train_report {
 /**
  * train_run() - make a dictionary, and use it if it is any good
  * @ctx:        of @store; the caller's
+ * @codec:      for which one
  * @is_swapped: whether the kernel may be swapping on the store
  * @dict_bytes: its size at most, TRAIN_MIN_DICT_BYTES .. ZCOMP_DICT_MAX_BYTES;
  *              of plz, of what is not the model's
@@ -83,14 +86,14 @@ struct train_report {
  * @error:      filled in on error
  *
  * Return: 0, or
- *   -EOPNOTSUPP  the store's codec has no dictionaries
+ *   -EOPNOTSUPP  that codec has no dictionaries, or is not there
  *   -EAGAIN      too few pages are stored, or the system is short of memory
  *   -EBUSY       as of zstore_dict_add()
  *   -ENOSPC      the same
  *   -ENOMEM
  */
-int train_run(struct zstore *store, struct zstore_ctx *ctx, bool is_swapped,
-	      size_t dict_bytes, struct train_report *out,
-	      struct ctl_error *error) ZSD_MUST_CHECK;
+int train_run(struct zstore *store, struct zstore_ctx *ctx,
+	      enum zstore_codec codec, bool is_swapped, size_t dict_bytes,
+	      struct train_report *out, struct ctl_error *error) ZSD_MUST_CHECK;
 
 #endif

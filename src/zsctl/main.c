@@ -71,32 +71,40 @@ static const int no_options[] = {0};
 
 static const struct zsctl_command commands[] = {
 	{"stats", "stats [--classes]", "Show what is stored and what it costs",
-	 NULL, stats_options, zsctl_stats},
+	 NULL, false, stats_options, zsctl_stats},
+	{"policy", "policy", "Show what is done with pages that rest, and why",
+	 NULL, false, export_options, zsctl_policy},
 	{"compact", "compact", "Free pages by moving objects together", NULL,
-	 export_options, zsctl_compact},
+	 false, export_options, zsctl_compact},
+	{"idle", "idle all|SECONDS", "Mark pages that rest, as zram does",
+	 NEEDED, false, export_options, zsctl_idle},
+	{"recompress", "recompress [KEY=VALUE...]",
+	 "Compress pages once more, as zram does", NULL, true, export_options,
+	 zsctl_recompress},
 	{"verify", "verify", "Check the store, and that every page reads", NULL,
-	 export_options, zsctl_verify},
+	 false, export_options, zsctl_verify},
 	{"train", "train [--output=FILE]",
-	 "Make a dictionary of what is stored, and use it", NULL, train_options,
-	 zsctl_train},
+	 "Make a dictionary of what is stored, and use it", NULL, false,
+	 train_options, zsctl_train},
 	{"reset-peak", "reset-peak",
-	 "Measure the peak of memory use from now on", NULL, export_options,
-	 zsctl_reset_peak},
+	 "Measure the peak of memory use from now on", NULL, false,
+	 export_options, zsctl_reset_peak},
 	{"upgrade", "upgrade", "Hand over to the zsd that is installed now",
-	 NULL, no_options, zsctl_upgrade},
+	 NULL, false, no_options, zsctl_upgrade},
 	{"save", "save [--live] FILE",
-	 "Save the disk to FILE, for zsd's --restore", NEEDED, save_options,
-	 zsctl_save},
+	 "Save the disk to FILE, for zsd's --restore", NEEDED, false,
+	 save_options, zsctl_save},
 	{"attach", "attach [--stay] [DEVICE]", "Make a disk a block device",
-	 DEFAULT_DEVICE, attach_options, zsctl_attach},
+	 DEFAULT_DEVICE, false, attach_options, zsctl_attach},
 	{"detach", "detach [DEVICE]", "Take it off, unless it is in use",
-	 DEFAULT_DEVICE, no_options, zsctl_detach},
-	{"up", "up [SIZE]", "Swap on a disk: all that it takes", "", up_options,
-	 zsctl_up},
-	{"down", "down", "Undo what up has done", NULL, no_options, zsctl_down},
+	 DEFAULT_DEVICE, false, no_options, zsctl_detach},
+	{"up", "up [SIZE]", "Swap on a disk: all that it takes", "", false,
+	 up_options, zsctl_up},
+	{"down", "down", "Undo what up has done", NULL, false, no_options,
+	 zsctl_down},
 	{"doctor", "doctor [--root=DIR]",
-	 "Find what is wrong for swapping on the disk", NULL, doctor_options,
-	 zsctl_doctor},
+	 "Find what is wrong for swapping on the disk", NULL, false,
+	 doctor_options, zsctl_doctor},
 };
 
 static const struct zsctl_command *find_command(const char *name)
@@ -212,8 +220,8 @@ static void check_options(struct argp_state *state,
 	if (options->command->argument &&
 	    strcmp(options->command->argument, NEEDED) == 0 &&
 	    (!options->argument || !*options->argument))
-		argp_error(state, "'%s' needs the name of a file",
-			   options->command->name);
+		argp_error(state, "'%s' needs an argument: %s",
+			   options->command->name, options->command->usage);
 	if (!*options->control_path)
 		argp_error(state, "the path of the control socket is empty");
 }
@@ -236,6 +244,11 @@ static void fill_in(struct zsctl_options *options)
 static void take_command(struct argp_state *state,
 			 struct zsctl_options *options, const char *arg)
 {
+	if (options->command && options->command->takes_list &&
+	    options->nr_list < ZSCTL_MAX_LIST) {
+		options->list[options->nr_list++] = arg;
+		return;
+	}
 	if (options->command) {
 		if (!options->command->argument || options->argument)
 			argp_error(state, "'%s' takes no argument '%s'",

@@ -163,7 +163,7 @@ static enum zsctl_exit save(const json_t *result, const char *path)
  * ---------------------------------------------------------------- */
 
 static json_t *make_arguments(const struct zsctl_options *options,
-			      const char *name)
+			      const char *name, bool secondary)
 {
 	json_t *arguments = zsctl_arguments(name);
 	int failed = !arguments;
@@ -171,6 +171,9 @@ static json_t *make_arguments(const struct zsctl_options *options,
 	if (options->output)
 		failed |=
 			json_object_set_new(arguments, "contents", json_true());
+	if (secondary)
+		failed |= json_object_set_new(arguments, "secondary",
+					      json_true());
 	if (options->dictionary_bytes)
 		failed |= json_object_set_new(
 			arguments, "bytes",
@@ -181,8 +184,11 @@ static json_t *make_arguments(const struct zsctl_options *options,
 	return NULL;
 }
 
-static enum zsctl_exit train(const struct zsctl_options *options,
-			     const char *name, const char *title)
+/* @secondary: that of the codec for pages that rest; receives whether there is
+ * one still to be trained. */
+static enum zsctl_exit train_one(const struct zsctl_options *options,
+				 const char *name, const char *title,
+				 bool *secondary)
 {
 	static const char *const needed[] = {"used", "bytes", "without",
 					     "trained", NULL};
@@ -190,13 +196,15 @@ static enum zsctl_exit train(const struct zsctl_options *options,
 	enum zsctl_exit code;
 	bool used;
 
-	code = zsctl_ask(options, "train", make_arguments(options, name),
+	code = zsctl_ask(options, "train",
+			 make_arguments(options, name, *secondary),
 			 "training...", needed, &answer);
 	if (code != ZSCTL_OK)
 		return code;
 	if (options->output)
 		code = save(answer.reply.result, options->output);
 	used = json_is_true(json_object_get(answer.reply.result, "used"));
+	*secondary = json_is_true(json_object_get(answer.reply.result, "more"));
 	if (code == ZSCTL_OK && options->json)
 		printf("%s\n", answer.line);
 	else if (code == ZSCTL_OK)
@@ -208,6 +216,21 @@ static enum zsctl_exit train(const struct zsctl_options *options,
 	}
 	zsctl_answer_fini(&answer);
 	return code;
+}
+
+static enum zsctl_exit train(const struct zsctl_options *options,
+			     const char *name, const char *title)
+{
+	bool secondary = false;
+	enum zsctl_exit code = train_one(options, name, title, &secondary);
+	enum zsctl_exit other;
+
+	if (!secondary)
+		return code;
+	if (!options->json)
+		printf("for pages that rest, ");
+	other = train_one(options, name, title, &secondary);
+	return code == ZSCTL_OK ? other : code;
 }
 
 enum zsctl_exit zsctl_train(const struct zsctl_options *options)

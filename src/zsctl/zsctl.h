@@ -8,6 +8,7 @@
  *   text.c      JSON values as text for a terminal
  *   stats.c …   a file for each command
  *   device/     a disk as a block device of the kernel's
+ *   rest/       pages that rest
  *   save/       the file of a saved disk
  *   doctor/     what is wrong on this machine for swapping
  *   swap/       all that swapping takes, and its undoing
@@ -37,9 +38,15 @@ enum zsctl_exit {
 	ZSCTL_UNREACHABLE = 3, /* no server there that answers as it should */
 };
 
+/* Arguments of one command at most. */
+#define ZSCTL_MAX_LIST 8u
+
 struct zsctl_options {
 	const struct zsctl_command *command;
 	const char *argument; /* behind the command, or its default, or NULL */
+	/* All that stand there, of a command that takes a list. */
+	const char *list[ZSCTL_MAX_LIST];
+	unsigned nr_list;
 	const char *control_path;
 	const char *device; /* for up */
 	const char *socket_path; /* where zsd listens for NBD */
@@ -60,7 +67,8 @@ struct zsctl_command {
 	const char *name;
 	const char *usage;
 	const char *summary;
-	const char *argument; /* its default; NULL: it takes none */
+	const char *argument; /* its default; NULL: it takes none, or a list */
+	bool takes_list; /* of "KEY=VALUE" */
 	const int *options; /* keys of those that it takes, up to 0; or NULL */
 	enum zsctl_exit (*run)(const struct zsctl_options *options);
 };
@@ -69,6 +77,9 @@ enum zsctl_exit zsctl_stats(const struct zsctl_options *options);
 enum zsctl_exit zsctl_compact(const struct zsctl_options *options);
 enum zsctl_exit zsctl_verify(const struct zsctl_options *options);
 enum zsctl_exit zsctl_train(const struct zsctl_options *options);
+enum zsctl_exit zsctl_idle(const struct zsctl_options *options);
+enum zsctl_exit zsctl_recompress(const struct zsctl_options *options);
+enum zsctl_exit zsctl_policy(const struct zsctl_options *options);
 enum zsctl_exit zsctl_save(const struct zsctl_options *options);
 enum zsctl_exit zsctl_reset_peak(const struct zsctl_options *options);
 enum zsctl_exit zsctl_upgrade(const struct zsctl_options *options);

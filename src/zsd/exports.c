@@ -230,3 +230,18 @@ int exports_create(struct server *s)
 		err = create_export(s, i);
 	return err;
 }
+
+int exports_watch(struct server *s)
+{
+	struct policy_params params = {
+		.exports = &s->exports,
+		.residence = s->residence,
+	};
+	int err;
+
+	for (size_t i = 0; i < s->params->nr_disks; i++)
+		params.disks[i] = s->params->disks[i].policy;
+	err = policy_start(&params, &s->policy);
+	return err ? server_complain(s, "cannot start the policy thread", err)
+		   : 0;
+}

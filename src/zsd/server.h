@@ -24,6 +24,7 @@
 #include "guard/residence.h"
 #include "io/listen.h"
 #include "io/log.h"
+#include "policy/policy.h"
 #include "serve/serve.h"
 #include "zstore/zstore.h"
 
@@ -44,6 +45,7 @@ struct disk_params {
 			      * NULL. disk_bytes may be 0: that says it */
 	bool read_only; /* clients may not change it */
 	struct zstore_params store; /* callbacks are the server's */
+	struct policy_disk policy; /* if there is a secondary codec */
 };
 
 struct server_params {

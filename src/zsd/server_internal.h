@@ -108,6 +108,7 @@ struct server {
 	struct export_table exports;
 	struct damage damages[EXPORT_MAX]; /* by export */
 	struct serve *serve;
+	struct policy *policy;
 	struct control *control;
 	struct io_loop loop;
 	uv_signal_t signals[NR_SIGNALS];
@@ -240,6 +241,10 @@ int needs_check(const struct server *server) ZSD_MUST_CHECK;
 /* exports_create() - make the stores and the table of exports. Logs what goes
  * wrong. Return: 0 or -errno; the server's end takes back what was made. */
 int exports_create(struct server *server) ZSD_MUST_CHECK;
+
+/* exports_watch() - start the policy: what is done with disks by itself. Logs
+ * what goes wrong. Return: 0 or -errno. End: policy_stop(). */
+int exports_watch(struct server *server) ZSD_MUST_CHECK;
 
 /* --- restore.c ------------------------------------------------------------ */
 

@@ -15,8 +15,8 @@
 #include "zsd/pid_file.h"
 #include "zsd/server_internal.h"
 
-/* Besides the workers: main, housekeeper and control. */
-#define THREADS_FIXED 3u
+/* Besides the workers: main, housekeeper, policy and control. */
+#define THREADS_FIXED 4u
 
 /* Connections whose memory is kept ready: that of the machine that swaps on a
  * disk, and one that takes its place. */
@@ -218,6 +218,7 @@ static int start_control(struct server *s)
 		.exports = &s->exports,
 		.residence = s->residence,
 		.reserves = s->reserves,
+		.policy = s->policy,
 		.log = s->log,
 		.nr_threads = s->params->nr_threads,
 		.idle_ms = CONTROL_IDLE_MS,
@@ -300,6 +301,7 @@ static int (*const steps[])(struct server *s) = {
 	have_stores,
 	start_serving,
 	kept_take_over,
+	exports_watch,
 	start_control,
 	wait_for_signals,
 	wait_for_connections,
@@ -328,6 +330,7 @@ static void stop(struct server *s)
 	/* The control counts over the workers, and the housekeeper wakes them,
 	 * which they need to the end. */
 	control_stop(s->control);
+	policy_stop(s->policy);
 	serve_join(s->serve);
 	housekeeper_destroy(s->keeper);
 	serve_destroy(s->serve);

@@ -44,7 +44,7 @@ endian.h          lib src
 errno.h           lib src
 inttypes.h        lib src
 limits.h          lib src
-math.h            src/ctl/document.c src/control/stats.c
+math.h            src/ctl/document.c src/policy/decide.c src/control/stats.c
 sched.h           lib src
 stdarg.h          lib src
 stdatomic.h       lib src
@@ -95,7 +95,7 @@ immintrin.h       lib/plz/rows.h
 emmintrin.h       lib/plz/rows.h
 arm_neon.h        lib/plz/rows.h
 jansson.h         src/ctl src/control/commands.h src/zsctl
-uv.h              src/io src/keep/link.c src/guard src/serve src/control src/zsd
+uv.h              src/io src/keep/link.c src/guard src/serve src/policy src/control src/zsd
 systemd/sd-daemon.h src/io/manager/manager.c src/zsd/notify.c src/zsctl/device/stay.c
 libmnl/libmnl.h   src/zsctl/device/netlink.c
 linux/genetlink.h src/zsctl/device/netlink.c

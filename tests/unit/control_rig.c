@@ -14,6 +14,8 @@
 
 #include "control/control.h"
 #include "control_rig.h"
+#include "policy/policy.h"
+#include "policy/recompress.h"
 #include "policy/train.h"
 #include "zstore/zstore_save.h"
 
@@ -76,6 +78,15 @@ void zstore_stats(struct zstore *store, struct zstore_stats *out)
 
 #define FILL_FIGURE(name, ...) FILL(name)
 
+/* Of a figure that is a text, or a number. */
+#define FILL_TEXT(name)		     out->name = #name;
+#define FILL_POLICY_TEXT(name)	     FILL_TEXT(name)
+#define FILL_POLICY_COUNT(name)	     FILL(name)
+#define FILL_POLICY_BYTES(name)	     FILL(name)
+#define FILL_POLICY_SECONDS(name)    FILL(name)
+#define FILL_POLICY_REAL(name)	     FILL(name)
+#define FILL_POLICY(name, unit, ...) FILL_POLICY_##unit(name)
+
 void export_sum(struct export *export, struct ctl_requests *out)
 {
 	ck_assert_ptr_eq(export, &rig.all[export->index]);
@@ -116,12 +127,17 @@ static int upgrade(void *arg)
 
 const struct zstore_params *zstore_params(const struct zstore *store)
 {
-	static const struct zstore_params params = {
+	static const struct zcomp_ops *const some = (const void *)"a codec";
+	static struct zstore_params params = {
 		.disk_bytes = 3 * TIB,
 		.chain_size = 8,
 	};
 
 	(void)store;
+	params.zcomp.ops = some;
+	params.zcomp.level = !rig.store.unlearned;
+	params.recomp.ops = rig.store.second ? some : NULL;
+	params.recomp.level = 1;
 	return &params;
 }
 
@@ -331,13 +347,58 @@ unsigned zstore_dict_current(const struct zstore *store,
 	return codec == ZSTORE_PRIMARY ? RIG_DICT_NUMBER : 0;
 }
 
-int train_run(struct zstore *store, struct zstore_ctx *ctx, bool is_swapped,
-	      size_t dict_bytes, struct train_report *out,
-	      struct ctl_error *error)
+void policy_state(struct policy *policy, const struct export *export,
+		  struct ctl_policy *out)
+{
+	ck_assert_ptr_null(policy);
+	ck_assert_ptr_eq(export, &rig.all[export->index]);
+	CTL_POLICY(FILL_POLICY)
+}
+
+uint64_t policy_mark_idle(struct policy *policy, const struct export *export,
+			  uint32_t age_s)
+{
+	ck_assert_ptr_null(policy);
+	ck_assert_ptr_eq(export, &rig.all[export->index]);
+	rig.store.idle_age_s = age_s;
+	return rig_counter("pages_idle");
+}
+
+size_t zstore_huge_class_size(const struct zstore *store)
+{
+	(void)store;
+	return RIG_HUGE_BYTES;
+}
+
+bool zcomp_has_dicts(const struct zcomp_params *params)
+{
+	return params->level;
+}
+
+int recompress_run(struct zstore_ctx *ctx, const struct export_table *exports,
+		   const struct zstore_recompress *how,
+		   struct zstore_recompressing *out)
+{
+	(void)ctx;
+	ck_assert_uint_gt(exports->nr, 0);
+	rig.store.recompressed = *how;
+	*out = (struct zstore_recompressing){
+		.nr_tried = rig_counter("pages_tried"),
+		.nr_done = rig_counter("pages_recompressed"),
+		.bytes_before = rig_counter("bytes_before"),
+		.bytes_after = rig_counter("bytes_after"),
+	};
+	return rig.store.roomless ? -ENOSPC : 0;
+}
+
+int train_run(struct zstore *store, struct zstore_ctx *ctx,
+	      enum zstore_codec codec, bool is_swapped, size_t dict_bytes,
+	      struct train_report *out, struct ctl_error *error)
 {
 	(void)store;
 	(void)ctx;
 	ck_assert(!is_swapped);
+	rig.store.trained_codec = codec;
 	rig.store.trained_bytes = dict_bytes;
 	if (rig.store.untrainable)
 		return ctl_error_set(error, -EAGAIN, RIG_UNTRAINABLE);

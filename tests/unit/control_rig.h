@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "zstore/zstore_recompress.h"
+
 /* Far beyond what a busy machine needs, seconds. */
 #define RIG_PATIENCE_S 20
 
@@ -28,12 +30,19 @@ struct rig_store {
 	atomic_bool useless; /* what train made is not used */
 	atomic_bool keeperless; /* nobody could hand over */
 	atomic_size_t trained_bytes; /* that train was asked for last */
+	atomic_int trained_codec; /* the same: enum zstore_codec */
+	atomic_bool second; /* there is a codec for pages that rest */
+	atomic_bool unlearned; /* the first codec has no dictionaries */
+	atomic_uint idle_age_s; /* that idle was asked for last */
+	atomic_bool roomless; /* recompress finds no room */
+	struct zstore_recompress recompressed; /* that it was asked for last */
 	atomic_uint nr_blocks; /* that a save has before its end */
 	atomic_uint damaged_block; /* what cannot be made, from 1 on; 0: none */
 	atomic_int nr_saves; /* begun and not ended */
 	atomic_uint save_flags; /* of the last one */
 };
 
+#define RIG_HUGE_BYTES	3600u
 #define RIG_PROBLEM	"slot 7 leads nowhere"
 #define RIG_VERIFIED	123
 #define RIG_FREED_PAGES 5

@@ -14,6 +14,7 @@
 #include "control_rig.h"
 #include "quiet.h"
 #include "suite.h"
+#include "zsave/zsave.h"
 
 #define SAVE "{\"id\":1,\"command\":\"save\"}"
 #define SAVE_LIVE \
@@ -61,7 +62,7 @@ static void begin(int fd, const char *request, bool is_live)
 
 	ck_assert(get_flag(result, "live") == is_live);
 	ck_assert_int_eq(json_integer_value(json_object_get(result, "format")),
-			 1);
+			 ZSAVE_VERSION);
 	ck_assert_int_eq(
 		json_integer_value(json_object_get(result, "size_bytes")),
 		1 << 20);

@@ -34,8 +34,19 @@ static const struct argp_option argp_options[] = {
 	{"algorithm", 'a', "ALG[:LEVEL]", 0,
 	 "lz4 (default; LEVEL is its acceleration, 1 to 65537, default 1), "
 	 "zstd (LEVEL -7 to 22, default 1), or plz (LEVEL 1, or 2 for denser and "
-	 "slower; default 1), which is zstd:1 until zsctl train",
+	 "slower; default 1); auto is zstd:1 with --recompress plz",
 	 5},
+	{"recompress", KEY_RECOMPRESS, "ALG[:LEVEL]", 0,
+	 "Compress what rests once more, by this one; off does not (default). "
+	 "With plz as the first one, or zstd of a higher level, memory holds "
+	 "more",
+	 5},
+	{"recompress-age", KEY_RECOMPRESS_AGE, "SECONDS", 0,
+	 "How long pages rest at most before that (default 14400); the fuller "
+	 "memory is, the shorter, down to a 120th",
+	 5},
+	{"recompress-threshold", KEY_RECOMPRESS_THRESHOLD, "SIZE", 0,
+	 "Leave what is compressed to less (default 0)", 5},
 	{"checksum", KEY_CHECKSUM, NULL, 0,
 	 "Keep a checksum of each object, and compare it at each read", 6},
 	{"dictionary", KEY_DICTIONARY, "FILE", 0,
@@ -211,6 +222,15 @@ static error_t check_disk(const struct server_params *server,
 		argp_error(state, "%s--size is required", who);
 		return EINVAL;
 	}
+	if (disk->store.recomp.ops &&
+	    disk->store.recomp.ops == disk->store.zcomp.ops &&
+	    disk->store.recomp.level == disk->store.zcomp.level) {
+		argp_error(state,
+			   "%s--recompress: it must be another one than "
+			   "--algorithm",
+			   who);
+		return EINVAL;
+	}
 	if (disk->dictionary && !zcomp_has_dicts(&disk->store.zcomp)) {
 		argp_error(state,
 			   "%s--dictionary: lz4 has none: give --algorithm "
@@ -331,6 +351,7 @@ static void set_defaults(struct server_params *server)
 {
 	server->disks[0].store.reserve_bytes = RESERVE_UNSET;
 	server->poll_us = POLL_UNSET;
+	server->disks[0].policy.age_s = DECIDE_DEFAULT_AGE_S;
 	server->disks[0].store.chain_size = ZS_CHAIN_SIZE_DEFAULT;
 	BUG_ON(zcomp_parse(OPTIONS_ALGORITHM, &server->disks[0].store.zcomp));
 	server->disks[0].name = "";

@@ -202,21 +202,102 @@ static error_t take_name(const struct value *value,
 /* --- choices
  * ------------------------------------------------------------------- */
 
-static error_t take_algorithm(const struct value *value,
-			      const struct value_source *source,
-			      const char *text, void *field)
+/* What --algorithm auto stands for. */
+#define AUTO_ALGORITHM	"zstd:1"
+#define AUTO_RECOMPRESS "plz"
+
+/* Refuse @text, which is none, and none of @others. */
+static error_t refuse_codec(const struct value *value,
+			    const struct value_source *source, const char *text,
+			    const char *others)
 {
 	char known[128] = "";
 	const char *one;
 
-	if (zcomp_parse(text, field) == 0)
-		return 0;
 	for (size_t i = 0; (one = zcomp_describe(i)) != NULL; i++) {
 		strncat(known, i ? " or " : "",
 			sizeof(known) - strlen(known) - 1);
 		strncat(known, one, sizeof(known) - strlen(known) - 1);
 	}
-	return refuse(value, source, "'%s' must be %s", text, known);
+	return refuse(value, source, "'%s' must be %s%s", text, known, others);
+}
+
+static error_t take_algorithm(const struct value *value,
+			      const struct value_source *source,
+			      const char *text, void *field)
+{
+	struct zstore_params *store = field;
+
+	if (strcmp(text, "auto") == 0) {
+		if (zcomp_parse(AUTO_ALGORITHM, &store->zcomp) ||
+		    zcomp_parse(AUTO_RECOMPRESS, &store->recomp))
+			abort();
+		return 0;
+	}
+	if (zcomp_parse(text, &store->zcomp) == 0)
+		return 0;
+	return refuse_codec(value, source, text, " or auto");
+}
+
+/* Of "plz,age=60,threshold=1K" what stands behind the codec. */
+static error_t take_rest(const struct value *value,
+			 const struct value_source *source, char *list,
+			 struct disk_params *disk)
+{
+	char name[64], *item;
+
+	while ((item = strsep(&list, ",")) != NULL) {
+		char *text = strchr(item, '=');
+		const struct value *other;
+
+		if (!text)
+			return refuse(value, source,
+				      "'%s' must be age=SECONDS or "
+				      "threshold=SIZE",
+				      item);
+		*text++ = '\0';
+		(void)snprintf(name, sizeof(name), "recompress-%s", item);
+		other = value_of_disk(name);
+		if (!other)
+			return refuse(value, source,
+				      "'%s' must be age or threshold", item);
+		if (value_take(other, source, text, NULL, disk))
+			return EINVAL;
+	}
+	return 0;
+}
+
+static error_t take_recompress(const struct value *value,
+			       const struct value_source *source,
+			       const char *text, void *field)
+{
+	struct disk_params *disk = field;
+	char copy[256], *rest = copy, *codec;
+
+	if (snprintf(copy, sizeof(copy), "%s", text) >= (int)sizeof(copy))
+		return refuse(value, source, "it is too long");
+	codec = strsep(&rest, ",");
+	if (strcmp(codec, "off") == 0)
+		disk->store.recomp.ops = NULL;
+	else if (zcomp_parse(codec, &disk->store.recomp))
+		return refuse_codec(value, source, codec, " or off");
+	return rest ? take_rest(value, source, rest, disk) : 0;
+}
+
+static error_t take_threshold(const struct value *value,
+			      const struct value_source *source,
+			      const char *text, void *field)
+{
+	uint32_t *threshold = field;
+	uint64_t bytes = 0;
+
+	if (take_size(value, source, text, &bytes))
+		return EINVAL;
+	if (bytes >= ZSD_PAGE_BYTES)
+		return refuse(value, source, "'%s' must be less than a page",
+			      text);
+	*threshold = (uint32_t)bytes;
+	return 0;
 }
 
 static error_t take_flag(const struct value *value,
@@ -278,7 +359,12 @@ static const struct value values[] = {
 	{'u', "socket", take_text, SERVER(listen.socket_path), 0, 0},
 	{'l', "listen", take_text, SERVER(listen.listen_address), 0, 0},
 	{'c', "control", take_text, SERVER(listen.control_path), 0, 0},
-	{'a', "algorithm", take_algorithm, DISK(store.zcomp), 0, 0},
+	{'a', "algorithm", take_algorithm, DISK(store), 0, 0},
+	{KEY_RECOMPRESS, "recompress", take_recompress, true, 0, 0, 0},
+	{KEY_RECOMPRESS_AGE, "recompress-age", take_number, DISK(policy.age_s),
+	 1, DECIDE_MAX_AGE_S},
+	{KEY_RECOMPRESS_THRESHOLD, "recompress-threshold", take_threshold,
+	 DISK(policy.threshold_bytes), 0, 0},
 	{KEY_CHECKSUM, "checksum", take_flag, DISK(store.checksum), 0, 0},
 	{KEY_DICTIONARY, "dictionary", take_text, DISK(dictionary), 0, 0},
 	{'m', "mem-limit", take_limit, DISK(store.mem_limit_bytes), 0, 0},

@@ -35,6 +35,9 @@ enum {
 	KEY_DAEMON,
 	KEY_EXPORT,
 	KEY_RESTORE,
+	KEY_RECOMPRESS,
+	KEY_RECOMPRESS_AGE,
+	KEY_RECOMPRESS_THRESHOLD,
 };
 
 /* Where a value comes from, for what is said of a wrong one. */

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <errno.h>
+
+#include "base/bits.h"
+#include "policy/compact.h"
+#include "policy/disk.h"
+#include "policy/recompress.h"
+#include "zstore/zstore_age.h"
+
+/*
+ * Pages that a codec is trained on first, at least: 64 MiB of the disk. And it
+ * is trained again when there are as many times more.
+ */
+#define TRAIN_PAGES 16384u
+#define TRAIN_TIMES 4u
+
+/* Bytes that pages have in common; a model takes them beside its own. */
+#define TRAIN_DICT_BYTES ((size_t)(56 * KIB))
+
+/* Compaction pays where it frees this part of a disk's pages. */
+#define COMPACT_PART 32u
+
+static void set_state(struct disk *disk, enum disk_state state)
+{
+	uv_mutex_lock(&disk->common->lock);
+	disk->state = state;
+	uv_mutex_unlock(&disk->common->lock);
+}
+
+/* --- looking --------------------------------------------------------------- */
+
+/* Requests that make pages young. */
+static uint64_t nr_requests(struct export *export)
+{
+	struct ctl_requests sum;
+
+	export_sum(export, &sum);
+	return sum.read + sum.write + sum.write_zeroes;
+}
+
+void disk_begin_epoch(struct disk *disk)
+{
+	struct zstore *store = disk->export->store;
+	const uint64_t nr = nr_requests(disk->export);
+
+	if (nr == disk->nr_requests || !zstore_is_settled(store))
+		return;
+	disk->nr_requests = nr;
+	uv_mutex_lock(&disk->common->lock);
+	zstore_begin_epoch(store, disk->common->tick_s);
+	uv_mutex_unlock(&disk->common->lock);
+}
+
+static double limit_used(struct zstore *store)
+{
+	struct zstore_stats stats;
+
+	zstore_stats(store, &stats);
+	return stats.mem_limit
+		       ? (double)(stats.mem_used_total + stats.metadata_bytes) /
+				 (double)stats.mem_limit
+		       : 0;
+}
+
+static struct decide_view view_of(const struct disk *disk)
+{
+	struct zstore *store = disk->export->store;
+
+	return (struct decide_view){
+		.is_settled = zstore_is_settled(store),
+		.is_reserve_low = zstore_reserve_pages(store) * 2 <
+				  zstore_reserve_target_pages(store),
+		.limit_used = limit_used(store),
+		.most_age_s = disk->params.age_s,
+		.since_round_s = disk->round_end_s ? disk->common->tick_s -
+							     disk->round_end_s
+						   : UINT32_MAX,
+	};
+}
+
+static struct decision judge(struct disk *disk, bool is_under_way)
+{
+	struct decide_view view = view_of(disk);
+	struct decision decision;
+
+	if (is_under_way)
+		view.since_round_s = UINT32_MAX;
+	decision = decide(&view, &disk->common->reading);
+	uv_mutex_lock(&disk->common->lock);
+	disk->decision = decision;
+	uv_mutex_unlock(&disk->common->lock);
+	return decision;
+}
+
+/* --- training -------------------------------------------------------------- */
+
+static uint64_t nr_compressed(struct zstore *store)
+{
+	struct zstore_stats stats;
+
+	zstore_stats(store, &stats);
+	return stats.orig_data_size / ZSD_PAGE_BYTES - stats.same_pages -
+	       stats.huge_pages;
+}
+
+/* Have the codec know the disk's own pages, if there are many new ones. */
+static void train(struct disk *disk)
+{
+	struct zstore *store = disk->export->store;
+	const bool is_swapped =
+		residence_mode(disk->common->params.residence) != SWAP_OFF;
+	const uint64_t nr = nr_compressed(store);
+	struct train_report *report = disk->common->report;
+	struct ctl_error error;
+	int err;
+
+	if (!zcomp_has_dicts(&zstore_params(store)->recomp) ||
+	    nr < max_u64(TRAIN_PAGES, TRAIN_TIMES * disk->trained_pages))
+		return;
+	set_state(disk, DISK_TRAINS);
+	err = train_run(store, disk->ctx, ZSTORE_SECONDARY, is_swapped,
+			TRAIN_DICT_BYTES, report, &error);
+	if (err == -EAGAIN) /* memory is short: at another time */
+		return;
+	disk->trained_pages = nr;
+	uv_mutex_lock(&disk->common->lock);
+	disk->nr_trainings += !err && report->number;
+	uv_mutex_unlock(&disk->common->lock);
+}
+
+/* --- rounds ---------------------------------------------------------------- */
+
+static void add(struct zstore_recompressing *sum,
+		const struct zstore_recompressing *one)
+{
+	sum->nr_tried += one->nr_tried;
+	sum->nr_done += one->nr_done;
+	sum->bytes_before += one->bytes_before;
+	sum->bytes_after += one->bytes_after;
+}
+
+/* Once a second, look whether something speaks against it by now. Return:
+ * whether nothing does. */
+static bool goes_on(struct disk *disk, void (*look)(void *arg),
+		    const struct zstore_recompressing *at,
+		    struct decision *decision)
+{
+	if (disk->is_over(disk->arg))
+		return false;
+	if (policy_now_s() == disk->common->tick_s)
+		return true;
+	look(disk->arg);
+	uv_mutex_lock(&disk->common->lock);
+	disk->now = *at;
+	uv_mutex_unlock(&disk->common->lock);
+	*decision = judge(disk, true);
+	return decision->go;
+}
+
+static void recompress(struct disk *disk, void (*look)(void *arg),
+		       struct decision decision)
+{
+	const uint32_t now_s = disk->common->tick_s;
+	const struct zstore_recompress how = {
+		.again = true,
+		.since_s = now_s > decision.age_s ? now_s - decision.age_s : 0,
+		.threshold_bytes = disk->params.threshold_bytes,
+	};
+	struct zstore_recompressing at = {0};
+	struct pace pace;
+
+	set_state(disk, DISK_RECOMPRESSES);
+	pace_begin(&pace, disk->common->params.exports);
+	while (recompress_piece(disk->ctx, &how, &at, &pace,
+				decision.is_short) == 1 &&
+	       goes_on(disk, look, &at, &decision))
+		;
+	uv_mutex_lock(&disk->common->lock);
+	add(&disk->before, &at);
+	disk->now = (struct zstore_recompressing){0};
+	disk->nr_rounds++;
+	disk->round_end_s = policy_now_s();
+	uv_mutex_unlock(&disk->common->lock);
+}
+
+/* Close the gaps that shorter objects left, if there are many. */
+static void tidy(struct disk *disk)
+{
+	struct zstore *store = disk->export->store;
+	uint64_t nr_used = 0, nr_freeable = 0;
+	struct zs_compacted done;
+
+	for (unsigned i = 0; i < ZS_NR_CLASSES; i++) {
+		struct zs_class_stats class;
+
+		if (!zstore_class_stats(store, i, &class))
+			continue;
+		nr_used += class.pages_used;
+		nr_freeable += class.freeable;
+	}
+	if (nr_freeable * COMPACT_PART < nr_used || !nr_freeable)
+		return;
+	set_state(disk, DISK_COMPACTS);
+	compact_run(disk->export, disk->common->params.exports, &done);
+	zstore_shrink(store);
+	uv_mutex_lock(&disk->common->lock);
+	disk->pages_compacted += done.freed_pages;
+	uv_mutex_unlock(&disk->common->lock);
+}
+
+void disk_consider(struct disk *disk, void (*look)(void *arg))
+{
+	struct decision decision;
+
+	if (disk->state == DISK_OFF)
+		return;
+	decision = judge(disk, false);
+	if (!decision.go)
+		return;
+	if (!decision.is_short)
+		train(disk);
+	recompress(disk, look, decision);
+	tidy(disk);
+	set_state(disk, DISK_WAITS);
+}
+
+/* --- telling --------------------------------------------------------------- */
+
+static const char *reason_of(const struct disk *disk)
+{
+	return disk->state == DISK_OFF
+		       ? "there is no codec for it: see zsd --recompress"
+		       : decide_reason_text(disk->decision.reason);
+}
+
+void disk_tell(struct disk *disk, struct ctl_policy *out)
+{
+	static const char *const names[] = {
+		[DISK_OFF] = "off",
+		[DISK_WAITS] = "waits",
+		[DISK_TRAINS] = "trains",
+		[DISK_RECOMPRESSES] = "recompresses",
+		[DISK_COMPACTS] = "compacts",
+	};
+	const struct pressure_reading *reading = &disk->common->reading;
+	struct zstore_recompressing sum;
+
+	uv_mutex_lock(&disk->common->lock);
+	sum = disk->before;
+	add(&sum, &disk->now);
+	*out = (struct ctl_policy){
+		.state = names[disk->state],
+		.reason = reason_of(disk),
+		.age_seconds = disk->decision.age_s,
+		.memory_used = reading->memory_used,
+		.memory_stall = reading->memory_stall,
+		.cpu_stall = reading->cpu_stall,
+		.rounds = disk->nr_rounds,
+		.trainings = disk->nr_trainings,
+		.pages_tried = sum.nr_tried,
+		.pages_recompressed = sum.nr_done,
+		.bytes_before = sum.bytes_before,
+		.bytes_after = sum.bytes_after,
+		.pages_compacted = disk->pages_compacted,
+	};
+	uv_mutex_unlock(&disk->common->lock);
+}
