@@ -53,29 +53,47 @@ void disk_begin_epoch(struct disk *disk)
 	uv_mutex_unlock(&disk->common->lock);
 }
 
-static double limit_used(struct zstore *store)
+/* What is free below mem_limit, pages; without one, all that there may be. */
+static uint64_t room_pages(const struct zstore_stats *stats)
 {
-	struct zstore_stats stats;
+	const uint64_t used = stats->mem_used_total + stats->metadata_bytes;
 
-	zstore_stats(store, &stats);
-	return stats.mem_limit
-		       ? (double)(stats.mem_used_total + stats.metadata_bytes) /
-				 (double)stats.mem_limit
+	if (!stats->mem_limit)
+		return UINT64_MAX;
+	return stats->mem_limit > used
+		       ? (stats->mem_limit - used) / ZSD_PAGE_BYTES
 		       : 0;
+}
+
+/* Where the limit leaves no room for the reserve, that is not what it lacks. */
+static bool is_reserve_low(struct zstore *store,
+			   const struct zstore_stats *stats)
+{
+	return zstore_reserve_pages(store) * 2 <
+	       min_u64(zstore_reserve_target_pages(store), room_pages(stats));
+}
+
+static double limit_used(const struct zstore_stats *stats)
+{
+	return stats->mem_limit ? (double)(stats->mem_used_total +
+					   stats->metadata_bytes) /
+					  (double)stats->mem_limit
+				: 0;
 }
 
 static struct decide_view view_of(const struct disk *disk)
 {
+	const uint32_t now_s = disk->common->tick_s;
 	struct zstore *store = disk->export->store;
+	struct zstore_stats stats;
 
+	zstore_stats(store, &stats);
 	return (struct decide_view){
 		.is_settled = zstore_is_settled(store),
-		.is_reserve_low = zstore_reserve_pages(store) * 2 <
-				  zstore_reserve_target_pages(store),
-		.limit_used = limit_used(store),
+		.is_reserve_low = is_reserve_low(store, &stats),
+		.limit_used = limit_used(&stats),
 		.most_age_s = disk->params.age_s,
-		.since_round_s = disk->round_end_s ? disk->common->tick_s -
-							     disk->round_end_s
+		.since_round_s = disk->round_end_s ? now_s - disk->round_end_s
 						   : UINT32_MAX,
 	};
 }

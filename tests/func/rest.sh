@@ -54,6 +54,7 @@ start_zsd --size 24M --algorithm lz4 --recompress zstd:3 --checksum --survive
 nbdcopy "$pages" "$uri"
 expect_equal disk.recomp_algorithm "$(get_stat disk.recomp_algorithm)" zstd:3
 before=$(get_stat mm_stat.compr_data_size)
+used=$(($(get_stat mm_stat.mem_used_total) + $(get_stat memory.metadata_bytes)))
 ask recompress type=idle
 expect_equal "idle pages tried" "$(of_result pages_tried)" 0
 ask idle 600
@@ -100,7 +101,8 @@ expect_disk
 stop_zsd
 
 echo "by itself, where the limit is near"
-start_zsd --size 24M --algorithm lz4 --recompress plz,age=120 --mem-limit 16M
+start_zsd --size 24M --algorithm lz4 --recompress plz,age=120 \
+    --mem-limit $((used * 10 / 9))
 nbdcopy "$pages" "$uri"
 eventually has_recompressed 500
 expect_disk
