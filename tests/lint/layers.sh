@@ -17,6 +17,7 @@ modules='
 lib/base
 lib/zsmalloc    lib/base
 lib/plz         lib/base
+lib/plz_factory lib/base lib/plz
 lib/zcomp       lib/base lib/plz
 lib/zsave       lib/base
 lib/zstore      lib/base lib/zsmalloc lib/zcomp lib/zsave
@@ -87,7 +88,7 @@ netinet/in.h      src/io
 netinet/tcp.h     src/io
 argp.h            src/zsd src/zsctl
 lz4.h             lib/zcomp/backend_lz4.c
-zstd.h            lib/zcomp/backend_zstd.c
+zstd.h            lib/zcomp/backend_zstd.c lib/plz_factory/make_model.c
 zstd_errors.h     lib/zcomp/backend_zstd.c
 zdict.h           lib/zcomp/backend_zstd.c
 xxhash.h          lib/zstore/sum.c lib/zsave/write.c lib/plz/compress.c lib/plz/model.c
