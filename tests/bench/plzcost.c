@@ -6,7 +6,8 @@
  * Density is bytes of pages by bytes held for them: a slot of 8 bytes each; for
  * what is stored a handle and its part of a zspage; dictionary and model.
  * Same-filled pages take a slot alone. Dictionary and model are trained on some
- * of the pages, from all over.
+ * of the pages, from all over; plz-factory has the model that comes with zsd,
+ * or the one that --model names, which have seen none of them.
  *
  * Times are of pages at an even distance, the codecs by turns, the least of
  * some rounds: other load on the machine makes all of them longer, and none
@@ -25,6 +26,7 @@
 #include "base/units.h"
 #include "bench_frame.h"
 #include "plz/plz.h"
+#include "plz_factory/plz_factory.h"
 #include "zcomp/zcomp.h"
 #include "zsmalloc/zsmalloc.h"
 #include "zstore/fill.h"
@@ -41,6 +43,7 @@
 
 static struct {
 	struct bench_page_files page_files;
+	const char *model_path; /* NULL: the one that comes with zsd */
 	uint64_t nr_timed;
 	uint64_t nr_rounds;
 	uint64_t seed;
@@ -52,6 +55,8 @@ static struct {
 
 static const struct bench_option table[] = {
 	BENCH_PAGES(&options.page_files),
+	BENCH_OPTION("model", 0, "FILE", text, &options.model_path,
+		     "of plz-factory (default: the one that comes with zsd)"),
 	BENCH_NUMBER("timed", 0, &options.nr_timed, 1, 1 << 20,
 		     "how many pages are timed (default 500)"),
 	BENCH_NUMBER("rounds", 0, &options.nr_rounds, 1, 1000,
@@ -65,8 +70,10 @@ struct method {
 	const char *name;
 	const char *algorithm; /* of zcomp; NULL: plz */
 	bool has_dict;
+	bool has_factory_model;
 	enum plz_effort effort;
 
+	const struct plz_model *model;
 	struct zcomp_ctx *ctx;
 	struct zcomp_dict *dict;
 	size_t shared_bytes; /* dictionary and model */
@@ -83,11 +90,15 @@ static struct method methods[] = {
 	{.name = "zstd:3+dict", .algorithm = "zstd:3", .has_dict = true},
 	{.name = "plz", .effort = PLZ_FAST},
 	{.name = "plz-optimal", .effort = PLZ_OPTIMAL},
+	{.name = "plz-factory", .effort = PLZ_FAST, .has_factory_model = true},
+	{.name = "plz-factory-optimal",
+	 .effort = PLZ_OPTIMAL,
+	 .has_factory_model = true},
 };
 
 static struct {
 	struct load_pages pages;
-	struct plz_model *model;
+	struct plz_model *model, *factory_model;
 	struct plz_workspace *work;
 	unsigned char dict[DICT_BYTES];
 	size_t dict_bytes;
@@ -152,12 +163,27 @@ static void train(void)
 	free(samples);
 }
 
+static void open_factory_model(void)
+{
+	size_t bytes;
+	const void *model = plz_factory_model(&bytes);
+
+	if (options.model_path)
+		must(plz_model_read(options.model_path, &bench.factory_model),
+		     options.model_path);
+	else
+		must(plz_model_load(model, bytes, &bench.factory_model),
+		     "the factory model");
+}
+
 static void open_method(struct method *m)
 {
 	struct zcomp_params params;
 
 	if (!m->algorithm) {
-		m->shared_bytes = plz_model_bytes(bench.model);
+		m->model = m->has_factory_model ? bench.factory_model
+						: bench.model;
+		m->shared_bytes = plz_model_bytes(m->model);
 		return;
 	}
 	must(zcomp_parse(m->algorithm, &params), m->algorithm);
@@ -181,6 +207,7 @@ static void open_bench(void)
 	     "a workspace");
 	bench.work = work;
 	train();
+	open_factory_model();
 	for (size_t i = 0; i < ARRAY_SIZE(methods); i++)
 		open_method(&methods[i]);
 }
@@ -190,12 +217,11 @@ static size_t store(struct method *m, const unsigned char *page,
 		    unsigned char *dst)
 {
 	size_t bytes = 0;
-	int err =
-		m->algorithm
-			? zcomp_compress(m->ctx, m->dict, page, ZSD_PAGE_BYTES,
-					 dst, MOST_BYTES, &bytes)
-			: plz_compress(bench.model, m->effort, bench.work, page,
-				       dst, MOST_BYTES, &bytes);
+	int err = m->algorithm ? zcomp_compress(m->ctx, m->dict, page,
+						ZSD_PAGE_BYTES, dst, MOST_BYTES,
+						&bytes)
+			       : plz_compress(m->model, m->effort, bench.work,
+					      page, dst, MOST_BYTES, &bytes);
 
 	return err ? 0 : bytes;
 }
@@ -203,10 +229,10 @@ static size_t store(struct method *m, const unsigned char *page,
 static void read_back(struct method *m, const unsigned char *src, size_t bytes,
 		      unsigned char *page)
 {
-	must(m->algorithm ? zcomp_decompress(m->ctx, m->dict, src, bytes, page,
-					     ZSD_PAGE_BYTES)
-			  : plz_decompress(bench.model, bench.work, src, bytes,
-					   page),
+	must(m->algorithm
+		     ? zcomp_decompress(m->ctx, m->dict, src, bytes, page,
+					ZSD_PAGE_BYTES)
+		     : plz_decompress(m->model, bench.work, src, bytes, page),
 	     m->name);
 }
 
