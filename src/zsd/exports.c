@@ -12,6 +12,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "plz_factory/plz_factory.h"
 #include "zsd/server_internal.h"
 #include "zstore/zstore_dict.h"
 
@@ -229,6 +230,51 @@ int exports_create(struct server *s)
 	for (size_t i = 0; i < s->params->nr_disks && !err; i++)
 		err = create_export(s, i);
 	return err;
+}
+
+/* --- models ---------------------------------------------------------------- */
+
+/* Whether a codec lives by a model, and has none. */
+static bool lacks_model(const struct zstore *store, enum zstore_codec codec)
+{
+	const struct zstore_params *params = zstore_params(store);
+	const struct zcomp_params *zcomp =
+		codec == ZSTORE_PRIMARY ? &params->zcomp : &params->recomp;
+
+	return zcomp->ops && zcomp_has_dicts(zcomp) &&
+	       zcomp_dict_bytes_besides(zcomp) &&
+	       !zstore_dict_current(store, codec);
+}
+
+static void give_model(struct server *s, struct export *export,
+		       enum zstore_codec codec)
+{
+	const void *model;
+	unsigned number;
+	size_t bytes;
+	int err;
+
+	if (!lacks_model(export->store, codec))
+		return;
+	model = plz_factory_model(&bytes);
+	err = zstore_dict_add(export->store, codec, model, bytes, &number);
+	if (err)
+		io_log(s->log, IO_LOG_WARNING,
+		       "export '%s': --mem-limit has no room for the model "
+		       "that comes with zsd: until there is one, plz stores as "
+		       "zstd:1 does",
+		       export->nbd.name);
+}
+
+int exports_give_models(struct server *s)
+{
+	if (s->link && !keep_link_is_first(s->link))
+		return 0; /* who made them did */
+	for (size_t i = 0; i < s->exports.nr; i++) {
+		for (unsigned codec = 0; codec < ZSTORE_CODECS; codec++)
+			give_model(s, s->exports.all[i], codec);
+	}
+	return 0;
 }
 
 int exports_watch(struct server *s)

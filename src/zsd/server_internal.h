@@ -242,6 +242,11 @@ int needs_check(const struct server *server) ZSD_MUST_CHECK;
  * wrong. Return: 0 or -errno; the server's end takes back what was made. */
 int exports_create(struct server *server) ZSD_MUST_CHECK;
 
+/* exports_give_models() - codecs that live by a model begin with the one that
+ * comes with zsd, unless they have one: after restore_disks(). Logs where there
+ * is no room for it. Return: 0. */
+int exports_give_models(struct server *server) ZSD_MUST_CHECK;
+
 /* exports_watch() - start the policy: what is done with disks by itself. Logs
  * what goes wrong. Return: 0 or -errno. End: policy_stop(). */
 int exports_watch(struct server *server) ZSD_MUST_CHECK;

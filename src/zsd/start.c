@@ -298,6 +298,7 @@ static int (*const steps[])(struct server *s) = {
 	start_stores,
 	start_housekeeper,
 	restore_disks,
+	exports_give_models,
 	have_stores,
 	start_serving,
 	kept_take_over,

@@ -104,7 +104,9 @@ echo "by itself, where the limit is near"
 start_zsd --size 24M --algorithm lz4 --recompress plz,age=120 \
     --mem-limit $((used * 10 / 9))
 nbdcopy "$pages" "$uri"
-eventually has_recompressed 500
+# The thread is the last of all, on a machine that may have more to do.
+patience=120
+eventually has_recompressed 100
 expect_disk
 verify_store
 ctl policy >"$dir/output"

@@ -31,7 +31,7 @@ src/export      lib/base lib/zstore src/nbd src/ctl
 src/serve       lib/base lib/zstore src/nbd src/ctl src/io src/guard src/stream src/export
 src/policy      lib/base lib/zsmalloc lib/zstore lib/zcomp src/guard src/ctl src/export
 src/control     lib/base lib/zsmalloc lib/zcomp lib/zsave lib/zstore src/ctl src/io src/guard src/export src/policy
-src/zsd         lib/base lib/zsmalloc lib/zcomp lib/zsave lib/zstore src/nbd src/io src/guard src/stream src/keep src/export src/serve src/policy src/control
+src/zsd         lib/base lib/zsmalloc lib/plz_factory lib/zcomp lib/zsave lib/zstore src/nbd src/io src/guard src/stream src/keep src/export src/serve src/policy src/control
 src/zsctl       lib/base lib/zsave src/ctl src/nbd
 '
 
