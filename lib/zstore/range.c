@@ -183,7 +183,11 @@ int zstore_trim(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)
 /* Zero the part of a page that a range begins or ends in. */
 static int zero_edge(struct zstore_ctx *ctx, const struct piece *piece)
 {
-	return page_patch(ctx, piece->index, piece->at, piece->bytes, NULL);
+	int err = page_patch(ctx, piece->index, piece->at, piece->bytes, NULL);
+
+	if (!err && slot_exists(ctx->store, piece->index))
+		zstore_touch(ctx->store, piece->index);
+	return err;
 }
 
 /* A range that begins with a page. */

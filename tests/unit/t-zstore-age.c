@@ -117,6 +117,21 @@ START_TEST(a_write_or_a_trim_takes_the_mark_off)
 }
 END_TEST
 
+/* Zeros for a part of a page are a write of it. */
+START_TEST(zeros_for_a_part_take_the_mark_off)
+{
+	rig_write_page(&rig, 0, MODEL_PAGE_TEXT);
+	rig_write_page(&rig, 1, MODEL_PAGE_TEXT);
+	wait_until(9000, 5);
+	ck_assert_uint_eq(zstore_mark_idle(rig.store, UINT32_MAX), 2);
+	rig_write_zeroes(&rig, ZSD_PAGE_BYTES - 9, 11);
+	for (uint64_t i = 0; i < 2; i++) {
+		ck_assert(!is_idle(i));
+		ck_assert_uint_eq(block_of(i).accessed_s, 9000);
+	}
+}
+END_TEST
+
 START_TEST(blocks_say_what_they_are)
 {
 	rig_write_page(&rig, 0, MODEL_PAGE_TEXT);
@@ -229,6 +244,7 @@ static Suite *suite(void)
 	tcase_add_test(tcase, an_age_marks_what_is_older);
 	tcase_add_test(tcase, all_are_marked_but_same_filled_ones);
 	tcase_add_test(tcase, a_write_or_a_trim_takes_the_mark_off);
+	tcase_add_test(tcase, zeros_for_a_part_take_the_mark_off);
 	tcase_add_test(tcase, blocks_say_what_they_are);
 	tcase_add_test(tcase, verifying_leaves_pages_old);
 	suite_add_tcase(suite, tcase);
