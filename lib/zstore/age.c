@@ -36,6 +36,16 @@ static bool is_used(const struct zstore_epochs *epochs, unsigned number)
 	return start_of(epochs, number) != FREE;
 }
 
+/* Who was killed while it began an epoch may have told nobody. It has no pages;
+ * but where it stands the current one, which goes on, would end. */
+static void free_later(struct zstore_epochs *epochs, unsigned current)
+{
+	for (unsigned i = 1; i < AGE_EPOCHS; i++) {
+		if (start_of(epochs, i) > start_of(epochs, current))
+			set_start(epochs, i, FREE);
+	}
+}
+
 void zstore_ages_init(struct zstore *store)
 {
 	struct zstore_epochs *epochs = store->epochs;
@@ -48,6 +58,7 @@ void zstore_ages_init(struct zstore *store)
 		set_start(epochs, current, 0);
 		atomic_store(&epochs->current, current);
 	}
+	free_later(epochs, current);
 	atomic_store(&store->epoch, (uint8_t)current);
 }
 

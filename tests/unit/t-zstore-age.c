@@ -212,6 +212,19 @@ START_TEST(joining_keeps_marks)
 }
 END_TEST
 
+/* The last thing that its process did, and nobody was told of it. */
+START_TEST(an_epoch_that_was_to_begin_ends_none)
+{
+	rig.store->epochs->start_s[100] = now_s + 50;
+	zstore_ages_init(rig.store);
+	now_s += 100;
+	rig_write_page(&rig, 0, MODEL_PAGE_TEXT);
+	zstore_begin_epoch(rig.store, now_s + 100);
+	ck_assert_uint_ge(block_of(0).accessed_s, now_s);
+	ck_assert_uint_eq(zstore_mark_idle(rig.store, now_s), 0);
+}
+END_TEST
+
 /* Whatever stands there, nothing goes wrong but ages. */
 START_TEST(damaged_epochs_do_no_harm)
 {
@@ -254,6 +267,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(tcase, ages_stay_right_when_numbers_run_out, 0, 3);
 	tcase_add_test(tcase, time_does_not_go_back);
 	tcase_add_test(tcase, joining_keeps_marks);
+	tcase_add_test(tcase, an_epoch_that_was_to_begin_ends_none);
 	tcase_add_test(tcase, damaged_epochs_do_no_harm);
 	suite_add_tcase(suite, tcase);
 	return suite;
