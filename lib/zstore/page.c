@@ -358,7 +358,6 @@ static int recompress(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
 	if (err)
 		return err == -ESTALE ? -EAGAIN
 				      : page_note_damage(ctx, index, err);
-	zstore_unmark_idle(ctx->store, index);
 	below_bytes = (uint32_t)min_u64(min_u64(below_bytes, len),
 					ctx->store->huge_class_bytes);
 	if (compress_again(ctx, below_bytes, &packed) &&
@@ -370,9 +369,11 @@ static int recompress(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
 		err = -ENOMEM;
 	if (!err)
 		err = replace_if(ctx, index, slot, new);
-	if (!err)
-		*len_bytes = slot_len_bytes(new);
-	return err;
+	if (err)
+		return err;
+	zstore_unmark_idle(ctx->store, index);
+	*len_bytes = slot_len_bytes(new);
+	return 0;
 }
 
 int page_recompress(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,

@@ -83,7 +83,7 @@ int __wrap_zcomp_decompress(struct zcomp_ctx *ctx,
 
 /* --- rig ------------------------------------------------------------------- */
 
-static void open_rig(bool checksum, uint64_t limit)
+static void open_rig(bool checksum, uint64_t limit, uint64_t reserve)
 {
 	struct zstore_params params = rig_params("lz4");
 
@@ -91,6 +91,7 @@ static void open_rig(bool checksum, uint64_t limit)
 	params.chain_size = 8; /* zram's, for the vectors are of its classes */
 	params.checksum = checksum;
 	params.mem_limit_bytes = limit;
+	params.reserve_bytes = reserve;
 	rig_open(&rig, &params);
 	how = (struct zstore_recompress){.since_s = UINT32_MAX};
 	at = (struct zstore_recompressing){0};
@@ -98,7 +99,7 @@ static void open_rig(bool checksum, uint64_t limit)
 
 static void setup(void)
 {
-	open_rig(true, 0);
+	open_rig(true, 0, MIB);
 }
 
 static void teardown(void)
@@ -324,13 +325,33 @@ START_TEST(it_works_where_nothing_else_fits)
 	uint64_t nr = 0;
 
 	rig_close(&rig);
-	open_rig(false, 2 * MIB);
+	open_rig(false, 2 * MIB, MIB);
 	while (nr < rig.nr_pages && try_put(nr, 2000, 700) == 0)
 		nr++;
 	ck_assert_uint_lt(nr, rig.nr_pages);
 	ck_assert_int_eq(run(), 0);
 	ck_assert_uint_eq(at.nr_done, nr);
 	ck_assert_int_eq(try_put(nr, 2000, 700), 0);
+}
+END_TEST
+
+/* It waits for no memory. When there is some, the same page comes again. */
+START_TEST(a_page_that_finds_no_room_stays_as_it_was)
+{
+	rig_close(&rig);
+	open_rig(false, 0, 0);
+	put(0, 2000, 100);
+	ck_assert_uint_eq(zstore_mark_idle(rig.store, UINT32_MAX), 1);
+	how.is_idle = true;
+	zstore_shrink(rig.store);
+	ck_assert_int_eq(run(), -ENOMEM);
+	ck_assert(block_of(0).is_idle);
+	ck_assert(!block_of(0).is_incompressible);
+	put(1, 100, 100); /* its zspage has room */
+	ck_assert_int_eq(zstore_recompress(rig.ctx, &how, &at, 100), 1);
+	ck_assert_uint_eq(at.nr_tried, 1);
+	ck_assert_uint_eq(block_of(0).bytes, 100);
+	ck_assert(!block_of(0).is_idle);
 }
 END_TEST
 
@@ -382,6 +403,7 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_loop_test(tcase, any_number_of_looks_will_do, 0, 4);
 	tcase_add_test(tcase, it_works_where_nothing_else_fits);
+	tcase_add_test(tcase, a_page_that_finds_no_room_stays_as_it_was);
 	tcase_add_test(tcase, a_page_that_changed_is_left_alone);
 	tcase_add_test(tcase, damage_is_told_and_passed_over);
 	suite_add_tcase(suite, tcase);
