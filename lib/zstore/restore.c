@@ -228,12 +228,11 @@ static int take_compressed(struct zstore_restore *restore,
 			codec->as, restore->dicts[page->dict].number);
 }
 
-static int take_page(struct zstore_restore *restore,
-		     const struct zsave_page *page)
+static int store_content(struct zstore_restore *restore,
+			 const struct zsave_page *page)
 {
 	uint64_t word;
 
-	restore->page = page->index;
 	switch (page->form) {
 	case ZSAVE_WORD:
 		memcpy(&word, page->content, sizeof(word));
@@ -246,6 +245,18 @@ static int take_page(struct zstore_restore *restore,
 		return take_compressed(restore, page);
 	}
 	return -EBADMSG;
+}
+
+static int take_page(struct zstore_restore *restore,
+		     const struct zsave_page *page)
+{
+	int err;
+
+	restore->page = page->index;
+	err = store_content(restore, page);
+	if (!err)
+		zstore_touch(restore->ctx->store, page->index);
+	return err;
 }
 
 static int take_pages(struct zstore_restore *restore,

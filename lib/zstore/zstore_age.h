@@ -12,7 +12,8 @@
  *
  * A page is taken to have been accessed at the end of its epoch: it may be
  * older than it is said to be, never younger. What the store does by itself
- * (saving, verifying, recompressing) is no access.
+ * (saving, verifying, recompressing) is no access. A page that is restored was
+ * accessed then: what was saved has no ages.
  *
  * Times are seconds of whichever clock the caller has, the same for a disk
  * through all its processes: they stand in the image.

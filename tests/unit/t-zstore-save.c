@@ -17,6 +17,7 @@
 #include "store_rig.h"
 #include "suite.h"
 #include "zsave/zsave_internal.h"
+#include "zstore/zstore_age.h"
 #include "zstore/zstore_dict.h"
 #include "zstore/zstore_internal.h"
 #include "zstore/zstore_save.h"
@@ -236,6 +237,30 @@ START_TEST(nothing_is_compressed_on_the_way)
 	round_trip("zstd:9");
 	ck_assert_uint_eq(nr_compressed, 0);
 	assert_same_bytes();
+}
+END_TEST
+
+/* As if they were written: else nobody could tell when they are idle. */
+START_TEST(what_comes_back_is_young)
+{
+	struct zstore_block block;
+	uint64_t nr_marked;
+
+	open_rig("lz4", false);
+	fill_rig();
+	save();
+	open_other("lz4", 0);
+	zstore_begin_epoch(other, 1000);
+	ck_assert_int_eq(restore_all(), 0);
+	for (uint64_t i = 0; i < rig.nr_pages; i++) {
+		if (zstore_block(other, i, &block))
+			ck_assert_uint_eq(block.accessed_s, 1000);
+	}
+	zstore_begin_epoch(other, 2000);
+	ck_assert_uint_eq(zstore_mark_idle(other, 1500), 0);
+	nr_marked = zstore_mark_idle(other, UINT32_MAX);
+	ck_assert_uint_gt(nr_marked, 0);
+	ck_assert_uint_eq(zstore_mark_idle(other, 2000), nr_marked);
 }
 END_TEST
 
@@ -581,6 +606,7 @@ int main(void)
 	tcase_add_loop_test(tcase, all_kinds_of_pages_come_back, 0,
 			    (int)ARRAY_SIZE(ways));
 	tcase_add_test(tcase, nothing_is_compressed_on_the_way);
+	tcase_add_test(tcase, what_comes_back_is_young);
 	tcase_add_test(tcase, an_empty_disk_comes_back);
 	tcase_add_test(tcase, a_full_disk_comes_back);
 	tcase_add_test(tcase, a_large_disk_is_saved_in_short_steps);
