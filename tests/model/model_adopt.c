@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A disk whose processes are killed, one after the other, at any moment: while
- * threads write, trim, compact and keep house, and while it is being adopted.
+ * threads write, trim, compact, keep house, recompress and begin epochs, and
+ * while it is being adopted.
  *
  * A page's content follows from its number and its version. A journal, in
  * memory that outlives the processes, has for each page the version that was
- * written last, and the one that was being written. Each process adopts the
- * disk, compares every page with the two, before, while and after the rest is
- * rebuilt, has it verified, and goes on until it is killed.
+ * written last, and the one that was being written; and the epoch in which it
+ * was accessed last, or an earlier one. Each process adopts the disk, compares
+ * every page with the two, before, while and after the rest is rebuilt, has it
+ * verified, and goes on until it is killed. No page may be told to be older
+ * than it is.
  *
  * One generation counts as OPS_PER_GENERATION operations of ZSD_MODEL_OPS.
  */
@@ -30,9 +33,11 @@
 #include "model/own_ctx.h"
 #include "model/train.h"
 #include "zstore/zstore.h"
+#include "zstore/zstore_age.h"
 #include "zstore/zstore_dict.h"
+#include "zstore/zstore_recompress.h"
 
-#define OPS_PER_GENERATION 1000u
+#define OPS_PER_GENERATION 1200u
 
 #define NR_PAGES   700u
 #define NR_WRITERS 2u
@@ -52,26 +57,36 @@
 
 static const struct {
 	const char *algorithm;
+	const char *secondary;
 	bool checksum;
 	uint64_t limit_bytes; /* 0: none */
 } rounds[] = {
-	{"lz4", false, 0},
-	{"zstd:1", true, 0},
-	{"lz4", true, 1500 * KIB},
+	{"lz4", "plz", false, 0},
+	{"zstd:1", "zstd:9", true, 0},
+	{"lz4", "zstd:1", true, 1500 * KIB},
 };
 
-#define NR_DICTS   3u
-#define DICT_BYTES (4 * (size_t)KIB)
+#define NR_DICTS 3u
+
+struct dicts {
+	unsigned char bytes[NR_DICTS][MODEL_DICT_BYTES];
+	size_t nr_bytes[NR_DICTS]; /* 0: the codec has none */
+};
 
 /* What outlives the processes, besides the image. */
 struct journal {
 	struct {
 		_Atomic uint32_t done; /* version */
 		_Atomic uint32_t doing; /* the same, but while it is written */
+		_Atomic uint32_t accessed_s; /* at the earliest */
 	} pages[NR_PAGES];
+	_Atomic uint32_t clock_s; /* of the epoch that begins, or began last */
+	_Atomic uint32_t now_s; /* of one that began: the last, or before it */
 	_Atomic bool has_adopted, is_writing; /* the process at hand */
 	_Atomic uint64_t nr_old, nr_new; /* of pages that were being written */
-	_Atomic uint64_t nr_changes, nr_full, nr_compactions, nr_dicts;
+	_Atomic uint64_t nr_changes, nr_full, nr_compactions;
+	_Atomic uint64_t nr_dicts[ZSTORE_CODECS], nr_recompressed,
+		nr_incompressible;
 };
 
 static struct model {
@@ -81,8 +96,7 @@ static struct model {
 	struct journal *journal;
 	int image_fd;
 	struct zstore *store; /* of the process at hand */
-	unsigned char dicts[NR_DICTS][DICT_BYTES];
-	size_t dict_bytes[NR_DICTS];
+	struct dicts dicts[ZSTORE_CODECS];
 	uint64_t nr_early, nr_rebuilding; /* deaths */
 } m;
 
@@ -168,6 +182,7 @@ static int make_change(struct zstore_ctx *ctx, uint32_t index, uint32_t version)
 static void change_page(struct zstore_ctx *ctx, uint32_t index)
 {
 	uint32_t version = m.journal->pages[index].done + 1;
+	uint32_t now_s = m.journal->now_s;
 	int err;
 
 	m.journal->pages[index].doing = version;
@@ -179,6 +194,8 @@ static void change_page(struct zstore_ctx *ctx, uint32_t index)
 		m.journal->pages[index].doing = version - 1;
 	else
 		m.journal->pages[index].done = version;
+	if (!err)
+		m.journal->pages[index].accessed_s = now_s;
 	m.journal->nr_full += err != 0;
 	m.journal->nr_changes++;
 }
@@ -214,18 +231,69 @@ static void *be_writer(void *arg)
 	return NULL;
 }
 
-static void add_dict(struct model_rng *rng)
+static void add_dict(enum zstore_codec codec, struct model_rng *rng)
 {
+	const struct dicts *dicts = &m.dicts[codec];
 	uint64_t which = model_rng_below(rng, NR_DICTS);
 	unsigned number;
 	int err;
 
-	if (!m.dict_bytes[which])
+	if (!dicts->nr_bytes[which])
 		return;
-	err = zstore_dict_add(m.store, ZSTORE_PRIMARY, m.dicts[which],
-			      m.dict_bytes[which], &number);
-	MODEL_CHECK(&m.run, !err || err == -EBUSY, "a dictionary: %d", err);
-	m.journal->nr_dicts += !err;
+	err = zstore_dict_add(m.store, codec, dicts->bytes[which],
+			      dicts->nr_bytes[which], &number);
+	MODEL_CHECK(&m.run,
+		    !err || err == -EBUSY ||
+			    (err == -ENOSPC && m.params.mem_limit_bytes),
+		    "a dictionary: %d", err);
+	m.journal->nr_dicts[codec] += !err;
+}
+
+static void begin_epoch(struct model_rng *rng)
+{
+	uint32_t now_s =
+		m.journal->clock_s + (uint32_t)model_rng_range(rng, 1, 100);
+
+	m.journal->clock_s = now_s;
+	zstore_begin_epoch(m.store, now_s);
+	m.journal->now_s = now_s;
+}
+
+/* All pages that are due, but for those that find no room. */
+static void recompress(struct zstore_ctx *ctx, struct model_rng *rng)
+{
+	const struct zstore_recompress how = {
+		.is_idle = model_rng_one_in(rng, 4),
+		.again = model_rng_one_in(rng, 2),
+		.since_s = UINT32_MAX,
+		.max_pages = model_rng_range(rng, 1, 100),
+	};
+	struct zstore_recompressing at = {0};
+	int more;
+
+	do {
+		more = zstore_recompress(ctx, &how, &at, 10000);
+	} while (more == 1);
+	MODEL_CHECK(&m.run, !more || more == -ENOSPC || more == -ENOMEM,
+		    "zstore_recompress: %d", more);
+	m.journal->nr_recompressed += at.nr_done;
+	m.journal->nr_incompressible += at.nr_tried - at.nr_done;
+}
+
+static void *be_rester(void *arg)
+{
+	struct writer *rester = arg;
+	struct zstore_ctx *ctx;
+
+	MODEL_CHECK(&m.run, !own_ctx_create(m.store, &ctx), "no context");
+	for (;;) {
+		begin_epoch(&rester->rng);
+		if (model_rng_one_in(&rester->rng, 5))
+			(void)zstore_mark_idle(m.store, m.journal->now_s);
+		if (model_rng_one_in(&rester->rng, 5))
+			recompress(ctx, &rester->rng);
+	}
+	return NULL;
 }
 
 /* What goes on beside: by this thread until it is killed. */
@@ -246,7 +314,9 @@ static void __attribute__((noreturn)) keep_house(struct model_rng rng)
 			(void)zstore_housekeep(m.store, 64);
 			break;
 		default:
-			add_dict(&rng);
+			add_dict(model_rng_one_in(&rng, 8) ? ZSTORE_SECONDARY
+							   : ZSTORE_PRIMARY,
+				 &rng);
 			usleep(300);
 			break;
 		}
@@ -258,9 +328,24 @@ static void __attribute__((noreturn)) keep_house(struct model_rng rng)
 static void read_page(struct zstore_ctx *ctx, uint32_t index,
 		      unsigned char *page)
 {
+	uint32_t now_s = m.journal->now_s;
 	int err = zstore_read(ctx, offset_of(index), ZSD_PAGE_BYTES, page);
 
 	MODEL_CHECK(&m.run, !err, "page %u: %d", index, err);
+	m.journal->pages[index].accessed_s = now_s;
+}
+
+/* Where it is not known when a page was accessed, it is told to be young. */
+static void check_age(uint32_t index)
+{
+	const uint32_t accessed_s = m.journal->pages[index].accessed_s;
+	struct zstore_block block;
+
+	if (zstore_block(m.store, (uint64_t)index * STRIDE, &block))
+		MODEL_CHECK(&m.run,
+			    !block.accessed_s || block.accessed_s >= accessed_s,
+			    "page %u was accessed at %u, not %u", index,
+			    accessed_s, block.accessed_s);
 }
 
 /* Whether a page is of a version. */
@@ -347,8 +432,10 @@ static struct zstore_ctx *adopt(void)
 	err = zstore_adopt(m.store);
 	MODEL_CHECK(&m.run, !err, "zstore_adopt: %d", err);
 	m.journal->has_adopted = true;
-	for (uint32_t i = 0; i < NR_PAGES; i++)
+	for (uint32_t i = 0; i < NR_PAGES; i++) {
+		check_age(i);
 		settle_page(ctx, i);
+	}
 	start(&reader, NR_WRITERS + 1, be_reader);
 	for (uint32_t i = 0; zstore_rebuild(m.store, 97); i++)
 		check_page(ctx, i % NR_PAGES);
@@ -359,13 +446,14 @@ static struct zstore_ctx *adopt(void)
 
 static void __attribute__((noreturn)) be_process(void)
 {
-	static struct writer writers[NR_WRITERS];
+	static struct writer writers[NR_WRITERS], rester;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	alarm(HANG_S);
 	own_ctx_destroy(adopt());
 	for (unsigned id = 0; id < NR_WRITERS; id++)
 		start(&writers[id], id, be_writer);
+	start(&rester, NR_WRITERS + 2, be_rester);
 	m.journal->is_writing = true;
 	keep_house(own_rng(NR_WRITERS));
 }
@@ -414,14 +502,13 @@ static void live_one_life(void)
 
 /* --- rounds ---------------------------------------------------------------- */
 
-static void train_dicts(void)
+static void train_dicts(const struct zcomp_params *params, struct dicts *dicts)
 {
 	for (unsigned i = 0; i < NR_DICTS; i++) {
-		m.dict_bytes[i] = 0;
-		if (zcomp_has_dicts(&m.params.zcomp))
-			m.dict_bytes[i] =
-				model_train(&m.run, &m.params.zcomp, &m.rng,
-					    m.dicts[i], sizeof(m.dicts[i]));
+		dicts->nr_bytes[i] = 0;
+		if (zcomp_has_dicts(params))
+			dicts->nr_bytes[i] = model_train(&m.run, params, &m.rng,
+							 dicts->bytes[i]);
 	}
 }
 
@@ -438,7 +525,9 @@ static void make_disk(size_t round)
 		.checksum = rounds[round].checksum,
 	};
 	MODEL_CHECK(&m.run,
-		    !zcomp_parse(rounds[round].algorithm, &m.params.zcomp),
+		    !zcomp_parse(rounds[round].algorithm, &m.params.zcomp) &&
+			    !zcomp_parse(rounds[round].secondary,
+					 &m.params.recomp),
 		    "%s", rounds[round].algorithm);
 	MODEL_CHECK(&m.run, !zstore_create(&m.params, &store), "no store");
 	m.image_fd = dup(zstore_image_fd(store));
@@ -446,8 +535,11 @@ static void make_disk(size_t round)
 	for (uint32_t i = 0; i < NR_PAGES; i++) {
 		m.journal->pages[i].done = 0;
 		m.journal->pages[i].doing = 0;
+		m.journal->pages[i].accessed_s = 0;
 	}
-	train_dicts();
+	m.journal->clock_s = m.journal->now_s = 0;
+	train_dicts(&m.params.zcomp, &m.dicts[ZSTORE_PRIMARY]);
+	train_dicts(&m.params.recomp, &m.dicts[ZSTORE_SECONDARY]);
 }
 
 int main(void)
@@ -476,6 +568,14 @@ int main(void)
 			  m.journal->nr_old + m.journal->nr_new);
 	model_report_fact(&m.run, "writes without room", m.journal->nr_full);
 	model_report_fact(&m.run, "compactions", m.journal->nr_compactions);
-	model_report_fact(&m.run, "dictionaries", m.journal->nr_dicts);
+	model_report_fact(&m.run, "dictionaries",
+			  m.journal->nr_dicts[ZSTORE_PRIMARY]);
+	model_report_fact(&m.run, "of the secondary codec",
+			  m.journal->nr_dicts[ZSTORE_SECONDARY]);
+	model_report_fact(&m.run, "pages recompressed",
+			  m.journal->nr_recompressed);
+	model_report_fact(&m.run, "incompressible pages",
+			  m.journal->nr_incompressible);
+	model_report_fact(&m.run, "seconds of all epochs", m.journal->clock_s);
 	return 0;
 }

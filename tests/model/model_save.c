@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Disks that are saved and restored, while nobody changes them and while a
- * thread does, from store to store with one codec or another.
+ * thread does, from store to store with one codec or another, or two. Before
+ * they are saved, pages are recompressed.
  *
  * A page's content follows from its number and its version. What is restored
  * must be, for each page, one of the versions that it had while the disk was
@@ -24,23 +25,36 @@
 #include "model/own_ctx.h"
 #include "model/train.h"
 #include "zstore/zstore.h"
+#include "zstore/zstore_age.h"
 #include "zstore/zstore_dict.h"
+#include "zstore/zstore_internal.h"
+#include "zstore/zstore_recompress.h"
 #include "zstore/zstore_save.h"
 
-#define OPS_PER_DISK 2000u
+#define OPS_PER_DISK 2500u
 
 /* Two groups of slots, and a part of one. */
 #define NR_PAGES   1200u
 #define DISK_BYTES ((uint64_t)NR_PAGES * ZSD_PAGE_BYTES)
 
 #define MAX_CHANGES 1500u /* between two disks */
-#define DICT_BYTES  (4 * (size_t)KIB)
 
 static const char *const algorithms[] = {"lz4", "zstd:1", "zstd:3", "lz4:9"};
+
+static const char *const secondaries[] = {NULL, NULL, "plz", "zstd:9", "lz4"};
+
+/* Trained once: plz takes long to. */
+#define NR_MODELS 3u
+
+struct dict {
+	unsigned char bytes[MODEL_DICT_BYTES];
+	size_t nr_bytes;
+};
 
 static struct model {
 	struct model_run run;
 	struct model_rng rng;
+	struct dict models[NR_MODELS];
 	struct zstore_params params;
 	struct zstore *store;
 	struct zstore_ctx *ctx;
@@ -48,7 +62,11 @@ static struct model {
 	unsigned char *stream;
 	size_t bytes, room; /* of it */
 	_Atomic bool is_saved; /* the thread that writes may end */
-	uint64_t nr_still, nr_live, nr_copies, nr_others, nr_dicts;
+	uint64_t nr_still, nr_live, nr_copies, nr_others;
+	uint64_t nr_dicts[ZSTORE_CODECS];
+	_Atomic uint64_t nr_recompressed;
+	/* Recompressed pages, and what became of them. */
+	uint64_t nr_kept, nr_primary, nr_anew;
 	uint64_t nr_new; /* pages of which a version was saved that came
 			    meanwhile */
 } m;
@@ -85,32 +103,77 @@ static void change(struct zstore_ctx *ctx, struct model_rng *rng)
 		zstore_trim(ctx, offset, sizeof(page));
 }
 
+static void recompress(struct zstore_ctx *ctx, struct model_rng *rng)
+{
+	const struct zstore_recompress how = {
+		.again = model_rng_one_in(rng, 2),
+		.since_s = UINT32_MAX,
+		.max_pages = model_rng_range(rng, 1, 100),
+	};
+	struct zstore_recompressing at = {0};
+	int more;
+
+	if (!m.params.recomp.ops)
+		return;
+	do {
+		more = zstore_recompress(ctx, &how, &at, 500);
+	} while (more == 1);
+	MODEL_CHECK(&m.run, !more || more == -ENOMEM, "zstore_recompress: %d",
+		    more);
+	m.nr_recompressed += at.nr_done;
+}
+
 static void *write_meanwhile(void *arg)
 {
 	struct model_rng *rng = arg;
 	struct zstore_ctx *ctx;
 
 	MODEL_CHECK(&m.run, !own_ctx_create(m.store, &ctx), "no context");
-	while (!atomic_load(&m.is_saved))
+	while (!atomic_load(&m.is_saved)) {
 		change(ctx, rng);
+		if (model_rng_one_in(rng, 50))
+			recompress(ctx, rng);
+	}
 	own_ctx_destroy(ctx);
 	return NULL;
 }
 
+static bool is_plz(const struct zcomp_params *params)
+{
+	return zcomp_dict_bytes_besides(params);
+}
+
+static void train_models(void)
+{
+	struct zcomp_params params;
+
+	MODEL_CHECK(&m.run, !zcomp_parse("plz", &params), "plz");
+	for (struct dict *dict = m.models; dict < m.models + NR_MODELS; dict++)
+		dict->nr_bytes =
+			model_train(&m.run, &params, &m.rng, dict->bytes);
+}
+
 static void train(void)
 {
-	static unsigned char dict[DICT_BYTES];
+	const enum zstore_codec codec =
+		model_rng_one_in(&m.rng, 2) ? ZSTORE_SECONDARY : ZSTORE_PRIMARY;
+	const struct zcomp_params *params = zstore_codec(m.store, codec);
+	struct dict *dict, made;
 	unsigned number;
-	size_t bytes;
 	int err;
 
-	if (!zcomp_has_dicts(&m.params.zcomp))
+	if (!params->ops || !zcomp_has_dicts(params))
 		return;
-	bytes = model_train(&m.run, &m.params.zcomp, &m.rng, dict,
-			    sizeof(dict));
-	err = zstore_dict_add(m.store, ZSTORE_PRIMARY, dict, bytes, &number);
+	if (is_plz(params)) {
+		dict = &m.models[model_rng_below(&m.rng, NR_MODELS)];
+	} else {
+		made.nr_bytes = model_train(&m.run, params, &m.rng, made.bytes);
+		dict = &made;
+	}
+	err = zstore_dict_add(m.store, codec, dict->bytes, dict->nr_bytes,
+			      &number);
 	MODEL_CHECK(&m.run, !err || err == -EBUSY, "zstore_dict_add: %d", err);
-	m.nr_dicts += !err;
+	m.nr_dicts[codec] += !err;
 }
 
 static void stir(void)
@@ -121,9 +184,12 @@ static void stir(void)
 		change(m.ctx, &m.rng);
 		if (model_rng_one_in(&m.rng, 300))
 			train();
+		if (model_rng_one_in(&m.rng, 300))
+			recompress(m.ctx, &m.rng);
 		if (model_rng_one_in(&m.rng, 500))
 			zstore_compact(m.store, &done);
 	}
+	recompress(m.ctx, &m.rng);
 }
 
 /* --- saving ---------------------------------------------------------------- */
@@ -242,6 +308,66 @@ static void compare(struct other *other, const uint32_t *before)
 	}
 }
 
+/* --- how they are stored --------------------------------------------------- */
+
+/* What the pages of the disk were when nobody changed it any more. */
+static struct zstore_block was[NR_PAGES];
+
+static void look_at_blocks(void)
+{
+	for (uint32_t i = 0; i < NR_PAGES; i++) {
+		was[i] = (struct zstore_block){0};
+		(void)zstore_block(m.store, i, &was[i]);
+	}
+}
+
+/* Which codec of a store reads what one of another's made; ZSTORE_CODECS: none
+ * of them. */
+static unsigned find_codec(const struct zstore_params *from, unsigned codec,
+			   const struct zstore *to)
+{
+	const struct zcomp_ops *ops =
+		codec == ZSTORE_PRIMARY ? from->zcomp.ops : from->recomp.ops;
+
+	if (zstore_codec(to, codec)->ops == ops)
+		return codec;
+	return zstore_codec(to, !codec)->ops == ops ? !codec : ZSTORE_CODECS;
+}
+
+/* What one of the store's codecs can read stays as it is, as that one's. */
+static void check_form(struct other *other, uint32_t index, unsigned codec)
+{
+	struct zstore_block block;
+
+	MODEL_CHECK(&m.run, zstore_block(other->store, index, &block),
+		    "page %u is not there", index);
+	MODEL_CHECK(&m.run,
+		    codec == ZSTORE_CODECS || block.bytes == was[index].bytes,
+		    "page %u has %u bytes, not %u", index, block.bytes,
+		    was[index].bytes);
+	MODEL_CHECK(&m.run,
+		    block.is_recompressed == (codec == ZSTORE_SECONDARY),
+		    "page %u is %srecompressed", index,
+		    block.is_recompressed ? "" : "not ");
+	if (!was[index].is_recompressed)
+		return;
+	m.nr_kept += codec == ZSTORE_SECONDARY;
+	m.nr_primary += codec == ZSTORE_PRIMARY;
+	m.nr_anew += codec == ZSTORE_CODECS;
+}
+
+static void check_forms(struct other *other, const struct zstore_params *from)
+{
+	unsigned codecs[ZSTORE_CODECS];
+
+	for (unsigned i = 0; i < ZSTORE_CODECS; i++)
+		codecs[i] = find_codec(from, i, other->store);
+	for (uint32_t i = 0; i < NR_PAGES; i++) {
+		if (was[i].bytes && !was[i].is_huge)
+			check_form(other, i, codecs[was[i].is_recompressed]);
+	}
+}
+
 static void verify(struct zstore_ctx *ctx)
 {
 	struct zstore_verify_report report;
@@ -251,6 +377,10 @@ static void verify(struct zstore_ctx *ctx)
 
 static void choose_params(struct zstore_params *params)
 {
+	const char *secondary =
+		secondaries[model_rng_below(&m.rng, ARRAY_SIZE(secondaries))];
+	const struct zcomp_params before = params->recomp;
+
 	*params = (struct zstore_params){
 		.disk_bytes = DISK_BYTES,
 		.reserve_bytes = 256 * KIB,
@@ -263,6 +393,11 @@ static void choose_params(struct zstore_params *params)
 					 &m.rng, ARRAY_SIZE(algorithms))],
 				 &params->zcomp),
 		    "zcomp_parse");
+	if (model_rng_one_in(&m.rng, 3))
+		params->recomp = before;
+	else if (secondary)
+		MODEL_CHECK(&m.run, !zcomp_parse(secondary, &params->recomp),
+			    "zcomp_parse");
 }
 
 static void open_store(struct zstore **store, struct zstore_ctx **ctx)
@@ -279,8 +414,9 @@ static void close_store(void)
 }
 
 /* The disk is the restored one from now on. */
-static void restore(const uint32_t *before)
+static void restore(const uint32_t *before, bool is_live)
 {
+	const struct zstore_params from = m.params;
 	struct other other = {0};
 
 	MODEL_CHECK(&m.run, !zsave_reader_init(&other.reader), "no memory");
@@ -291,6 +427,8 @@ static void restore(const uint32_t *before)
 	else
 		m.nr_others++;
 	zstore_restore_end(other.restore);
+	if (!is_live)
+		check_forms(&other, &from);
 	compare(&other, before);
 	verify(other.ctx);
 	zsave_reader_fini(&other.reader);
@@ -308,6 +446,7 @@ static void go_on(bool is_live)
 	pthread_t thread;
 
 	stir();
+	look_at_blocks();
 	for (uint32_t i = 0; i < NR_PAGES; i++)
 		before[i] = m.versions[i];
 	atomic_store(&m.is_saved, false);
@@ -321,13 +460,14 @@ static void go_on(bool is_live)
 	atomic_store(&m.is_saved, true);
 	if (is_live)
 		(void)pthread_join(thread, NULL);
-	restore(before);
+	restore(before, is_live);
 }
 
 int main(void)
 {
 	model_run_begin(&m.run, "model_save");
 	model_rng_init(&m.rng, m.run.seed);
+	train_models();
 	open_store(&m.store, &m.ctx);
 	for (m.run.op = 0; m.run.op < m.run.nr_ops; m.run.op += OPS_PER_DISK) {
 		const bool is_live = model_rng_one_in(&m.rng, 2);
@@ -344,7 +484,13 @@ int main(void)
 	model_report_fact(&m.run, "disks that were changed", m.nr_live);
 	model_report_fact(&m.run, "restored as they are", m.nr_copies);
 	model_report_fact(&m.run, "restored to another codec", m.nr_others);
-	model_report_fact(&m.run, "dictionaries", m.nr_dicts);
+	model_report_fact(&m.run, "dictionaries", m.nr_dicts[ZSTORE_PRIMARY]);
+	model_report_fact(&m.run, "of the secondary codec",
+			  m.nr_dicts[ZSTORE_SECONDARY]);
+	model_report_fact(&m.run, "pages recompressed", m.nr_recompressed);
+	model_report_fact(&m.run, "of them restored as they are", m.nr_kept);
+	model_report_fact(&m.run, "as the primary codec's", m.nr_primary);
+	model_report_fact(&m.run, "by another one", m.nr_anew);
 	model_report_fact(&m.run, "pages that changed meanwhile", m.nr_new);
 	return EXIT_SUCCESS;
 }

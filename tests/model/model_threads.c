@@ -15,8 +15,8 @@
  *           find there what it wrote, however often the others patch theirs;
  *           the others' parts must be whole, too
  *
- * Beside the workers one thread compacts and keeps house, another verifies.
- * Each worker has a page on another disk, too, and one scratch for both.
+ * Beside the workers others do what needs no client: see threads.h. Each worker
+ * has a page on another disk, too, and one scratch for both.
  *
  * What it does depends on the seed and on how the threads are scheduled.
  */
@@ -24,28 +24,15 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
-#include <sched.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bits.h"
-#include "model/model.h"
 #include "model/own_ctx.h"
 #include "model/refuse.h"
-#include "model/train.h"
-#include "zstore/zstore.h"
-#include "zstore/zstore_dict.h"
+#include "model/threads.h"
+#include "zstore/zstore_age.h"
 #include "zstore/zstore_internal.h"
-
-#define NR_WORKERS 4u
-
-/* Sets of pages. Of the shared ones, those at odd places are never trimmed. */
-#define NR_OWN	  4000u
-#define NR_SHARED 24u
-#define NR_PARTED 24u
-#define NR_PAGES  (NR_OWN + NR_SHARED + NR_PARTED)
 
 /*
  * Distance of neighbours on the disk, pages: they are in several groups of
@@ -60,33 +47,13 @@ static const uint32_t parts[NR_WORKERS + 1] = {0, 1001, 2048, 3333, 4096};
 
 static const struct {
 	const char *algorithm;
+	const char *secondary;
 	uint64_t limit_bytes; /* 0: none */
 	unsigned refuse_one_in; /* request for memory; 0: none */
 } rounds[] = {
-	{"lz4", 0, 0},		 {"zstd", 0, 0}, {"lz4", 5 * MIB, 0},
-	{"zstd:-3", 3 * MIB, 0}, {"lz4", 0, 3},
-};
-
-/* Dictionaries to choose from; how many there may be at a time is 15. */
-#define NR_DICTS   4u
-#define DICT_BYTES (2 * (size_t)KIB)
-
-struct worker;
-
-struct model {
-	struct model_run run;
-	struct zstore_params params;
-	struct zstore *store;
-	struct zstore *beside; /* another disk, of a page for each worker */
-	bool is_scarce; /* memory, in this round */
-	_Atomic unsigned nr_running; /* workers that are not done */
-	unsigned char dicts[NR_DICTS][DICT_BYTES];
-	size_t dict_bytes[NR_DICTS]; /* 0: this round's codec has none */
-	uint64_t nr_dicts;
-	/* Version that a worker has written of a shared page, and is done. */
-	_Atomic uint32_t written[NR_SHARED][NR_WORKERS];
-	uint64_t nr_slices, nr_compactions, nr_housekeepings, nr_verified;
-	uint64_t nr_moved, nr_compacted;
+	{"lz4", "plz", 0, 0},	     {"zstd", "plz", 0, 0},
+	{"lz4", "zstd", 5 * MIB, 0}, {"zstd:-3", "zstd:9", 3 * MIB, 0},
+	{"lz4", "plz", 0, 3},
 };
 
 struct worker {
@@ -102,12 +69,11 @@ struct worker {
 	enum model_phase phase;
 	uint32_t version; /* of the last page written, whichever */
 	uint32_t own[NR_OWN]; /* version; 0: zeros */
+	uint32_t accessed_s[NR_OWN]; /* at the latest then */
 	uint32_t part[NR_PARTED]; /* version; 0: zeros */
 	uint32_t seen[NR_SHARED][NR_WORKERS]; /* newest version read */
 	uint64_t nr_enospc, nr_foreign, nr_zeros, nr_without_memory;
 };
-
-#define CHECK_MODEL(m, cond, ...) MODEL_CHECK(&(m)->run, cond, __VA_ARGS__)
 
 /* --- stamps -------------------------------------------------------------- */
 
@@ -230,17 +196,40 @@ static void op_write_own(void *arg)
 	unsigned char page[ZSD_PAGE_BYTES];
 	struct worker *w = arg;
 	uint32_t i = draw_own(w), version = ++w->version;
+	uint32_t now_s = atomic_load(&w->m->now_s);
 
 	make_page(stamp_word(i, w->id, version), page);
-	if (write_disk(w, offset_of(i), sizeof(page), page))
-		w->own[i] = version;
+	if (!write_disk(w, offset_of(i), sizeof(page), page))
+		return;
+	w->own[i] = version;
+	w->accessed_s[i] = now_s;
+}
+
+/* Nobody else accesses it. That it is not known when it was, while two epochs
+ * become one, is as good as just now. */
+static void check_age(struct worker *w, uint32_t i)
+{
+	struct zstore_block block;
+
+	if (!zstore_block(w->m->store, (uint64_t)i * STRIDE, &block)) {
+		CHECK_MODEL(w->m, !w->own[i],
+			    "own page %u of worker %u is not there", i, w->id);
+		return;
+	}
+	CHECK_MODEL(w->m,
+		    !block.accessed_s || block.accessed_s >= w->accessed_s[i],
+		    "own page %u of worker %u was accessed at %u, not %u", i,
+		    w->id, w->accessed_s[i], block.accessed_s);
 }
 
 static void check_own(struct worker *w, uint32_t i)
 {
 	unsigned char found[ZSD_PAGE_BYTES], expected[ZSD_PAGE_BYTES] = {0};
+	uint32_t now_s = atomic_load(&w->m->now_s);
 
+	check_age(w, i);
 	read_disk(w, offset_of(i), sizeof(found), found);
+	w->accessed_s[i] = now_s;
 	if (w->own[i])
 		make_page(stamp_word(i, w->id, w->own[i]), expected);
 	CHECK_MODEL(w->m, memcmp(found, expected, sizeof(found)) == 0,
@@ -516,118 +505,7 @@ static void *run_worker(void *arg)
 	return NULL;
 }
 
-/* --- beside the workers -------------------------------------------------- */
-
-/* Have pages compressed with another dictionary, if one can be had. */
-static void add_dict(struct model *m, struct model_rng *rng)
-{
-	size_t i = model_rng_below(rng, NR_DICTS);
-	unsigned number;
-	int err;
-
-	if (!m->dict_bytes[i])
-		return;
-	err = zstore_dict_add(m->store, ZSTORE_PRIMARY, m->dicts[i],
-			      m->dict_bytes[i], &number);
-	CHECK_MODEL(m, !err || err == -EBUSY || err == -ENOSPC,
-		    "zstore_dict_add: %d", err);
-	m->nr_dicts += !err;
-}
-
-/* Slices mostly, now and then all at once, the reserve, and dictionaries. */
-static void *run_keeper(void *arg)
-{
-	struct model *m = arg;
-	struct zs_pool *pool = m->store->pool;
-	struct zs_compact_cursor cursor = {0};
-	struct zs_compacted done;
-	struct model_rng rng;
-	uint64_t freed;
-
-	model_rng_init(&rng, m->run.seed + 1000);
-	add_dict(m, &rng); /* once at least, however few turns there are */
-	do {
-		if (model_rng_one_in(&rng, 20)) {
-			zstore_compact(m->store, &done);
-			zstore_shrink(m->store);
-			m->nr_compactions++;
-		} else if (model_rng_one_in(&rng, 3)) {
-			zstore_housekeep(m->store, UINT64_MAX);
-			m->nr_housekeepings++;
-		} else if (model_rng_one_in(&rng, 20)) {
-			add_dict(m, &rng);
-		} else {
-			unsigned max = (unsigned)model_rng_range(&rng, 1, 64);
-
-			if (!zs_compact_slice(pool, &cursor, max, &freed))
-				cursor = (struct zs_compact_cursor){0};
-			m->nr_slices++;
-		}
-		sched_yield();
-	} while (atomic_load(&m->nr_running));
-	return NULL;
-}
-
-static void check_stats(struct model *m)
-{
-	struct zstore_stats stats;
-
-	zstore_stats(m->store, &stats);
-	CHECK_MODEL(m,
-		    stats.orig_data_size <= (uint64_t)NR_PAGES * ZSD_PAGE_BYTES,
-		    "orig_data_size %" PRIu64, stats.orig_data_size);
-	CHECK_MODEL(m, stats.same_pages <= NR_PAGES, "same_pages %" PRIu64,
-		    stats.same_pages);
-	CHECK_MODEL(m, !stats.failed_reads, "failed_reads %" PRIu64,
-		    stats.failed_reads);
-	CHECK_MODEL(m,
-		    !stats.mem_limit ||
-			    stats.mem_used_total + stats.metadata_bytes <=
-				    stats.mem_limit,
-		    "%" PRIu64 " + %" PRIu64 " bytes in use, limit %" PRIu64,
-		    stats.mem_used_total, stats.metadata_bytes,
-		    stats.mem_limit);
-}
-
-static void verify(struct model *m, struct zstore_ctx *ctx)
-{
-	struct zstore_verify_report report;
-
-	CHECK_MODEL(m, zstore_verify(ctx, &report) == 0, "verifier: %s",
-		    report.text);
-}
-
-static void *run_verifier(void *arg)
-{
-	struct model *m = arg;
-	struct zstore_ctx *ctx;
-	int err = own_ctx_create(m->store, &ctx);
-
-	CHECK_MODEL(m, !err, "own_ctx_create: %d", err);
-	do {
-		verify(m, ctx);
-		check_stats(m);
-		m->nr_verified++;
-		sched_yield();
-	} while (atomic_load(&m->nr_running));
-	own_ctx_destroy(ctx);
-	return NULL;
-}
-
 /* --- rounds -------------------------------------------------------------- */
-
-static void train_dicts(struct model *m)
-{
-	struct model_rng rng;
-
-	memset(m->dict_bytes, 0, sizeof(m->dict_bytes));
-	if (!zcomp_has_dicts(&m->params.zcomp))
-		return;
-	model_rng_init(&rng, m->run.seed + 2000);
-	for (unsigned i = 0; i < NR_DICTS; i++)
-		m->dict_bytes[i] = model_train(&m->run, &m->params.zcomp, &rng,
-					       m->dicts[i], DICT_BYTES);
-}
 
 /* Another disk, with the same codec or another one. */
 static void open_beside(struct model *m)
@@ -656,13 +534,16 @@ static void open_store(struct model *m, size_t round)
 		.inherit_priority = round % 3 == 1,
 	};
 	err = zcomp_parse(rounds[round].algorithm, &m->params.zcomp);
+	if (!err)
+		err = zcomp_parse(rounds[round].secondary, &m->params.recomp);
 	CHECK_MODEL(m, !err, "zcomp_parse: %d", err);
-	train_dicts(m);
 	refuse_one_in(0);
 	err = zstore_create(&m->params, &m->store);
 	CHECK_MODEL(m, !err, "zstore_create: %d", err);
+	train_dicts(m);
 	open_beside(m);
 	memset(m->written, 0, sizeof(m->written));
+	m->now_s = 0;
 	refuse_one_in(rounds[round].refuse_one_in);
 	m->is_scarce = rounds[round].refuse_one_in;
 }
@@ -695,28 +576,18 @@ static void close_worker(struct worker *w)
 	zstore_scratch_destroy(w->scratch);
 }
 
-static pthread_t start(struct model *m, void *(*fn)(void *), void *arg)
-{
-	pthread_t thread;
-	int err = pthread_create(&thread, NULL, fn, arg);
-
-	CHECK_MODEL(m, !err, "pthread_create: %d", err);
-	return thread;
-}
-
 static void run_threads(struct model *m, struct worker *workers)
 {
-	pthread_t threads[NR_WORKERS], keeper, verifier;
+	pthread_t threads[NR_WORKERS];
+	struct beside beside;
 
 	atomic_store(&m->nr_running, NR_WORKERS);
-	keeper = start(m, run_keeper, m);
-	verifier = start(m, run_verifier, m);
+	start_beside(m, &beside);
 	for (unsigned id = 0; id < NR_WORKERS; id++)
-		threads[id] = start(m, run_worker, &workers[id]);
+		threads[id] = start_thread(m, run_worker, &workers[id]);
 	for (unsigned id = 0; id < NR_WORKERS; id++)
 		pthread_join(threads[id], NULL);
-	pthread_join(keeper, NULL);
-	pthread_join(verifier, NULL);
+	join_beside(&beside);
 }
 
 /* Alone again: all that the workers know of must still be so. */
@@ -730,9 +601,11 @@ static void close_store(struct model *m, struct worker *workers)
 		for (uint32_t i = 0; i < NR_PARTED; i++)
 			check_parts(&workers[id], i);
 	}
-	verify(m, workers[0].ctx);
+	verify_disk(m, workers[0].ctx);
+	check_counts(m);
 	zstore_trim(workers[0].ctx, 0, DISK_BYTES);
-	verify(m, workers[0].ctx);
+	verify_disk(m, workers[0].ctx);
+	check_counts(m);
 	zs_pool_stats(m->store->pool, &stats);
 	CHECK_MODEL(m, !stats.pages_used, "empty, but %" PRIu64 " pages used",
 		    stats.pages_used);
@@ -779,12 +652,6 @@ int main(void)
 	model_report_fact(&m.run, "shared pages that another wrote",
 			  nr_foreign);
 	model_report_fact(&m.run, "shared pages that were zeros", nr_zeros);
-	model_report_fact(&m.run, "compactions", m.nr_compactions);
-	model_report_fact(&m.run, "slices of one", m.nr_slices);
-	model_report_fact(&m.run, "objects moved by them", m.nr_moved);
-	model_report_fact(&m.run, "pages freed by them", m.nr_compacted);
-	model_report_fact(&m.run, "times housekept", m.nr_housekeepings);
-	model_report_fact(&m.run, "dictionaries used", m.nr_dicts);
-	model_report_fact(&m.run, "times verified", m.nr_verified);
+	report_beside(&m);
 	return EXIT_SUCCESS;
 }

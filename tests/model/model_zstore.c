@@ -3,7 +3,7 @@
  * The disk against a flat buffer.
  *
  * One thread, so that content and counters can be told to the byte. Each
- * round has a disk of its own: with either codec, with and without a limit
+ * round has a disk of its own: with one codec or two, with and without a limit
  * that is too small for all of it, with and without dictionaries. All of them,
  * and a small one that lives beside them all along, share one scratch.
  */
@@ -15,77 +15,33 @@
 #include <string.h>
 
 #include "base/bits.h"
-#include "model/beside.h"
-#include "model/model.h"
 #include "model/refuse.h"
-#include "model/train.h"
-#include "zstore/zstore.h"
-#include "zstore/zstore_dict.h"
-#include "zstore/zstore_internal.h"
+#include "model/zstore_model.h"
 
-#define DISK_PAGES   1500u
-#define DISK_BYTES   (DISK_PAGES * (uint64_t)ZSD_PAGE_BYTES)
 #define MAX_IO_PAGES 12u
 #define MAX_IO_BYTES (MAX_IO_PAGES * (size_t)ZSD_PAGE_BYTES)
-
-/* Dictionaries to choose from: more than a store has numbers for. */
-#define NR_DICTS   20u
-#define DICT_BYTES (2 * (size_t)KIB)
 
 /* What the rounds differ in; chain size and reserve are drawn. */
 static const struct {
 	const char *algorithm;
+	const char *secondary; /* NULL: none */
 	uint64_t limit_bytes; /* about; 0: none */
-	bool has_dicts;
+	bool has_dicts; /* of the primary codec */
 } rounds[] = {
-	{"lz4", 0, false},	    {"zstd", 0, true},
-	{"lz4", 2 * MIB, false},    {"zstd", MIB, false},
-	{"lz4:20", 3 * MIB, false}, {"zstd:-5", 0, true},
-	{"zstd:3", 0, false},	    {"lz4:65537", 0, false},
-	{"zstd:-1", 2 * MIB, true}, {"lz4", MIB / 2, false},
+	{"lz4", "plz", 0, false},
+	{"zstd", NULL, 0, true},
+	{"lz4", "zstd", 2 * MIB, false},
+	{"zstd", NULL, MIB, false},
+	{"lz4:20", NULL, 3 * MIB, false},
+	{"zstd:1", "plz", 0, true},
+	{"zstd:-5", NULL, 0, true},
+	{"lz4:65537", "zstd:3", 0, false},
+	{"zstd:-1", "zstd:9", 2 * MIB, true},
+	{"zstd:1", "zstd:9", 0, false},
+	{"lz4", NULL, MIB / 2, false},
 };
-
-struct dict {
-	unsigned char bytes[DICT_BYTES];
-	size_t nr_bytes;
-};
-
-struct model {
-	struct model_run run;
-	struct model_rng rng;
-	enum model_phase phase;
-	enum model_page kind; /* of what is written; the last + 1: all */
-	struct zstore_params params;
-	struct zstore *store;
-	struct zstore_ctx *ctx;
-	struct zcomp_ctx *zcomp; /* to tell what a page compresses to */
-	struct zs_compact_cursor cursor;
-	uint64_t hot_page; /* around it is half of all that happens */
-
-	unsigned char flat[DISK_BYTES]; /* the disk */
-	bool is_stored[DISK_PAGES]; /* written since it was trimmed */
-	uint64_t nr_stored;
-	uint64_t nr_failed_writes; /* pages, of this round */
-
-	bool has_dicts; /* the store may be given some */
-	struct dict dicts[NR_DICTS];
-	uint64_t nr_dicts_used, nr_dicts_busy, nr_sampled;
-
-	struct beside beside; /* another disk */
-
-	uint64_t nr_without_memory;
-	uint64_t nr_enospc, nr_split, nr_moved, nr_compacted, nr_verified;
-	uint64_t nr_compared, nr_counted, nr_huge, nr_same, nr_extents;
-};
-
-#define CHECK_MODEL(m, cond, ...) MODEL_CHECK(&(m)->run, cond, __VA_ARGS__)
 
 /* --- the flat disk ------------------------------------------------------- */
-
-static unsigned char *flat_page(struct model *m, uint64_t index)
-{
-	return m->flat + index * ZSD_PAGE_BYTES;
-}
 
 static void set_stored(struct model *m, uint64_t index, bool is_stored)
 {
@@ -108,7 +64,7 @@ static void forget(struct model *m, uint64_t offset, uint64_t bytes)
 
 /* --- drawing ------------------------------------------------------------- */
 
-static uint64_t draw_page(struct model *m)
+uint64_t draw_page(struct model *m)
 {
 	if (model_rng_one_in(&m->rng, 2))
 		return model_rng_below(&m->rng, DISK_PAGES);
@@ -188,6 +144,7 @@ static void take_over_failed(struct model *m, uint64_t offset, size_t bytes,
 		bool is_new = pages_of(offset, bytes) > nr_failed;
 
 		n = first_part(offset, bytes);
+		note_access(m, offset / ZSD_PAGE_BYTES);
 		if (is_new) {
 			memcpy(m->flat + offset, src, n);
 			set_stored(m, offset / ZSD_PAGE_BYTES, true);
@@ -237,6 +194,7 @@ static void take_over(struct model *m, uint64_t nr_refused, int err,
 		size_t n = first_part(offset, bytes);
 
 		set_stored(m, offset / ZSD_PAGE_BYTES, true);
+		note_access(m, offset / ZSD_PAGE_BYTES);
 		offset += n;
 		bytes -= n;
 	}
@@ -306,6 +264,7 @@ static void take_over_zeroes(struct model *m, uint64_t offset, size_t bytes)
 		n = first_part(offset, bytes);
 		CHECK_MODEL(m, !zstore_read(m->ctx, offset, n, found),
 			    "read after a write of zeros that failed");
+		note_access(m, offset / ZSD_PAGE_BYTES);
 		if (memcmp(found, zeros, n) == 0) {
 			memset(m->flat + offset, 0, n);
 			if (n == ZSD_PAGE_BYTES) {
@@ -336,6 +295,10 @@ static void op_write_zeroes(void *arg)
 	}
 	memset(m->flat + offset, 0, bytes);
 	forget(m, offset, bytes);
+	if (!bytes)
+		return;
+	note_access(m, offset / ZSD_PAGE_BYTES);
+	note_access(m, (offset + bytes - 1) / ZSD_PAGE_BYTES);
 }
 
 /* --- reading ------------------------------------------------------------- */
@@ -354,6 +317,7 @@ static void compare(struct model *m, uint64_t offset, size_t bytes)
 		    offset, err);
 	for (size_t n; bytes; offset += n, p += n, bytes -= n) {
 		n = first_part(offset, bytes);
+		note_access(m, offset / ZSD_PAGE_BYTES);
 		CHECK_MODEL(m, memcmp(p, m->flat + offset, n) == 0,
 			    "page %" PRIu64 " reads wrong",
 			    offset / ZSD_PAGE_BYTES);
@@ -524,132 +488,6 @@ static void op_verify(void *arg)
 	m->nr_verified++;
 }
 
-/* --- dictionaries -------------------------------------------------------- */
-
-/* For this round's codec, on pages that are like those to come. */
-static void train_dicts(struct model *m)
-{
-	for (struct dict *dict = m->dicts; dict < m->dicts + NR_DICTS; dict++)
-		dict->nr_bytes = model_train(&m->run, &m->params.zcomp, &m->rng,
-					     dict->bytes, DICT_BYTES);
-}
-
-static void check_no_dict(struct model *m, uint64_t nr_refused, int err)
-{
-	if (err == -EBUSY) {
-		m->nr_dicts_busy++;
-		return;
-	}
-	CHECK_MODEL(m,
-		    err == -ENOSPC
-			    ? m->params.mem_limit_bytes ||
-				      refuse_count() != nr_refused
-			    : err == -ENOMEM && refuse_count() != nr_refused,
-		    "zstore_dict_add: %d", err);
-}
-
-static void op_add_dict(void *arg)
-{
-	struct model *m = arg;
-	const struct dict *dict = &m->dicts[model_rng_below(&m->rng, NR_DICTS)];
-	unsigned before = zstore_dict_current(m->store, ZSTORE_PRIMARY),
-		 number = 0;
-	uint64_t nr_refused = refuse_count();
-	int err;
-
-	if (!m->has_dicts)
-		return;
-	err = zstore_dict_add(m->store, ZSTORE_PRIMARY, dict->bytes,
-			      dict->nr_bytes, &number);
-	if (err)
-		check_no_dict(m, nr_refused, err);
-	else
-		CHECK_MODEL(m, number != before, "number %u again", number);
-	CHECK_MODEL(m,
-		    zstore_dict_current(m->store, ZSTORE_PRIMARY) ==
-			    (err ? before : number),
-		    "%u is current, not %u",
-		    zstore_dict_current(m->store, ZSTORE_PRIMARY), number);
-	m->nr_dicts_used += !err;
-}
-
-/* Samples are pages of the disk, in its order. */
-static void op_sample(void *arg)
-{
-	static unsigned char samples[40][ZSD_PAGE_BYTES];
-	struct model *m = arg;
-	uint64_t nr = zstore_sample(m->ctx, ARRAY_SIZE(samples), samples);
-	uint64_t index = 0;
-
-	for (uint64_t i = 0; i < nr; i++, index++) {
-		while (index < DISK_PAGES &&
-		       memcmp(flat_page(m, index), samples[i],
-			      ZSD_PAGE_BYTES) != 0)
-			index++;
-		CHECK_MODEL(m, index < DISK_PAGES,
-			    "sample %" PRIu64 " is nowhere behind the others",
-			    i);
-	}
-	m->nr_sampled += nr;
-}
-
-struct tally {
-	uint64_t nr_same, nr_huge, nr_bytes;
-};
-
-static void tally_page(struct model *m, const void *page, struct tally *tally)
-{
-	unsigned char packed[ZSD_PAGE_BYTES];
-	size_t huge = zstore_huge_class_size(m->store), bytes;
-
-	if (model_page_is_same(page)) {
-		tally->nr_same++;
-		return;
-	}
-	if (zcomp_compress(m->zcomp, NULL, page, ZSD_PAGE_BYTES, packed,
-			   huge - 1, &bytes)) {
-		tally->nr_huge++;
-		bytes = ZSD_PAGE_BYTES;
-	}
-	tally->nr_bytes += bytes;
-}
-
-/* Compress everything once more: the counters must say the same. */
-static void op_count(void *arg)
-{
-	struct model *m = arg;
-	struct zstore_stats stats;
-	struct tally tally = {0};
-
-	for (uint64_t i = 0; i < DISK_PAGES; i++) {
-		if (m->is_stored[i])
-			tally_page(m, flat_page(m, i), &tally);
-	}
-	zstore_stats(m->store, &stats);
-	CHECK_MODEL(m, stats.orig_data_size == m->nr_stored * ZSD_PAGE_BYTES,
-		    "orig_data_size %" PRIu64 " for %" PRIu64 " pages",
-		    stats.orig_data_size, m->nr_stored);
-	CHECK_MODEL(m, stats.same_pages == tally.nr_same,
-		    "same_pages %" PRIu64 ", not %" PRIu64, stats.same_pages,
-		    tally.nr_same);
-	/* With a dictionary a page may come to another length. */
-	CHECK_MODEL(m, m->has_dicts || stats.huge_pages == tally.nr_huge,
-		    "huge_pages %" PRIu64 ", not %" PRIu64, stats.huge_pages,
-		    tally.nr_huge);
-	CHECK_MODEL(m, m->has_dicts || stats.compr_data_size == tally.nr_bytes,
-		    "compr_data_size %" PRIu64 ", not %" PRIu64,
-		    stats.compr_data_size, tally.nr_bytes);
-	CHECK_MODEL(m, stats.failed_writes == m->nr_failed_writes,
-		    "failed_writes %" PRIu64 ", not %" PRIu64,
-		    stats.failed_writes, m->nr_failed_writes);
-	CHECK_MODEL(m, !stats.failed_reads && !stats.corrupt_reads,
-		    "failed_reads %" PRIu64 ", corrupt_reads %" PRIu64,
-		    stats.failed_reads, stats.corrupt_reads);
-	m->nr_huge += tally.nr_huge;
-	m->nr_same += tally.nr_same;
-	m->nr_counted++;
-}
-
 static const struct model_op ops[] = {
 	{"write a page", {3000, 500, 1500}, op_write_page},
 	{"write a range", {1500, 300, 800}, op_write_range},
@@ -670,6 +508,10 @@ static const struct model_op ops[] = {
 	{"use another disk", {20, 20, 20}, op_beside},
 	{"add a dictionary", {25, 25, 25}, op_add_dict},
 	{"sample", {3, 3, 3}, op_sample},
+	{"begin an epoch", {100, 100, 100}, op_begin_epoch},
+	{"mark idle pages", {10, 10, 10}, op_mark_idle},
+	{"look at a block", {300, 300, 300}, op_block},
+	{"recompress", {30, 30, 30}, op_recompress},
 };
 
 /* --- rounds -------------------------------------------------------------- */
@@ -687,6 +529,28 @@ static void check_limit(struct model *m)
 		    stats.mem_limit);
 }
 
+static void parse_codec(struct model *m, const char *text,
+			struct zcomp_params *out)
+{
+	int err = text ? zcomp_parse(text, out) : 0;
+
+	CHECK_MODEL(m, !err, "zcomp_parse: %d", err);
+}
+
+static void open_codecs(struct model *m)
+{
+	for (unsigned i = 0; i < ZSTORE_CODECS; i++) {
+		const struct zcomp_params *params = zstore_codec(m->store, i);
+		int err = 0;
+
+		m->zcomp[i] = NULL;
+		if (params->ops)
+			err = zcomp_ctx_create(params, ZSD_PAGE_BYTES,
+					       &m->zcomp[i]);
+		CHECK_MODEL(m, !err, "zcomp_ctx_create: %d", err);
+	}
+}
+
 static void open_store(struct model *m, size_t round)
 {
 	uint64_t limit = rounds[round].limit_bytes;
@@ -696,21 +560,19 @@ static void open_store(struct model *m, size_t round)
 		.disk_bytes = DISK_BYTES,
 		.mem_limit_bytes =
 			limit ? limit + model_rng_below(&m->rng, MIB) : 0,
-		.reserve_bytes = model_rng_below(&m->rng, 2 * MIB),
+		.reserve_bytes =
+			round % 4 ? model_rng_below(&m->rng, 2 * MIB) : 0,
 		.chain_size = (unsigned)model_rng_range(
 			&m->rng, ZS_CHAIN_SIZE_MIN, ZS_CHAIN_SIZE_MAX),
 		.checksum = round % 2,
 	};
-	err = zcomp_parse(rounds[round].algorithm, &m->params.zcomp);
-	CHECK_MODEL(m, !err, "zcomp_parse: %d", err);
-	m->has_dicts = rounds[round].has_dicts;
-	if (m->has_dicts)
-		train_dicts(m);
-	err = zcomp_ctx_create(&m->params.zcomp, ZSD_PAGE_BYTES, &m->zcomp);
-	CHECK_MODEL(m, !err, "zcomp_ctx_create: %d", err);
+	parse_codec(m, rounds[round].algorithm, &m->params.zcomp);
+	parse_codec(m, rounds[round].secondary, &m->params.recomp);
 	refuse_one_in(0);
 	err = zstore_create(&m->params, &m->store);
 	CHECK_MODEL(m, !err, "zstore_create: %d", err);
+	open_codecs(m);
+	train_dicts(m, rounds[round].has_dicts);
 	err = zstore_ctx_create(m->store, m->beside.scratch, &m->ctx);
 	CHECK_MODEL(m, !err, "zstore_ctx_create: %d", err);
 	memset(m->flat, 0, sizeof(m->flat));
@@ -718,6 +580,7 @@ static void open_store(struct model *m, size_t round)
 	m->nr_stored = 0;
 	m->nr_failed_writes = 0;
 	m->cursor = (struct zs_compact_cursor){0};
+	begin_ages(m);
 }
 
 static void close_store(struct model *m)
@@ -739,7 +602,8 @@ static void close_store(struct model *m)
 	m->nr_compacted += stats.pages_compacted;
 	zstore_ctx_destroy(m->ctx);
 	zstore_destroy(m->store);
-	zcomp_ctx_destroy(m->zcomp);
+	for (unsigned i = 0; i < ZSTORE_CODECS; i++)
+		zcomp_ctx_destroy(m->zcomp[i]);
 }
 
 static void run_round(struct model *m, size_t round, uint64_t nr_ops,
@@ -785,16 +649,12 @@ int main(void)
 	model_report_fact(&m.run, "writes without memory", m.nr_without_memory);
 	model_report_fact(&m.run, "pages written before the room ended",
 			  m.nr_split);
-	model_report_fact(&m.run, "huge pages counted", m.nr_huge);
-	model_report_fact(&m.run, "same-filled pages counted", m.nr_same);
 	model_report_fact(&m.run, "objects moved by compaction", m.nr_moved);
 	model_report_fact(&m.run, "pages freed by compaction", m.nr_compacted);
 	model_report_fact(&m.run, "extents looked at", m.nr_extents);
-	model_report_fact(&m.run, "dictionaries used", m.nr_dicts_used);
-	model_report_fact(&m.run, "times that all were", m.nr_dicts_busy);
-	model_report_fact(&m.run, "pages sampled", m.nr_sampled);
 	model_report_fact(&m.run, "times compared", m.nr_compared);
-	model_report_fact(&m.run, "times counted", m.nr_counted);
 	model_report_fact(&m.run, "times verified", m.nr_verified);
+	report_counts(&m);
+	report_rest(&m);
 	return EXIT_SUCCESS;
 }

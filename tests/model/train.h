@@ -10,13 +10,22 @@
 
 #define MODEL_NR_SAMPLES 64u
 
-/* Train a dictionary of up to @bytes, another one each time. Return: its
+/* Room for any codec's. */
+#define MODEL_DICT_BYTES (84 * (size_t)KIB)
+
+/* Of it, what pages have in common. */
+#define MODEL_DICT_COMMON_BYTES (3 * (size_t)KIB)
+
+/* Train one for a codec that has some, another one each time. Return: its
  * length. */
 static inline size_t model_train(const struct model_run *run,
 				 const struct zcomp_params *params,
-				 struct model_rng *rng, void *dst, size_t bytes)
+				 struct model_rng *rng,
+				 unsigned char dst[MODEL_DICT_BYTES])
 {
 	static unsigned char pages[MODEL_NR_SAMPLES][ZSD_PAGE_BYTES];
+	size_t room =
+		zcomp_dict_bytes_besides(params) + MODEL_DICT_COMMON_BYTES;
 	size_t n = 0;
 	int err;
 
@@ -24,8 +33,10 @@ static inline size_t model_train(const struct model_run *run,
 		model_page_fill(rng,
 				i % 2 ? MODEL_PAGE_TEXT : MODEL_PAGE_POINTERS,
 				pages[i]);
+	MODEL_CHECK(run, room <= MODEL_DICT_BYTES, "a dictionary of %zu bytes",
+		    room);
 	err = zcomp_train(params, pages, MODEL_NR_SAMPLES, ZSD_PAGE_BYTES, dst,
-			  bytes, &n);
+			  room, &n);
 	MODEL_CHECK(run, !err, "zcomp_train: %d", err);
 	return n;
 }
