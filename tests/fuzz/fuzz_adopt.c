@@ -18,11 +18,17 @@
 #include "fuzz.h"
 #include "model/model.h"
 #include "model/own_ctx.h"
+#include "model/train.h"
 #include "zsmalloc/zs_internal.h"
+#include "zstore/zstore_age.h"
 #include "zstore/zstore_internal.h"
+#include "zstore/zstore_recompress.h"
 
 #define DISK_PAGES 600u
 #define MAX_DEEDS  400u
+
+/* Pages that are tried at a time. */
+#define MAX_TRIED 20u
 
 /* The longest number in an input that damages a word, bytes. */
 #define WORD_BYTES 8u
@@ -33,6 +39,7 @@ struct fuzz {
 	struct zstore *store;
 	struct zstore_ctx *ctx;
 	struct model_rng rng;
+	bool has_dict; /* of the secondary codec */
 };
 
 int __wrap_usleep(useconds_t us);
@@ -59,9 +66,13 @@ static void open_store(struct fuzz *f)
 	};
 	FUZZ_CHECK(!zcomp_parse(how & 2 ? "zstd:-5" : "lz4", &f->params.zcomp),
 		   "zcomp_parse");
+	FUZZ_CHECK(!(how & 4) || !zcomp_parse(how & 8 ? "plz" : "zstd:3",
+					      &f->params.recomp),
+		   "zcomp_parse");
 	FUZZ_CHECK(!zstore_create(&f->params, &f->store), "zstore_create");
 	FUZZ_CHECK(!own_ctx_create(f->store, &f->ctx), "own_ctx_create");
 	model_rng_init(&f->rng, how);
+	f->has_dict = how & 16;
 }
 
 static int write_page(struct fuzz *f, uint64_t index)
@@ -70,6 +81,41 @@ static int write_page(struct fuzz *f, uint64_t index)
 
 	model_page_fill(&f->rng, model_page_kind(&f->rng), page);
 	return zstore_write(f->ctx, index * ZSD_PAGE_BYTES, sizeof(page), page);
+}
+
+/* Pages that were not accessed lately, or any. */
+static int recompress(struct fuzz *f, uint32_t since_s)
+{
+	const struct zstore_recompress how = {
+		.again = true, .since_s = since_s, .max_pages = MAX_TRIED};
+	struct zstore_recompressing at = {0};
+	int more;
+
+	do {
+		more = zstore_recompress(f->ctx, &how, &at, 1000);
+	} while (more == 1);
+	return more == -ENOMEM ? 0 : more; /* none is ready */
+}
+
+/* One for the secondary codec, and pages that it makes shorter. */
+static void rest(struct fuzz *f)
+{
+	static unsigned char dict[MODEL_DICT_BYTES];
+	struct model_run run = {.name = "fuzz_adopt"};
+	unsigned number;
+	size_t bytes;
+
+	if (!f->params.recomp.ops)
+		return;
+	if (f->has_dict) {
+		bytes = model_train(&run, &f->params.recomp, &f->rng, dict);
+		FUZZ_CHECK(!zstore_dict_add(f->store, ZSTORE_SECONDARY, dict,
+					    bytes, &number),
+			   "zstore_dict_add");
+	}
+	zstore_begin_epoch(f->store, 100);
+	FUZZ_CHECK(!recompress(f, UINT32_MAX), "zstore_recompress");
+	(void)zstore_mark_idle(f->store, 100);
 }
 
 static void fill(struct fuzz *f)
@@ -92,7 +138,8 @@ static void part_of(const struct fuzz *f, unsigned which, uint64_t *offset,
 {
 	const struct zs_pool *pool = f->store->pool;
 
-	switch (which % 5) {
+	/* What came with the secondary codec, for stores that have one. */
+	switch (which % (f->params.recomp.ops ? 7 : 5)) {
 	case 0:
 		*offset = 0;
 		*bytes = sizeof(struct zstore_header);
@@ -109,9 +156,17 @@ static void part_of(const struct fuzz *f, unsigned which, uint64_t *offset,
 		*offset = pool->arena.descriptors.offset;
 		*bytes = (pool->arena.nr_top + 1) * sizeof(struct zs_desc);
 		return;
-	default:
+	case 4:
 		*offset = (uint64_t)(pool->arena.base - f->store->image.base);
 		*bytes = pool->arena.nr_top * ZSD_PAGE_BYTES;
+		return;
+	case 5:
+		*offset = f->store->header.ages_offset;
+		*bytes = 2 * ZSD_PAGE_BYTES;
+		return;
+	default:
+		*offset = f->store->header.dicts_offset;
+		*bytes = f->store->dict_bytes[1];
 		return;
 	}
 }
@@ -177,6 +232,17 @@ static void verify(struct fuzz *f)
 	FUZZ_CHECK(!err || err == -EUCLEAN, "zstore_verify: %d", err);
 }
 
+static int rest_anew(struct fuzz *f, uint64_t index)
+{
+	const uint32_t now_s = 200 + (uint32_t)index;
+	struct zstore_block block;
+
+	zstore_begin_epoch(f->store, now_s);
+	(void)zstore_mark_idle(f->store, now_s - 1);
+	(void)zstore_block(f->store, index, &block);
+	return recompress(f, index % 2 ? now_s : UINT32_MAX);
+}
+
 static void change(struct fuzz *f, uint8_t what)
 {
 	uint64_t index = fuzz_number(&f->in, 2) % DISK_PAGES;
@@ -193,6 +259,10 @@ static void change(struct fuzz *f, uint8_t what)
 	case 2:
 		err = zstore_write(f->ctx, index * ZSD_PAGE_BYTES + 100, 5,
 				   "12345");
+		break;
+	case 3:
+		err = f->params.recomp.ops ? rest_anew(f, index)
+					   : write_page(f, index);
 		break;
 	default:
 		err = write_page(f, index);
@@ -224,6 +294,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_input_init(&f.in, data, size);
 	open_store(&f);
 	fill(&f);
+	rest(&f);
 	for (nr = fuzz_byte(&f.in) % 16; nr; nr--)
 		damage(&f);
 	if (!adopt(&f))

@@ -2,11 +2,12 @@
 /*
  * A saved disk that anybody made.
  *
- * An input is a byte, of which bit 0 says which codec the store has and bit 1
- * whether the checksums of blocks are made to fit first; then the stream, read
- * in pieces that the back of the input cuts. Whatever it is, the store stays
- * sound; where it is wholly right, saving the store and restoring that once
- * more must bring the same disk.
+ * An input is a byte, of which bit 0 says which codec the store has, bit 1
+ * whether the checksums of blocks are made to fit first, and bits 2 and 3 which
+ * codec is its secondary one; then the stream, read in pieces that the back of
+ * the input cuts. Whatever it is, the store stays sound; where it is wholly
+ * right, saving the store, recompressed, and restoring that once more must
+ * bring the same disk.
  */
 #include "config.h"
 
@@ -20,6 +21,7 @@
 #include "model/own_ctx.h"
 #include "zsave/zsave_internal.h"
 #include "zstore/zstore.h"
+#include "zstore/zstore_recompress.h"
 #include "zstore/zstore_save.h"
 
 /* Larger disks would say nothing more. */
@@ -31,6 +33,7 @@ struct disk {
 	struct zstore_restore *restore;
 	struct zsave_reader reader;
 	const char *algorithm;
+	const char *secondary; /* or NULL */
 };
 
 /* --- a stream --------------------------------------------------------------- */
@@ -66,6 +69,9 @@ static int begin(struct disk *disk)
 	if (head->disk_bytes > MAX_DISK_BYTES)
 		return -ENOSPC;
 	FUZZ_CHECK(!zcomp_parse(disk->algorithm, &params.zcomp), "zcomp_parse");
+	FUZZ_CHECK(!disk->secondary ||
+			   !zcomp_parse(disk->secondary, &params.recomp),
+		   "zcomp_parse");
 	FUZZ_CHECK(!zstore_create(&params, &disk->store), "zstore_create");
 	FUZZ_CHECK(!own_ctx_create(disk->store, &disk->ctx), "own_ctx_create");
 	return zstore_restore_begin(disk->ctx, head, &disk->restore);
@@ -173,13 +179,32 @@ static void compare(const struct disk *disk, const struct disk *other)
 	}
 }
 
+/* As many pages as are soon tried. */
+static void recompress(const struct disk *disk)
+{
+	const struct zstore_recompress how = {.since_s = UINT32_MAX,
+					      .max_pages = 20};
+	struct zstore_recompressing at = {0};
+	int more;
+
+	if (!disk->secondary)
+		return;
+	do {
+		more = zstore_recompress(disk->ctx, &how, &at, 1000);
+	} while (more == 1);
+	FUZZ_CHECK(!more || more == -ENOSPC || more == -ENOMEM,
+		   "zstore_recompress: %d", more);
+}
+
 static void save_again(const struct disk *disk)
 {
-	struct disk other = {.algorithm = disk->algorithm};
+	struct disk other = {.algorithm = disk->algorithm,
+			     .secondary = disk->secondary};
 	struct fuzz_input none;
 	uint8_t *stream;
 	size_t size;
 
+	recompress(disk);
 	stream = save(disk, &size);
 	fuzz_input_init(&none, stream, 0);
 	FUZZ_CHECK(!restore(&other, stream, size, &none),
@@ -191,6 +216,7 @@ static void save_again(const struct disk *disk)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const char *const secondaries[] = {NULL, "zstd:3", "plz", "lz4"};
 	struct disk disk = {0};
 	struct fuzz_input in;
 	const uint8_t *bytes;
@@ -208,6 +234,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (flags & 2)
 		seal(stream, size);
 	disk.algorithm = flags & 1 ? "zstd" : "lz4";
+	disk.secondary = secondaries[flags >> 2 & 3];
 	err = restore(&disk, stream, size, &in);
 	free(stream);
 	verify(&disk);

@@ -13,9 +13,12 @@
 #include "flat_disk.h"
 #include "fuzz.h"
 #include "model/model.h"
+#include "model/train.h"
 #include "small_store.h"
+#include "zstore/zstore_age.h"
 #include "zstore/zstore_dict.h"
 #include "zstore/zstore_internal.h"
+#include "zstore/zstore_recompress.h"
 
 /* More than one group of slots; the last one is not whole. */
 #define DISK_PAGES 600u
@@ -29,18 +32,26 @@
 #define MAX_SLOW_OPS 8u
 
 /* Most dictionaries that an input adds: digesting one takes its time. */
-#define MAX_DICTS  20u
-#define DICT_BYTES (2 * (size_t)KIB)
+#define MAX_DICTS 20u
 
-/* From this value on a byte adds a dictionary, below it is one of ops[]. */
-#define FIRST_DICT_OP 250u
+/* Most pages that an input recompresses, and at a time. */
+#define MAX_TRIED	400u
+#define MAX_TRIED_A_RUN 40u
+
+/* From these values on a byte adds a dictionary, recompresses, or begins an
+ * epoch; below them it is one of ops[]. */
+#define FIRST_DICT_OP	    250u
+#define FIRST_RECOMPRESS_OP 246u
+#define FIRST_EPOCH_OP	    244u
 
 struct fuzz {
 	struct fuzz_input in;
 	struct small_store s;
 	struct zs_compact_cursor cursor;
+	uint32_t now_s;
 	unsigned nr_slow;
 	unsigned nr_dicts;
+	uint64_t nr_tried; /* pages, by the secondary codec */
 };
 
 /* A range that is page aligned, or not, as a byte says. */
@@ -160,47 +171,58 @@ static void op_check_all(struct fuzz *f)
 		flat_check_all(f->s.store, f->s.ctx);
 }
 
-/* One that is good for what small_store_content() makes, always the same. */
-static size_t trained_dict(uint8_t dst[DICT_BYTES])
+struct dict {
+	unsigned char bytes[MODEL_DICT_BYTES];
+	size_t nr_bytes; /* 0: not trained */
+};
+
+static void train(const struct zcomp_params *params, struct dict *dict)
 {
-	static uint8_t pages[64][ZSD_PAGE_BYTES], dict[DICT_BYTES];
-	static size_t nr_bytes;
-	struct zcomp_params params;
+	struct model_run run = {.name = "fuzz_store"};
 	struct model_rng rng;
 
-	if (!nr_bytes) {
-		model_rng_init(&rng, 1);
-		for (size_t i = 0; i < ARRAY_SIZE(pages); i++)
-			model_page_fill(&rng, MODEL_PAGE_TEXT, pages[i]);
-		FUZZ_CHECK(!zcomp_parse("zstd", &params) &&
-				   !zcomp_train(&params, pages,
-						ARRAY_SIZE(pages),
-						ZSD_PAGE_BYTES, dict,
-						DICT_BYTES, &nr_bytes),
-			   "zcomp_train");
+	model_rng_init(&rng, 1);
+	dict->nr_bytes = model_train(&run, params, &rng, dict->bytes);
+}
+
+/* One that is good for what small_store_content() makes, always the same of
+ * each kind: zstd's, and, which is longer, plz's. */
+static const struct dict *trained_dict(const struct zcomp_params *params)
+{
+	static struct dict dicts[2], zero;
+	struct dict *dict;
+
+	if (!params->ops || !zcomp_has_dicts(params)) {
+		zero.nr_bytes = ZCOMP_DICT_MIN_BYTES;
+		return &zero;
 	}
-	memcpy(dst, dict, nr_bytes);
-	return nr_bytes;
+	dict = &dicts[zcomp_dict_bytes_besides(params) != 0];
+	if (!dict->nr_bytes)
+		train(params, dict);
+	return dict;
 }
 
 /* Whole, or with up to three bytes of it changed: refused, or as good. */
 static void op_add_dict(struct fuzz *f)
 {
-	const bool has_dicts = zcomp_has_dicts(&f->s.params.zcomp);
-	unsigned nr_changes = fuzz_byte(&f->in) % 4, number;
-	uint8_t dict[DICT_BYTES];
-	size_t nr_bytes;
+	uint8_t how = fuzz_byte(&f->in);
+	const enum zstore_codec codec =
+		how & 4 ? ZSTORE_SECONDARY : ZSTORE_PRIMARY;
+	const struct zcomp_params *params = zstore_codec(f->s.store, codec);
+	const bool has_dicts = params->ops && zcomp_has_dicts(params);
+	unsigned nr_changes = how % 4, number;
+	static struct dict dict;
 	int err;
 
 	if (f->nr_dicts++ >= MAX_DICTS)
 		return;
-	nr_bytes = trained_dict(dict);
+	dict = *trained_dict(params);
 	for (unsigned i = 0; i < nr_changes; i++) {
-		size_t at = fuzz_number(&f->in, 2) % nr_bytes;
+		size_t at = fuzz_number(&f->in, 2) % dict.nr_bytes;
 
-		dict[at] ^= fuzz_byte(&f->in);
+		dict.bytes[at] ^= fuzz_byte(&f->in);
 	}
-	err = zstore_dict_add(f->s.store, ZSTORE_PRIMARY, dict, nr_bytes,
+	err = zstore_dict_add(f->s.store, codec, dict.bytes, dict.nr_bytes,
 			      &number);
 	FUZZ_CHECK(has_dicts ? !err || (err == -EINVAL && nr_changes) ||
 				       err == -EBUSY ||
@@ -208,6 +230,41 @@ static void op_add_dict(struct fuzz *f)
 					f->s.params.mem_limit_bytes)
 			     : err == -EOPNOTSUPP,
 		   "zstore_dict_add: %d", err);
+}
+
+static void op_epoch(struct fuzz *f)
+{
+	uint8_t how = fuzz_byte(&f->in);
+
+	f->now_s += how % 16;
+	zstore_begin_epoch(f->s.store, f->now_s);
+	if (how & 16)
+		(void)zstore_mark_idle(f->s.store,
+				       how & 32 ? UINT32_MAX : f->now_s);
+}
+
+static void op_recompress(struct fuzz *f)
+{
+	uint8_t how_byte = fuzz_byte(&f->in);
+	unsigned looks = 1u + fuzz_byte(&f->in);
+	const struct zstore_recompress how = {
+		.is_idle = how_byte & 1,
+		.is_huge = how_byte & 2,
+		.again = how_byte & 4,
+		.since_s = how_byte & 8 ? f->now_s : UINT32_MAX,
+		.threshold_bytes = how_byte / 16 * 200u,
+		.max_pages = MAX_TRIED_A_RUN,
+	};
+	struct zstore_recompressing at = {0};
+	int more = 1;
+
+	if (!f->s.params.recomp.ops || f->nr_tried >= MAX_TRIED)
+		return;
+	while (more == 1)
+		more = zstore_recompress(f->s.ctx, &how, &at, looks);
+	FUZZ_CHECK(!more || more == -ENOSPC || more == -ENOMEM,
+		   "zstore_recompress: %d", more);
+	f->nr_tried += at.nr_tried;
 }
 
 static void (*const ops[])(struct fuzz *f) = {
@@ -219,6 +276,10 @@ static void run_op(struct fuzz *f, uint8_t op)
 {
 	if (op >= FIRST_DICT_OP)
 		op_add_dict(f);
+	else if (op >= FIRST_RECOMPRESS_OP)
+		op_recompress(f);
+	else if (op >= FIRST_EPOCH_OP)
+		op_epoch(f);
 	else
 		ops[op % ARRAY_SIZE(ops)](f);
 }

@@ -11,6 +11,10 @@
 
 static const char *const algorithms[] = {"lz4", "zstd", "lz4:20", "zstd:-5"};
 
+/* Half of all stores have none. */
+static const char *const secondaries[] = {NULL, "zstd:3", NULL, "plz",
+					  NULL, "lz4",	  NULL, "zstd:9"};
+
 /* The smallest limit, bytes: metadata and a few pages. Another step for each
  * value of a byte makes the largest as good as none. */
 #define LIMIT_MIN_BYTES	   (160 * KIB)
@@ -22,6 +26,8 @@ void small_store_open(struct small_store *s, struct fuzz_input *in,
 {
 	uint8_t limit = fuzz_byte(in), reserve = fuzz_byte(in);
 	uint8_t codec = fuzz_byte(in), chain = fuzz_byte(in);
+	const char *secondary = secondaries[codec / ARRAY_SIZE(algorithms) %
+					    ARRAY_SIZE(secondaries)];
 
 	s->params = (struct zstore_params){
 		.disk_bytes = nr_pages * ZSD_PAGE_BYTES,
@@ -35,6 +41,8 @@ void small_store_open(struct small_store *s, struct fuzz_input *in,
 	};
 	FUZZ_CHECK(!zcomp_parse(algorithms[codec % ARRAY_SIZE(algorithms)],
 				&s->params.zcomp),
+		   "zcomp_parse");
+	FUZZ_CHECK(!secondary || !zcomp_parse(secondary, &s->params.recomp),
 		   "zcomp_parse");
 	FUZZ_CHECK(!zstore_create(&s->params, &s->store), "zstore_create");
 	FUZZ_CHECK(!own_ctx_create(s->store, &s->ctx), "own_ctx_create");

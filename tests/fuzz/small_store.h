@@ -18,7 +18,7 @@ struct small_store {
 };
 
 /*
- * Codec, chain size, reserve and limit are what the next bytes of @in say.
+ * Codecs, chain size, reserve and limit are what the next bytes of @in say.
  * The flat disk is made new with it. Release: small_store_close(), which
  * checks all of it, trims it, and checks that nothing is left.
  */
