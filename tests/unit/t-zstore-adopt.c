@@ -18,6 +18,8 @@
 #include "model/own_ctx.h"
 #include "suite.h"
 #include "zsmalloc/zs_internal.h"
+#include "zstore/zstore_age.h"
+#include "zstore/zstore_recompress.h"
 
 static struct store_rig rig, heir;
 
@@ -34,6 +36,12 @@ static void fill(struct store_rig *r)
 		rig_trim(r, i * ZSD_PAGE_BYTES, ZSD_PAGE_BYTES);
 }
 
+static void fill_some(struct store_rig *r)
+{
+	for (uint64_t i = 2; i < r->nr_pages; i += 11)
+		rig_write_page(r, i, model_page_kind(&r->rng));
+}
+
 static void setup(void)
 {
 	struct zstore_params params = rig_params("lz4");
@@ -46,6 +54,16 @@ static void setup(void)
 static void teardown(void)
 {
 	rig_close(&rig);
+}
+
+static int open_again(const struct zstore_params *params)
+{
+	struct zstore *store;
+	int err = zstore_open(params, zstore_image_fd(rig.store), &store);
+
+	if (!err)
+		zstore_destroy(store);
+	return err;
 }
 
 /* --- What is there --------------------------------------------------------- */
@@ -268,14 +286,16 @@ END_TEST
 
 /* --- Dictionaries ----------------------------------------------------------- */
 
-static void add_dict(struct store_rig *r, uint64_t seed)
+static void add_dict(struct store_rig *r, enum zstore_codec codec,
+		     uint64_t seed)
 {
-	unsigned char dict[4 * KIB];
+	static unsigned char dict[ZCOMP_DICT_MAX_BYTES];
+	const struct zcomp_params *params = zstore_codec(r->store, codec);
+	size_t room = zcomp_dict_bytes_besides(params) + 4 * KIB;
+	size_t bytes = rig_train(params, seed, dict, room);
 	unsigned number;
-	size_t bytes = rig_train(&r->params.zcomp, seed, dict, sizeof(dict));
 
-	ck_assert_int_eq(zstore_dict_add(r->store, ZSTORE_PRIMARY, dict, bytes,
-					 &number),
+	ck_assert_int_eq(zstore_dict_add(r->store, codec, dict, bytes, &number),
 			 0);
 }
 
@@ -292,9 +312,9 @@ static void open_with_dicts(void)
 
 	rig_close(&rig);
 	rig_open(&rig, &params);
-	add_dict(&rig, 1);
+	add_dict(&rig, ZSTORE_PRIMARY, 1);
 	write_text(&rig, 0, 100);
-	add_dict(&rig, 2);
+	add_dict(&rig, ZSTORE_PRIMARY, 2);
 	write_text(&rig, 100, 300);
 }
 
@@ -318,7 +338,7 @@ START_TEST(dictionaries_are_there)
 	}
 	/* The first is let go of when no page needs it any more. */
 	write_text(&heir, 0, 100);
-	add_dict(&heir, 3);
+	add_dict(&heir, ZSTORE_PRIMARY, 3);
 	ck_assert_uint_eq(zstore_dict_current(heir.store, ZSTORE_PRIMARY), 1);
 	rig_assert_sound(&heir);
 	rig_disinherit(&heir);
@@ -338,7 +358,7 @@ START_TEST(what_came_after_it_was_opened_is_there)
 	ck_assert_int_eq(own_ctx_create(standby, &ctx), 0);
 	ck_assert_int_eq(zstore_adopt(standby), -EBUSY);
 	write_text(&rig, 0, 100);
-	add_dict(&rig, 7); /* as number 1 */
+	add_dict(&rig, ZSTORE_PRIMARY, 7); /* as number 1 */
 	write_text(&rig, 50, 150);
 	/* The owner goes, and takes nothing along. */
 	fd = dup(zstore_image_fd(rig.store));
@@ -369,9 +389,99 @@ START_TEST(a_damaged_dictionary_is_not_used)
 	rig_assert_range(&heir, 100 * ZSD_PAGE_BYTES, 200 * ZSD_PAGE_BYTES);
 	ck_assert_int_eq(zstore_verify(heir.ctx, &report), -EUCLEAN);
 	/* Its number is not given to another while pages name it. */
-	add_dict(&heir, 3);
+	add_dict(&heir, ZSTORE_PRIMARY, 3);
 	ck_assert_uint_eq(zstore_dict_current(heir.store, ZSTORE_PRIMARY), 3);
 	rig_disinherit(&heir);
+}
+END_TEST
+
+/* --- Two codecs --------------------------------------------------------------
+ */
+
+/* Have the secondary codec try all pages. */
+static void recompress(struct store_rig *r)
+{
+	const struct zstore_recompress how = {.again = true,
+					      .since_s = UINT32_MAX};
+	struct zstore_recompressing at = {0};
+	int more;
+
+	do {
+		more = zstore_recompress(r->ctx, &how, &at, 1000);
+	} while (more == 1);
+	ck_assert_int_eq(more, 0);
+	ck_assert_uint_gt(at.nr_done, 0);
+}
+
+/* Pages of each: written, recompressed with a dictionary, and without. */
+static void open_with_two_codecs(const char *secondary)
+{
+	struct zstore_params params = rig_params("lz4");
+
+	rig_close(&rig);
+	ck_assert_int_eq(zcomp_parse(secondary, &params.recomp), 0);
+	params.checksum = true;
+	rig_open(&rig, &params);
+	fill(&rig);
+	zstore_begin_epoch(rig.store, 100);
+	recompress(&rig);
+	add_dict(&rig, ZSTORE_SECONDARY, 1);
+	write_text(&rig, 100, 200);
+	recompress(&rig);
+	fill_some(&rig);
+	zstore_begin_epoch(rig.store, 200);
+	ck_assert_uint_gt(zstore_mark_idle(rig.store, 200), 0);
+}
+
+static const char *const secondaries[] = {"zstd:3", "plz"};
+
+START_TEST(what_two_codecs_made_is_there)
+{
+	struct zstore_block before, after;
+	struct zstore_stats mine, others;
+	unsigned nr_recompressed = 0;
+
+	open_with_two_codecs(secondaries[_i]);
+	rig_inherit(&rig, &heir);
+	for (uint64_t i = 0; i < rig.nr_pages; i++) {
+		before = after = (struct zstore_block){0};
+		ck_assert(zstore_block(rig.store, i, &before) ==
+			  zstore_block(heir.store, i, &after));
+		ck_assert_mem_eq(&before, &after, sizeof(before));
+		nr_recompressed += after.is_recompressed;
+	}
+	ck_assert_uint_gt(nr_recompressed, 100);
+	rig_assert_sound(&heir);
+	mine = rig_stats(&rig);
+	others = rig_stats(&heir);
+	ck_assert_uint_eq(others.compr_data_size, mine.compr_data_size);
+	ck_assert_uint_eq(others.metadata_bytes, mine.metadata_bytes);
+	ck_assert_uint_eq(zstore_dict_current(heir.store, ZSTORE_SECONDARY), 1);
+	ck_assert_uint_eq(zstore_dict_current(heir.store, ZSTORE_PRIMARY), 0);
+	/* And the life goes on. */
+	fill(&heir);
+	recompress(&heir);
+	rig_assert_sound(&heir);
+	rig_disinherit(&heir);
+}
+END_TEST
+
+START_TEST(another_secondary_codec_is_refused)
+{
+	struct zstore_params params;
+
+	open_with_two_codecs("zstd:3");
+	params = rig.params;
+	ck_assert_int_eq(open_again(&params), 0);
+	ck_assert_int_eq(zcomp_parse("zstd:4", &params.recomp), 0);
+	ck_assert_int_eq(open_again(&params), -EINVAL);
+	ck_assert_int_eq(zcomp_parse("plz", &params.recomp), 0);
+	ck_assert_int_eq(open_again(&params), -EINVAL);
+	params.recomp.ops = NULL;
+	ck_assert_int_eq(open_again(&params), -EINVAL);
+	params.recomp = rig.params.zcomp;
+	params.zcomp = rig.params.recomp;
+	ck_assert_int_eq(open_again(&params), -EINVAL);
 }
 END_TEST
 
@@ -480,16 +590,6 @@ END_TEST
 
 /* --- What is refused ------------------------------------------------------- */
 
-static int open_again(const struct zstore_params *params)
-{
-	struct zstore *store;
-	int err = zstore_open(params, zstore_image_fd(rig.store), &store);
-
-	if (!err)
-		zstore_destroy(store);
-	return err;
-}
-
 START_TEST(a_second_owner_is_refused)
 {
 	struct zstore *store;
@@ -594,6 +694,9 @@ int main(void)
 	tcase_add_test(tc, dictionaries_are_there);
 	tcase_add_test(tc, what_came_after_it_was_opened_is_there);
 	tcase_add_test(tc, a_damaged_dictionary_is_not_used);
+	tcase_add_loop_test(tc, what_two_codecs_made_is_there, 0,
+			    (int)ARRAY_SIZE(secondaries));
+	tcase_add_test(tc, another_secondary_codec_is_refused);
 	tcase_add_test(tc, locks_and_pins_of_the_dead_are_gone);
 	tcase_add_test(tc, what_no_slot_names_is_freed);
 	tcase_add_test(tc, a_page_that_was_to_be_taken_is_no_damage);
