@@ -7,7 +7,7 @@
  * rebuilt the verifier must be content.
  *
  *   ZSD_STEP_EVERY=N  adopt each Nth image (default 16)
- *   ZSD_STEP_DEEDS=N  deeds of the process (default 20)
+ *   ZSD_STEP_DEEDS=N  deeds of the process (default 18)
  *   ZSD_STEP_SEED=N   which they are; a fresh one if unset
  */
 #include "config.h"
@@ -29,10 +29,12 @@
 #include "model/own_ctx.h"
 #include "quiet.h"
 #include "suite.h"
+#include "zstore/zstore_age.h"
+#include "zstore/zstore_recompress.h"
 
 #define DISK_PAGES    48u
 #define MAX_DEEDS     10000u
-#define DEFAULT_DEEDS 20u
+#define DEFAULT_DEEDS 18u
 #define DEFAULT_EVERY 16u
 
 /* By this the process says that it enters or leaves what need not be stepped
@@ -51,6 +53,8 @@ enum deed_kind {
 	DEED_SHRINK,
 	DEED_HOUSEKEEP,
 	DEED_ADD_DICT,
+	DEED_RECOMPRESS,
+	DEED_BEGIN_EPOCH,
 };
 
 static struct deed {
@@ -78,6 +82,9 @@ static enum deed_kind choose_kind(struct model_rng *rng)
 	static const enum deed_kind rare[] = {DEED_COMPACT, DEED_COMPACT,
 					      DEED_SHRINK, DEED_HOUSEKEEP};
 
+	if (model_rng_one_in(rng, 6))
+		return model_rng_one_in(rng, 4) ? DEED_BEGIN_EPOCH
+						: DEED_RECOMPRESS;
 	if (model_rng_one_in(rng, 8))
 		return rare[model_rng_below(rng, ARRAY_SIZE(rare))];
 	if (model_rng_one_in(rng, 4))
@@ -211,12 +218,33 @@ static int write_deed(const struct deed *deed)
 	return zstore_write_zeroes(rig.ctx, at, ZSD_PAGE_BYTES);
 }
 
+/* Both codecs have the same ones: in turn. */
 static int add_dict(uint64_t which)
 {
 	unsigned number;
 
-	return zstore_dict_add(rig.store, ZSTORE_PRIMARY, dicts[which],
+	return zstore_dict_add(rig.store, which % ZSTORE_CODECS, dicts[which],
 			       dict_bytes[which], &number);
+}
+
+/* Of all pages up to three, the longest. */
+static int recompress(void)
+{
+	const struct zstore_recompress how = {
+		.again = true, .since_s = UINT32_MAX, .max_pages = 3};
+	struct zstore_recompressing at = {0};
+	int more;
+
+	do {
+		more = zstore_recompress(rig.ctx, &how, &at, DISK_PAGES);
+	} while (more == 1);
+	return more == -ENOMEM ? 0 : more; /* none is ready */
+}
+
+static void begin_epoch(const struct deed *deed)
+{
+	zstore_begin_epoch(rig.store, (uint32_t)(deed - deeds) + 1);
+	(void)zstore_mark_idle(rig.store, UINT32_MAX);
 }
 
 static int do_deed(const struct deed *deed)
@@ -239,6 +267,11 @@ static int do_deed(const struct deed *deed)
 		return 0;
 	case DEED_ADD_DICT:
 		return add_dict(deed->index);
+	case DEED_RECOMPRESS:
+		return recompress();
+	case DEED_BEGIN_EPOCH:
+		begin_epoch(deed);
+		return 0;
 	}
 	return -EINVAL;
 }
@@ -406,10 +439,12 @@ static void *map_shared(size_t bytes, int flags)
 	return p;
 }
 
-static void open_rig(const char *algorithm, bool checksum)
+static void open_rig(const char *algorithm, const char *secondary,
+		     bool checksum)
 {
 	struct zstore_params params = rig_params(algorithm);
 
+	ck_assert_int_eq(zcomp_parse(secondary, &params.recomp), 0);
 	params.disk_bytes = DISK_PAGES * (uint64_t)ZSD_PAGE_BYTES;
 	params.reserve_bytes = 16 * ZSD_PAGE_BYTES;
 	params.checksum = checksum;
@@ -445,12 +480,12 @@ END_TEST
 
 static void setup(void)
 {
-	open_rig("lz4", false);
+	open_rig("lz4", "zstd:1", false);
 }
 
 static void setup_dicts(void)
 {
-	open_rig("zstd:1", true);
+	open_rig("zstd:1", "zstd:3", true);
 }
 
 int main(void)
