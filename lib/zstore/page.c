@@ -321,8 +321,22 @@ static bool is_denser(const struct zs_pool *pool, const struct packed *packed,
 }
 
 /*
- * Publish @new if the slot still says @expected; @new has an object of its own,
- * or the same with other flags. Return: 0, -EAGAIN or -EIO: not done.
+ * Whether page @index, locked, is still what the scratch page has. Its slot
+ * alone does not tell: where it was written twice meanwhile, the second object
+ * may have got the handle of the first one back, and be as long.
+ */
+static bool is_unchanged(struct zstore_ctx *ctx, uint64_t index, uint64_t slot)
+{
+	unsigned char *now = ctx->scratch->compressed;
+
+	return !page_load_slot(ctx, index, slot, now) &&
+	       !memcmp(now, ctx->scratch->page, ZSD_PAGE_BYTES);
+}
+
+/*
+ * Publish @new if the page is still what the scratch page has, as @expected;
+ * @new has an object of its own, or the same with other flags. Return: 0,
+ * -EAGAIN or -EIO: not done.
  */
 static int replace_if(struct zstore_ctx *ctx, uint64_t index, uint64_t expected,
 		      uint64_t new)
@@ -333,7 +347,7 @@ static int replace_if(struct zstore_ctx *ctx, uint64_t index, uint64_t expected,
 
 	if (unlikely(!slot_lock(home, &old)))
 		return is_same ? -EIO : drop(ctx, index, new);
-	if (old != expected) {
+	if (old != expected || !is_unchanged(ctx, index, old)) {
 		slot_publish(home, old);
 		if (!is_same)
 			zs_free(ctx->store->pool, slot_handle(new));

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "model/own_ctx.h"
 #include "store_rig.h"
 #include "suite.h"
 #include "zstore/zstore_age.h"
@@ -37,6 +38,18 @@ static void make_page(const struct told *told, unsigned char *page)
 	memcpy(page, told, sizeof(*told));
 }
 
+/* What another thread does while the secondary codec works, once. */
+static void (*meanwhile)(void);
+
+static void do_meanwhile(void)
+{
+	void (*deed)(void) = meanwhile;
+
+	meanwhile = NULL;
+	if (deed)
+		deed();
+}
+
 /* The linker has these called by the store. */
 int __wrap_zcomp_compress(struct zcomp_ctx *ctx, const struct zcomp_dict *dict,
 			  const void *src, size_t src_bytes, void *dst,
@@ -55,6 +68,8 @@ int __wrap_zcomp_compress(struct zcomp_ctx *ctx, const struct zcomp_dict *dict,
 	(void)dict;
 	ck_assert_uint_eq(src_bytes, ZSD_PAGE_BYTES);
 	memcpy(&told, src, sizeof(told));
+	if (ctx == rig.ctx->zcomp[ZSTORE_SECONDARY])
+		do_meanwhile();
 	len = told.len_bytes[ctx == rig.ctx->zcomp[ZSTORE_SECONDARY]];
 	if (len > dst_bytes)
 		return -ENOSPC;
@@ -370,6 +385,43 @@ START_TEST(a_page_that_changed_is_left_alone)
 }
 END_TEST
 
+/* Page 5 twice by another thread, so that its slot says what it said: the
+ * second write got the handle that the first one freed. */
+static void write_twice(void)
+{
+	const uint64_t slot = slot_load(&rig.store->slots[5]);
+	const uint64_t offset = 5 * ZSD_PAGE_BYTES;
+	unsigned char *page = rig.flat + offset;
+	struct zstore_ctx *other;
+
+	ck_assert_int_eq(own_ctx_create(rig.store, &other), 0);
+	for (uint64_t seed = 100; seed < 102; seed++) {
+		struct told told = {{2000, 100}, seed};
+
+		make_page(&told, page);
+		ck_assert_int_eq(
+			zstore_write(other, offset, ZSD_PAGE_BYTES, page), 0);
+	}
+	own_ctx_destroy(other);
+	ck_assert_uint_eq(slot_load(&rig.store->slots[5]), slot);
+}
+
+/* If it becomes shorter, or if not. */
+START_TEST(a_slot_that_is_the_same_again_is_left_alone)
+{
+	put(5, 2000, _i ? 3000 : 100);
+	meanwhile = write_twice;
+	ck_assert_int_eq(run(), 0);
+	ck_assert_ptr_null(meanwhile);
+	ck_assert_uint_eq(at.nr_done, 0);
+	rig_assert_range(&rig, 5 * ZSD_PAGE_BYTES, ZSD_PAGE_BYTES);
+	ck_assert(!block_of(5).is_recompressed);
+	ck_assert(!block_of(5).is_incompressible);
+	ck_assert_int_eq(run(), 0);
+	ck_assert_uint_eq(at.nr_done, 1);
+}
+END_TEST
+
 START_TEST(damage_is_told_and_passed_over)
 {
 	struct zstore_stats stats;
@@ -405,6 +457,8 @@ static Suite *suite(void)
 	tcase_add_test(tcase, it_works_where_nothing_else_fits);
 	tcase_add_test(tcase, a_page_that_finds_no_room_stays_as_it_was);
 	tcase_add_test(tcase, a_page_that_changed_is_left_alone);
+	tcase_add_loop_test(tcase, a_slot_that_is_the_same_again_is_left_alone,
+			    0, 2);
 	tcase_add_test(tcase, damage_is_told_and_passed_over);
 	suite_add_tcase(suite, tcase);
 	return suite;
