@@ -179,6 +179,15 @@ static int make_change(struct zstore_ctx *ctx, uint32_t index, uint32_t version)
 	return zstore_write_zeroes(ctx, offset_of(index), ZSD_PAGE_BYTES);
 }
 
+/* That is no access: what is not there has no age. */
+static bool is_trim(uint32_t index, uint32_t version)
+{
+	struct model_rng rng;
+
+	seed_change(&rng, index, version);
+	return change_of(&rng, version) == CHANGE_TRIM;
+}
+
 static void change_page(struct zstore_ctx *ctx, uint32_t index)
 {
 	uint32_t version = m.journal->pages[index].done + 1;
@@ -194,7 +203,7 @@ static void change_page(struct zstore_ctx *ctx, uint32_t index)
 		m.journal->pages[index].doing = version - 1;
 	else
 		m.journal->pages[index].done = version;
-	if (!err)
+	if (!err && !is_trim(index, version))
 		m.journal->pages[index].accessed_s = now_s;
 	m.journal->nr_full += err != 0;
 	m.journal->nr_changes++;
