@@ -323,7 +323,7 @@ static void __attribute__((noreturn)) keep_house(struct model_rng rng)
 			(void)zstore_housekeep(m.store, 64);
 			break;
 		default:
-			add_dict(model_rng_one_in(&rng, 8) ? ZSTORE_SECONDARY
+			add_dict(model_rng_one_in(&rng, 3) ? ZSTORE_SECONDARY
 							   : ZSTORE_PRIMARY,
 				 &rng);
 			usleep(300);
