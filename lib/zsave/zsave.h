@@ -85,8 +85,8 @@
 #define ZSAVE_END_BYTES	   ((size_t)32)
 #define ZSAVE_RECORD_BYTES ((size_t)8) /* without the content */
 
-/* A dictionary, of 112 KiB at most, must fit; and a buffer should be small. */
-#define ZSAVE_MAX_PAYLOAD_BYTES ((size_t)(128 * KIB))
+/* A dictionary, of 144 KiB at most, must fit; and a buffer should be small. */
+#define ZSAVE_MAX_PAYLOAD_BYTES ((size_t)(160 * KIB))
 
 /* Room for any block; the first one, with the start, is a short one. */
 #define ZSAVE_BLOCK_BYTES (ZSAVE_PREFIX_BYTES + ZSAVE_MAX_PAYLOAD_BYTES)

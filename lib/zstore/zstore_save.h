@@ -57,7 +57,7 @@ void zstore_save_end(struct zstore_save *save);
  * @bytes: receives its length; 0 where nothing was found to be saved for a
  *         while: ask again, unless save->is_over
  *
- * Cost: some ms at the most: up to 8,192 pages are looked at, and up to 128 KiB
+ * Cost: some ms at the most: up to 8,192 pages are looked at, and up to 160 KiB
  * copied and decompressed. Never waits for memory, nor for another thread
  * longer than a read does.
  * Return: 0, or -EIO where page save->next is damaged (counted as a read is);

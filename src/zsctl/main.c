@@ -151,7 +151,7 @@ static const struct argp_option argp_options[] = {
 	{"root", KEY_ROOT, "DIR", 0,
 	 "With doctor: look into DIR/proc, DIR/sys and DIR/dev", 0},
 	{"dictionary-bytes", KEY_DICTIONARY_BYTES, "SIZE", 0,
-	 "With train: how large it may be, 1K to 112K (default 32K)", 0},
+	 "With train: how large it may be, 1K to 144K (default 32K)", 0},
 	{"output", KEY_OUTPUT, "FILE", 0,
 	 "With train: write it to FILE, for zsd's --dictionary", 0},
 	{"live", KEY_LIVE, NULL, 0,

@@ -81,6 +81,8 @@ static void open_store(void)
 {
 	const struct zstore_params params = {
 		.disk_bytes = bench.pages.nr_pages * ZSD_PAGE_BYTES,
+		/* Recompression takes what is ready. It is not counted. */
+		.reserve_bytes = 4 * MIB,
 		.chain_size = ZS_CHAIN_SIZE_DEFAULT,
 		.zcomp = options.zcomp,
 		.recomp = options.recomp,

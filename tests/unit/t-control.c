@@ -364,9 +364,9 @@ static const struct {
 	{"{\"id\":9,\"command\":\"train\",\"arguments\":{\"bytes\":-1}}", 9,
 	 "EINVAL", "'bytes' must be an integer"},
 	{"{\"id\":9,\"command\":\"train\",\"arguments\":{\"bytes\":1023}}", 9,
-	 "EINVAL", "1024 to 114688 bytes"},
+	 "EINVAL", "1024 to 147456 bytes"},
 	{"{\"id\":9,\"command\":\"train\",\"arguments\":{\"bytes\":114689}}", 9,
-	 "EINVAL", "1024 to 114688 bytes"},
+	 "EINVAL", "1024 to 147456 bytes"},
 	{"{\"id\":9,\"verb\":\"stats\"}", 9, "EPROTO", "'verb'"},
 };
 
