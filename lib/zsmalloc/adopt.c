@@ -113,7 +113,7 @@ void zs_pool_adopt(struct zs_pool *pool)
 
 /* --- What the owner knows ------------------------------------------------ */
 
-int zs_adopt_name(struct zs_pool *pool, zs_handle handle, size_t bytes)
+int zs_adopt_find(const struct zs_pool *pool, zs_handle handle, size_t bytes)
 {
 	const struct zs_handles *handles = &pool->handles;
 	uint64_t entry;
@@ -126,6 +126,15 @@ int zs_adopt_name(struct zs_pool *pool, zs_handle handle, size_t bytes)
 	if (!zs_entry_is_sound(entry) || !(entry & ZS_ENTRY_LIVE) ||
 	    zs_entry_class(entry) != zs_lookup_class_index(pool, bytes))
 		return -ENOENT;
+	return 0;
+}
+
+int zs_adopt_name(struct zs_pool *pool, zs_handle handle, size_t bytes)
+{
+	int err = zs_adopt_find(pool, handle, bytes);
+
+	if (err)
+		return err;
 	if (zs_is_named(pool, handle)) {
 		set_mark(pool, handle, MARK_TWICE);
 		return -EEXIST;

@@ -64,6 +64,11 @@ zs_handle zs_pool_handles_end(const struct zs_pool *pool)
 	return (zs_handle)pool->handles.nr_fresh;
 }
 
+zs_handle zs_pool_handles_max(const struct zs_pool *pool)
+{
+	return (zs_handle)pool->handles.nr_max;
+}
+
 void zs_pool_reset_peak(struct zs_pool *pool)
 {
 	pthread_mutex_lock(&pool->arena.lock);

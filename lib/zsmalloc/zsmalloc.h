@@ -243,6 +243,11 @@ int zs_adopt_name(struct zs_pool *pool, zs_handle handle,
 /* zs_adopt_is_shared() - whether an object was named more than once */
 bool zs_adopt_is_shared(const struct zs_pool *pool, zs_handle handle);
 
+/* zs_adopt_find() - look for it as zs_adopt_name(), but name nothing. Return: 0
+ * or -ENOENT. */
+int zs_adopt_find(const struct zs_pool *pool, zs_handle handle,
+		  size_t bytes) ZSD_MUST_CHECK;
+
 /**
  * zs_pool_rebuild() - make anew what follows from the objects, piece by piece
  * @max_looks: at handles or pages that it may take, at least 1
@@ -523,6 +528,9 @@ void zs_pool_reset_peak(struct zs_pool *pool);
 
 /* Every handle given out so far is below this. */
 zs_handle zs_pool_handles_end(const struct zs_pool *pool);
+
+/* Every handle that ever will be is below this. */
+zs_handle zs_pool_handles_max(const struct zs_pool *pool);
 
 /**
  * zs_pool_verify() - check every invariant
