@@ -143,7 +143,7 @@ int zs_adopt_name(struct zs_pool *pool, zs_handle handle, size_t bytes)
 	return 0;
 }
 
-bool zs_adopt_is_shared(const struct zs_pool *pool, zs_handle handle)
+bool zs_adopt_is_double(const struct zs_pool *pool, zs_handle handle)
 {
 	return handle < pool->handles.nr_max &&
 	       has_mark(pool, handle, MARK_TWICE);

@@ -240,8 +240,8 @@ void zs_pool_adopt(struct zs_pool *pool);
 int zs_adopt_name(struct zs_pool *pool, zs_handle handle,
 		  size_t bytes) ZSD_MUST_CHECK;
 
-/* zs_adopt_is_shared() - whether an object was named more than once */
-bool zs_adopt_is_shared(const struct zs_pool *pool, zs_handle handle);
+/* zs_adopt_is_double() - whether an object was named more than once */
+bool zs_adopt_is_double(const struct zs_pool *pool, zs_handle handle);
 
 /* zs_adopt_find() - look for it as zs_adopt_name(), but name nothing. Return: 0
  * or -ENOENT. */

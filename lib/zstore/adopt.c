@@ -6,7 +6,8 @@
  * lock is a dead thread's. A slot is made unsound, and so its page damaged,
  * where the object that it names is not there: or the page would read as what
  * is stored under that handle next. The same goes for slots that name one
- * object together: when one of them is written, the other's would be gone.
+ * object together: when one of them is written, the other's would be gone. But
+ * where all of them say that they share it, they are counted.
  */
 #include "config.h"
 
@@ -36,6 +37,14 @@ static int check_header(const struct zstore *store)
 	return 0;
 }
 
+/* Have counts, if there may be pages that share an object, now or later. */
+static int need_sharers(struct zstore *store)
+{
+	if (!store->params.share && !zstore_image_header(store)->may_share)
+		return 0;
+	return zstore_sharers_init(store);
+}
+
 /* Of a store that has the image mapped. */
 static int open_image(struct zstore *store)
 {
@@ -51,7 +60,9 @@ static int open_image(struct zstore *store)
 	if (err)
 		return err;
 	store->huge_class_bytes = zs_huge_class_size(store->pool);
-	err = zstore_dicts_load(store);
+	err = need_sharers(store);
+	if (!err)
+		err = zstore_dicts_load(store);
 	if (err) {
 		zstore_dicts_fini(store);
 		zs_pool_destroy(store->pool);
@@ -114,6 +125,8 @@ static void enter_image(struct zstore *store)
 	store->header.generation = image->generation + 1;
 	image->generation = store->header.generation;
 	image->is_clean = 0;
+	store->header.may_share = store->sharers ? 1 : 0;
+	image->may_share = store->header.may_share;
 }
 
 void zstore_leave_image(struct zstore *store)
@@ -160,11 +173,14 @@ int zstore_adopt(struct zstore *store)
 
 	if (err)
 		return err;
-	err = zstore_dicts_load(store);
+	err = need_sharers(store);
+	if (!err)
+		err = zstore_dicts_load(store);
 	if (err)
 		return err;
 	enter_image(store);
-	memory += find_tables(store) + zstore_dicts_memory(store);
+	memory += find_tables(store) + zstore_dicts_memory(store) +
+		  (store->sharers ? zstore_sharers_bytes(store) : 0);
 	zstore_ages_init(store);
 	zs_pool_adopt(store->pool);
 	err = zs_pool_charge(store->pool, memory, ZS_NORMAL);
@@ -181,10 +197,15 @@ static uint64_t spoil(uint64_t slot)
 	return slot ^ (uint64_t)1 << SLOT_CHECK_SHIFT;
 }
 
-static void count_pages(struct zstore_adoption *adoption, uint64_t slot,
-			int sign)
+/* @is_first: no other slot names its object, before or after. */
+static void count_page(struct zstore_adoption *adoption, uint64_t slot,
+		       int sign, bool is_first)
 {
 	count_slot(adoption->counters, slot, sign);
+	if (is_first)
+		count_object(adoption->counters, slot, sign);
+	else
+		add_to(&adoption->counters[COUNT_pages_sharing], sign);
 	if (slot_kind(slot) != SLOT_OBJECT)
 		return;
 	adoption->dict_pages[slot_dict(slot)] += sign;
@@ -193,32 +214,59 @@ static void count_pages(struct zstore_adoption *adoption, uint64_t slot,
 		add_to(&adoption->counters[COUNT_huge_pages_since], sign);
 }
 
+/*
+ * A slot names an object. Those that say that they share it do so as one: two
+ * slots that name it without that, or with and without, are too many.
+ * @is_first: receives whether it is the first of those. Return: as
+ * zs_adopt_name().
+ */
+static int name_object(struct zstore *store, uint64_t slot, bool *is_first)
+{
+	const zs_handle handle = slot_handle(slot);
+	const uint32_t bytes = slot_len_bytes(slot);
+	int err;
+
+	*is_first = !slot_is_shared(slot) || !zstore_sharers(store, handle);
+	if (*is_first)
+		err = zs_adopt_name(store->pool, handle, bytes);
+	else
+		err = zs_adopt_find(store->pool, handle, bytes);
+	if (err != -ENOENT && slot_is_shared(slot) &&
+	    !zstore_sharers_add(store, handle))
+		return -ENOENT;
+	return err;
+}
+
 /* Return: what the slot is to say. */
 static uint64_t look_at_slot(struct zstore *store, uint64_t index,
 			     uint64_t slot)
 {
+	bool is_first = true;
 	int err = 0;
 
 	if (!slot_is_sound(slot, index))
 		return slot;
 	if (slot_kind(slot) == SLOT_OBJECT)
-		err = zs_adopt_name(store->pool, slot_handle(slot),
-				    slot_len_bytes(slot));
+		err = name_object(store, slot, &is_first);
 	if (err == -ENOENT)
 		return spoil(slot);
 	if (err == -EEXIST)
-		store->adoption.has_shared = true;
-	count_pages(&store->adoption, slot, 1);
+		store->adoption.has_doubles = true;
+	count_page(&store->adoption, slot, 1, is_first);
 	return slot;
 }
 
 /* The same, after all have been looked at once. */
 static uint64_t look_again(struct zstore *store, uint64_t index, uint64_t slot)
 {
+	uint32_t left = 0;
+
 	if (!slot_is_sound(slot, index) || slot_kind(slot) != SLOT_OBJECT ||
-	    !zs_adopt_is_shared(store->pool, slot_handle(slot)))
+	    !zs_adopt_is_double(store->pool, slot_handle(slot)))
 		return slot;
-	count_pages(&store->adoption, slot, -1);
+	if (slot_is_shared(slot))
+		(void)zstore_sharers_remove(store, slot_handle(slot), &left);
+	count_page(&store->adoption, slot, -1, !left);
 	return spoil(slot);
 }
 
@@ -250,7 +298,7 @@ static bool rebuild_slots(struct zstore *store, unsigned max_looks)
 	}
 	if (adoption->next < store->nr_slots)
 		return true;
-	if (!adoption->has_shared || adoption->is_second_look)
+	if (!adoption->has_doubles || adoption->is_second_look)
 		return false;
 	adoption->is_second_look = true;
 	adoption->next = 0;

@@ -133,16 +133,21 @@ static void pack(struct zstore_ctx *ctx, const void *src, struct packed *out)
  * Whether the object of @old, when it goes, leaves room for the new one. Room
  * is what a size class has: a few bytes more take no more of it if they fit the
  * same class. A word takes nearly nothing, and counts as if: same-filled pages
- * of any word are alike.
+ * of any word are alike. One that other pages share does not go.
  */
-static bool frees_as_much(const struct zs_pool *pool, uint64_t index,
+static bool frees_as_much(const struct zstore *store, uint64_t index,
 			  uint64_t old, const struct packed *packed)
 {
+	const struct zs_pool *pool = store->pool;
+
 	if (packed->flags & SLOT_WORD)
 		return true;
-	return slot_is_sound(old, index) && slot_kind(old) == SLOT_OBJECT &&
-	       zs_lookup_class_index(pool, packed->len_bytes) <=
-		       zs_lookup_class_index(pool, slot_len_bytes(old));
+	if (!slot_is_sound(old, index) || slot_kind(old) != SLOT_OBJECT ||
+	    (slot_is_shared(old) &&
+	     zstore_sharers(store, slot_handle(old)) > 1))
+		return false;
+	return zs_lookup_class_index(pool, packed->len_bytes) <=
+	       zs_lookup_class_index(pool, slot_len_bytes(old));
 }
 
 /*
@@ -170,18 +175,40 @@ static int store_packed(struct zs_pool *pool, uint64_t index,
 
 /* --- Counting and releasing ---------------------------------------------- */
 
+bool page_release_object(struct zstore_ctx *ctx, uint64_t slot,
+			 uint32_t *freed_bytes)
+{
+	uint32_t left = 0;
+
+	*freed_bytes = 0;
+	if (slot_is_shared(slot) &&
+	    unlikely(!zstore_sharers_remove(ctx->store, slot_handle(slot),
+					    &left)))
+		return false;
+	if (left) {
+		count(ctx, COUNT_pages_sharing, -1);
+		return true;
+	}
+	count_object(ctx->counters, slot, -1);
+	zs_free(ctx->store->pool, slot_handle(slot));
+	*freed_bytes = slot_len_bytes(slot);
+	return true;
+}
+
 /* Of a damaged slot nobody knows what it held: whatever it was stays. */
 static void release(struct zstore_ctx *ctx, uint64_t index, uint64_t slot)
 {
-	if (unlikely(!slot_is_sound(slot, index))) {
+	const bool has_object = slot_kind(slot) == SLOT_OBJECT;
+	uint32_t freed_bytes;
+
+	if (unlikely(!slot_is_sound(slot, index)) ||
+	    (has_object &&
+	     unlikely(!page_release_object(ctx, slot, &freed_bytes)))) {
 		page_note_damage(ctx, index, -EIO);
 		return;
 	}
 	count_slot(ctx->counters, slot, -1);
-	if (slot_kind(slot) != SLOT_OBJECT)
-		return;
-	zs_free(ctx->store->pool, slot_handle(slot));
-	if (slot_dict(slot)) /* now nobody reads it any more */
+	if (has_object && slot_dict(slot)) /* now nobody reads it any more */
 		count_dict(ctx, slot_dict(slot), -1);
 }
 
@@ -191,6 +218,7 @@ static void replace(struct zstore_ctx *ctx, uint64_t index, uint64_t old,
 {
 	slot_publish(&ctx->store->slots[index], new);
 	count_slot(ctx->counters, new, 1);
+	count_object(ctx->counters, new, 1);
 	if (slot_kind(new) == SLOT_OBJECT && slot_dict(new))
 		count_dict(ctx, slot_dict(new), 1);
 	if (slot_kind(new) == SLOT_OBJECT && slot_is_huge(new))
@@ -279,7 +307,7 @@ static int store_page(struct zstore_ctx *ctx, uint64_t index,
 	int err;
 
 	need.frees_as_much =
-		frees_as_much(pool, index, slot_load(home), packed);
+		frees_as_much(ctx->store, index, slot_load(home), packed);
 	do {
 		err = store_packed(pool, index, packed, need.how, &new);
 	} while (unlikely(err) && !(err = make_room(pool, &need, err)));
@@ -426,7 +454,8 @@ static int patch_locked(struct zstore_ctx *ctx, const struct patch *patch,
 	else
 		memset(ctx->scratch->page + patch->at, 0, patch->bytes);
 	pack(ctx, ctx->scratch->page, &packed);
-	need->frees_as_much = frees_as_much(pool, patch->index, old, &packed);
+	need->frees_as_much =
+		frees_as_much(ctx->store, patch->index, old, &packed);
 	return store_packed(pool, patch->index, &packed, need->how, new);
 }
 

@@ -57,6 +57,27 @@ static int copy_out(struct zstore_ctx *ctx, uint64_t slot, const void *src,
 	return err;
 }
 
+/* What it is known by, into the uint32_t at @dst. */
+static int take_sum(struct zstore_ctx *ctx, uint64_t slot, const void *src,
+		    void *dst)
+{
+	const struct zstore *store = ctx->store;
+
+	*(uint32_t *)dst = store->params.checksum
+				   ? zs_obj_tag(store->pool, slot_handle(slot))
+				   : sum_object(src, slot_len_bytes(slot));
+	return 0;
+}
+
+static int take_bytes(struct zstore_ctx *ctx, uint64_t slot, const void *src,
+		      void *dst)
+{
+	if (is_damaged(ctx->store, slot, src))
+		return -EIO;
+	memcpy(dst, src, slot_len_bytes(slot));
+	return 0;
+}
+
 /*
  * Have @take look at the object of page @index that @slot names, while its slot
  * says the same: without a lock, another thread may replace it before its
@@ -106,6 +127,18 @@ int page_load_slot(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
 		return 0;
 	}
 	return take_object(ctx, index, slot, unpack, dst);
+}
+
+int page_sum(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
+	     uint32_t *sum)
+{
+	return take_object(ctx, index, slot, take_sum, sum);
+}
+
+int page_load_object(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
+		     void *dst)
+{
+	return take_object(ctx, index, slot, take_bytes, dst);
 }
 
 /* Its object as it is, if it has one. */

@@ -10,7 +10,8 @@
  *   bits 17-20  OBJECT: the dictionary it is compressed with; 0 is none
  *   bit  21     OBJECT: compressed by the store's secondary codec
  *   bit  22     OBJECT: recompressing it gained nothing
- *   bit  23     unused, zero
+ *   bit  23     OBJECT: its object may be other pages', too: see
+ *               zstore_share.h. No word's
  *   bits 24-31  check: makes all bytes of the slot, the lock aside, and of the
  *               number of its page come to SLOT_SUM when exclusive-ored
  *   bits 32-63  OBJECT: handle. FILLED: the 4 bytes that the page repeats
@@ -48,7 +49,7 @@ enum slot_kind {
 #define SLOT_DICT_SHIFT	    17
 #define SLOT_SECONDARY	    ((uint64_t)1 << 21)
 #define SLOT_INCOMPRESSIBLE ((uint64_t)1 << 22)
-#define SLOT_UNUSED	    ((uint64_t)1 << 23)
+#define SLOT_SHARED	    ((uint64_t)1 << 23)
 #define SLOT_CHECK_SHIFT    24
 #define SLOT_HIGH_SHIFT	    32
 #define SLOT_SUM	    0x35u
@@ -77,6 +78,11 @@ static inline unsigned slot_dict(uint64_t slot)
 static inline unsigned slot_codec(uint64_t slot)
 {
 	return slot & SLOT_SECONDARY ? 1 : 0;
+}
+
+static inline bool slot_is_shared(uint64_t slot)
+{
+	return slot & SLOT_SHARED;
 }
 
 static inline bool slot_is_huge(uint64_t slot)
@@ -133,6 +139,16 @@ static inline uint64_t slot_make_incompressible(uint64_t index, uint64_t slot)
 	return slot_seal(slot | SLOT_INCOMPRESSIBLE, index);
 }
 
+/* The slot of an object, which is to be that of @handle and may be others'. */
+static inline uint64_t slot_make_shared(uint64_t index, uint64_t slot,
+					zs_handle handle)
+{
+	slot &= ~((uint64_t)0xff << SLOT_CHECK_SHIFT) & UINT32_MAX;
+	return slot_seal((uint64_t)handle << SLOT_HIGH_SHIFT | slot |
+				 SLOT_SHARED,
+			 index);
+}
+
 /* Whether page @index can be what its slot, without the lock, says. */
 static inline bool slot_is_sound(uint64_t slot, uint64_t index)
 {
@@ -144,9 +160,10 @@ static inline bool slot_is_sound(uint64_t slot, uint64_t index)
 		return false;
 	if (slot_kind(slot) == SLOT_FILLED)
 		return !(slot & low);
-	if (slot_kind(slot) != SLOT_OBJECT || slot & SLOT_UNUSED)
+	if (slot_kind(slot) != SLOT_OBJECT)
 		return false;
-	return slot_is_word(slot) ? slot_len_bytes(slot) == sizeof(uint64_t)
+	return slot_is_word(slot) ? slot_len_bytes(slot) == sizeof(uint64_t) &&
+					    !slot_is_shared(slot)
 				  : slot_len_bytes(slot) - 1 < ZSD_PAGE_BYTES;
 }
 
@@ -173,6 +190,21 @@ static inline bool slot_lock(_Atomic uint64_t *slot, uint64_t *old)
 			return true;
 	} while (spin_wait(&spins));
 	return false;
+}
+
+/* The same without waiting, if it says @old. Return: whether it is locked. */
+static inline bool slot_try_lock(_Atomic uint64_t *slot, uint64_t old)
+{
+	return atomic_compare_exchange_strong_explicit(slot, &old,
+						       old | SLOT_LOCKED,
+						       memory_order_acquire,
+						       memory_order_relaxed);
+}
+
+/* Make @new what the page is, and keep other writers out. */
+static inline void slot_publish_locked(_Atomic uint64_t *slot, uint64_t new)
+{
+	atomic_store_explicit(slot, new | SLOT_LOCKED, memory_order_release);
 }
 
 /* Make @new what the page is, and let other writers in. */

@@ -40,6 +40,7 @@ void zstore_stats(struct zstore *store, struct zstore_stats *out)
 		.same_pages = sum(store, COUNT_same_pages),
 		.pages_compacted = pool.pages_compacted,
 		.huge_pages = sum(store, COUNT_huge_pages),
+		.pages_sharing = sum(store, COUNT_pages_sharing),
 		.huge_pages_since = sum(store, COUNT_huge_pages_since),
 		.failed_reads = sum(store, COUNT_failed_reads),
 		.corrupt_reads = sum(store, COUNT_corrupt_reads),

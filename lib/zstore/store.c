@@ -112,6 +112,7 @@ uint64_t zstore_lay_out(struct zstore *store)
 		.nr_pages = pool.nr_pages,
 		.chain_size = pool.chain_size,
 		.has_checksums = store->params.checksum,
+		.may_share = store->params.share,
 	};
 	for (unsigned i = 0; i < ZSTORE_CODECS; i++) {
 		if (zstore_codec(store, i)->ops)
@@ -140,6 +141,19 @@ static void write_header(struct zstore *store)
 	image->magic = ZSTORE_MAGIC; /* last: now it can be read */
 }
 
+/* Count what there always is, limit or no limit, and set that. */
+static void charge(struct zstore *store)
+{
+	uint64_t bytes = ZSTORE_HEAD_BYTES;
+	int err;
+
+	if (store->sharers)
+		bytes += zstore_sharers_bytes(store);
+	err = zs_pool_charge(store->pool, bytes, ZS_NORMAL);
+	BUG_ON(err); /* there is no limit yet */
+	zs_pool_set_limit(store->pool, store->params.mem_limit_bytes);
+}
+
 /* Lay the image out and make the pool in it. */
 static int create_image(struct zstore *store)
 {
@@ -160,14 +174,19 @@ static int create_image(struct zstore *store)
 	err = zs_pool_create(&pool, &store->image, pool_offset, &store->pool);
 	if (err)
 		goto err_image;
+	if (store->params.share) {
+		err = zstore_sharers_init(store);
+		if (err)
+			goto err_pool;
+	}
 	zstore_ages_init(store);
 	write_header(store);
-	/* They are counted, limit or no limit. */
-	err = zs_pool_charge(store->pool, ZSTORE_HEAD_BYTES, ZS_NORMAL);
-	zs_pool_set_limit(store->pool, store->params.mem_limit_bytes);
+	charge(store);
 	store->huge_class_bytes = zs_huge_class_size(store->pool);
-	return err;
+	return 0;
 
+err_pool:
+	zs_pool_destroy(store->pool);
 err_image:
 	mapping_destroy(&store->image);
 	return err;
@@ -205,6 +224,7 @@ void zstore_free(struct zstore *store)
 	pthread_mutex_destroy(&store->adoption_lock);
 	pthread_mutex_destroy(&store->dicts_lock);
 	pthread_mutex_destroy(&store->ctxs_lock);
+	zstore_sharers_fini(store);
 	free(store->groups);
 	free(store->age_groups);
 	free(store);

@@ -18,12 +18,19 @@
 struct tally {
 	int64_t pages; /* that are not empty */
 	int64_t objects; /* that are named */
+	int64_t sharing; /* that name an object which another one did */
+	uint64_t sharers; /* sum of their zstore_sharer_mark() */
 	int64_t dict_pages[ZSTORE_MAX_DICTS + 1]; /* that name it */
 	uint64_t locked; /* 1 + a page whose slot is; 0: none is */
-	uint64_t shared; /* 1 + a page whose object another has, too; 0: none */
-	unsigned char *named; /* by handle, a bit: a slot names it */
+	uint64_t doubled; /* 1 + a page that has the object of another, and does
+			   * not share it; 0: none */
+	unsigned char *named; /* by handle, MARK_BITS: which slots name it */
 	uint64_t handles_end; /* that there are bits for */
 };
+
+#define MARK_BITS  2u
+#define MARK_NAMED 1u /* any slot */
+#define MARK_OWNED 2u /* one that does not share it */
 
 static int ZSD_PRINTF(2, 3)
 	broken(struct zstore_verify_report *report, const char *format, ...)
@@ -50,19 +57,37 @@ static int64_t quiet_changes(struct zstore *store)
 	return begun == ended ? begun : -1;
 }
 
-/* Return: whether another slot named it. */
-static bool name_handle(struct tally *tally, zs_handle handle)
+/* Return: how other slots named it. */
+static unsigned name_handle(struct tally *tally, zs_handle handle,
+			    unsigned mark)
 {
-	unsigned char bit = (unsigned char)(1u << handle % 8);
+	const unsigned shift = MARK_BITS * handle % 8;
 	unsigned char *byte;
-	bool is_named;
+	unsigned before;
 
 	if (handle >= tally->handles_end) /* given out since, if at all */
-		return false;
-	byte = &tally->named[handle / 8];
-	is_named = *byte & bit;
-	*byte |= bit;
-	return is_named;
+		return 0;
+	byte = &tally->named[(uint64_t)handle * MARK_BITS / 8];
+	before = *byte >> shift & (MARK_NAMED | MARK_OWNED);
+	*byte |= (unsigned char)(mark << shift);
+	return before;
+}
+
+static void tally_object(struct tally *tally, uint64_t index, uint64_t slot)
+{
+	const bool is_shared = slot_is_shared(slot);
+	const unsigned before =
+		name_handle(tally, slot_handle(slot),
+			    is_shared ? MARK_NAMED : MARK_NAMED | MARK_OWNED);
+
+	if (is_shared ? before & MARK_OWNED : before)
+		tally->doubled = index + 1;
+	if (is_shared)
+		tally->sharers += zstore_sharer_mark(slot_handle(slot));
+	if (is_shared && before)
+		tally->sharing++;
+	else
+		tally->objects++;
 }
 
 static void tally_slot(struct tally *tally, uint64_t index, uint64_t slot)
@@ -70,10 +95,8 @@ static void tally_slot(struct tally *tally, uint64_t index, uint64_t slot)
 	tally->pages++;
 	if (!slot_is_sound(slot, index) || slot_kind(slot) != SLOT_OBJECT)
 		return;
-	tally->objects++;
 	tally->dict_pages[slot_dict(slot)]++;
-	if (name_handle(tally, slot_handle(slot)))
-		tally->shared = index + 1;
+	tally_object(tally, index, slot);
 }
 
 static int verify_slots(struct zstore_ctx *ctx, struct tally *tally,
@@ -125,12 +148,29 @@ static int verify_dict_tally(struct zstore *store, const struct tally *tally,
 	return 0;
 }
 
+static int verify_sharers(struct zstore *store, const struct tally *tally,
+			  struct zstore_verify_report *report)
+{
+	const int64_t sharing = zstore_sum(store, COUNT_pages_sharing);
+
+	if (tally->sharing != sharing)
+		return broken(report,
+			      "pages that share another's object are %" PRId64
+			      ", counted are %" PRId64,
+			      tally->sharing, sharing);
+	if (tally->sharers != zstore_sharers_sum(store, tally->handles_end))
+		return broken(report, "the pages that share an object are not"
+				      " as many as was counted");
+	return 0;
+}
+
 /* What holds only where nothing changed since the slots were looked at. */
 static int verify_tally(struct zstore *store, const struct tally *tally,
 			struct zstore_verify_report *report)
 {
 	int64_t pages = zstore_sum(store, COUNT_pages_stored);
 	int64_t objects = 0;
+	int err;
 
 	for (unsigned i = 0; i < ZS_NR_CLASSES; i++) {
 		struct zs_class_stats stats;
@@ -142,17 +182,18 @@ static int verify_tally(struct zstore *store, const struct tally *tally,
 		return broken(report,
 			      "page %" PRIu64 " of the disk is locked for good",
 			      tally->locked - 1);
-	if (tally->shared)
+	if (tally->doubled)
 		return broken(report,
 			      "page %" PRIu64
 			      " of the disk has the object of another",
-			      tally->shared - 1);
+			      tally->doubled - 1);
 	if (tally->pages != pages || tally->objects != objects)
 		return broken(report,
 			      "slots name %" PRId64 " pages and %" PRId64
 			      " objects, counted are %" PRId64 " and %" PRId64,
 			      tally->pages, tally->objects, pages, objects);
-	return verify_dict_tally(store, tally, report);
+	err = verify_sharers(store, tally, report);
+	return err ? err : verify_dict_tally(store, tally, report);
 }
 
 static int verify_disk(struct zstore_ctx *ctx, struct tally *tally,
@@ -200,7 +241,7 @@ int zstore_verify(struct zstore_ctx *ctx, struct zstore_verify_report *report)
 	err = verify_image(ctx->store, report);
 	if (err)
 		return err;
-	tally.named = calloc(tally.handles_end / 8 + 1, 1);
+	tally.named = calloc(tally.handles_end / 8 * MARK_BITS + MARK_BITS, 1);
 	if (!tally.named) {
 		broken(report, "no memory to verify with");
 		return -ENOMEM;

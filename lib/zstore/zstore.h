@@ -93,6 +93,8 @@ struct zstore_params {
 	struct zcomp_params recomp; /* the secondary codec; .ops NULL: none */
 	uint8_t uuid[ZSTORE_UUID_BYTES]; /* the disk's; all zero: none */
 	bool checksum; /* keep one of each object, and compare it at reads */
+	bool share; /* pages of equal content may share an object: see
+		     * zstore_share.h */
 	bool inherit_priority; /* see struct zs_pool_params */
 	void (*wake)(void *arg); /* see struct zs_pool_params */
 	int (*starve)(void *arg); /* the same */
@@ -163,11 +165,13 @@ int zstore_image_disk_bytes(int fd, uint64_t *out) ZSD_MUST_CHECK;
 /**
  * zstore_open() - get ready to adopt the image of another process
  * @params: what that process created it with. But mem_limit_bytes,
- * reserve_bytes and the functions may be others; and the uuid is the image's
+ * reserve_bytes, share and the functions may be others; and the uuid is the
+ * image's
  * @fd:     its zstore_image_fd(); stays the caller's
  * @out:    receives the store; untouched on error
  *
- * Allocates: some 2 bits a page of the disk, and what dictionaries take. The
+ * Allocates: some 2 bits a page of the disk, and what dictionaries take; 2 B a
+ * page more where it is to share pages, or any process before it was. The
  * other process may go on meanwhile. Contexts can be made; nothing else can be
  * done with the store until zstore_adopt().
  * Release: zstore_destroy().
@@ -189,8 +193,9 @@ int zstore_open(const struct zstore_params *params, int fd,
  *
  * Cost: a look at each handle, 8 MiB of them for 4 GiB of disk; dictionaries
  * that came since zstore_open() are digested.
- * Return: 0, -EBUSY where the other process still lives, -ENOMEM for a
- * dictionary (another try may succeed), or the -errno of mapping_own().
+ * Return: 0, -EBUSY where the other process still lives, -ENOMEM for what came
+ * since zstore_open() (another try may succeed), or the -errno of
+ * mapping_own().
  */
 int zstore_adopt(struct zstore *store) ZSD_MUST_CHECK;
 
@@ -199,8 +204,8 @@ int zstore_adopt(struct zstore *store) ZSD_MUST_CHECK;
  * @max_looks: at slots, handles or pages that it may take, at least 1
  *
  * Beside reads, by any thread; zstore_housekeep() does so, too. Damage is
- * contained: a slot whose object is not there, or is another page's as well, is
- * damaged from now on.
+ * contained: a slot whose object is not there, or is another page's as well
+ * without that both share it, is damaged from now on.
  * Cost: up to 100 ns a look; all of it some 0.4 s for 4 GiB of disk.
  * Return: true while there is more to do.
  */
@@ -375,15 +380,16 @@ uint64_t zstore_extent(const struct zstore_ctx *ctx, uint64_t offset,
  * Counters, as zram's mm_stat and io_stat name them. X(field): of struct
  * zstore_stats.
  */
-#define ZSTORE_MM_STAT(X)                                                  \
-	X(orig_data_size) /* bytes stored, as the client sees them */      \
-	X(compr_data_size) /* bytes of objects; same-filled pages are 0 */ \
-	X(mem_used_total) /* bytes of arena in zspages */                  \
-	X(mem_limit) /* bytes; 0: none */                                  \
-	X(mem_used_max) /* bytes; highest mem_used_total so far */         \
-	X(same_pages) /* same-filled pages now */                          \
-	X(pages_compacted) /* arena pages freed by compaction so far */    \
-	X(huge_pages) /* pages stored raw now */                           \
+#define ZSTORE_MM_STAT(X)                                                \
+	X(orig_data_size) /* bytes stored, as the client sees them */    \
+	X(compr_data_size) /* bytes of objects; same-filled pages are 0, \
+			     and a shared one counts once */             \
+	X(mem_used_total) /* bytes of arena in zspages */                \
+	X(mem_limit) /* bytes; 0: none */                                \
+	X(mem_used_max) /* bytes; highest mem_used_total so far */       \
+	X(same_pages) /* same-filled pages now */                        \
+	X(pages_compacted) /* arena pages freed by compaction so far */  \
+	X(huge_pages) /* pages stored raw now */                         \
 	X(huge_pages_since) /* pages stored raw so far */
 
 #define ZSTORE_IO_STAT(X)                                                     \
@@ -397,11 +403,15 @@ uint64_t zstore_extent(const struct zstore_ctx *ctx, uint64_t offset,
 	X(reserve_bytes) /* arena: free, touched and ready */             \
 	X(direct_grows) /* writes that found no free page ready so far */
 
+#define ZSTORE_SHARE_STAT(X) \
+	X(pages_sharing) /* pages now whose object another page had first */
+
 struct zstore_stats {
 #define ZSTORE_STAT_FIELD(name) uint64_t name;
 	ZSTORE_MM_STAT(ZSTORE_STAT_FIELD)
 	ZSTORE_IO_STAT(ZSTORE_STAT_FIELD)
 	ZSTORE_MEMORY_STAT(ZSTORE_STAT_FIELD)
+	ZSTORE_SHARE_STAT(ZSTORE_STAT_FIELD)
 #undef ZSTORE_STAT_FIELD
 };
 
@@ -472,7 +482,7 @@ struct zstore_verify_report {
  * that holds by chance: one in 256. Never follows what it finds out of bounds,
  * nor in circles.
  *
- * Allocates a bit for each object. Return: 0, -EUCLEAN where something is
+ * Allocates 2 bits for each object. Return: 0, -EUCLEAN where something is
  * wrong, or -ENOMEM.
  */
 int zstore_verify(struct zstore_ctx *ctx,

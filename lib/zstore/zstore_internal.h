@@ -16,7 +16,7 @@
  * Lock order (take only downwards): store->adoption_lock, which whoever needs
  * the rebuilt store takes before anything else; store->dicts_lock, a slot's
  * lock bit, then the pool's. store->ctxs_lock is a leaf. Nobody who waits for
- * memory holds any of them.
+ * memory holds any of them. Who has two slots locked did not wait for either.
  */
 #ifndef ZSD_ZSTORE_ZSTORE_INTERNAL_H
 #define ZSD_ZSTORE_ZSTORE_INTERNAL_H
@@ -32,7 +32,7 @@
 
 /* "zsd disk" in the machine's byte order: the image is not for others. */
 #define ZSTORE_MAGIC   UINT64_C(0x6b73696420647a73)
-#define ZSTORE_VERSION 5u
+#define ZSTORE_VERSION 6u
 
 /*
  * First page of the image: how to read the rest of it. For other processes:
@@ -57,8 +57,9 @@ struct zstore_header {
 	uint32_t has_checksums; /* 0 or 1: the pool's tags are checksums */
 	char algorithms[ZSTORE_CODECS][ZCOMP_NAME_BYTES]; /* "": none */
 	uint32_t generation; /* processes that had it before */
-	uint32_t is_clean; /* 0 or 1: none has it, and the last one ended by
+	uint16_t is_clean; /* 0 or 1: none has it, and the last one ended by
 			    * zstore_destroy() */
+	uint16_t may_share; /* 0 or 1: one that had it could share pages */
 	uint8_t uuid[ZSTORE_UUID_BYTES];
 	uint32_t dict_current[ZSTORE_CODECS]; /* number, or 0 */
 	/* By number: length, bytes, 0 where there is none; sum_object(); which
@@ -98,6 +99,7 @@ struct zstore_epochs {
 #define ZSTORE_COUNTERS(X)                                              \
 	X(pages_stored) /* gauge: slots that are not empty */           \
 	X(compr_data_size) /* gauge: bytes of objects, words aside */   \
+	X(pages_sharing) /* gauge: slots that name another's object */  \
 	X(same_pages) /* gauge */                                       \
 	X(huge_pages) /* gauge */                                       \
 	X(huge_pages_since)                                             \
@@ -120,7 +122,8 @@ struct zstore_adoption {
 	_Atomic int64_t counters[NR_COUNTERS]; /* what they say so far */
 	int64_t dict_pages[ZSTORE_MAX_DICTS + 1]; /* the same */
 	uint64_t next; /* page of the disk */
-	bool has_shared; /* slots that name the same object were met */
+	bool has_doubles; /* slots that name the same object were met, and do
+			   * not all say that they share it */
 	bool is_second_look; /* for them */
 };
 
@@ -142,6 +145,13 @@ struct zstore {
 	_Atomic uint8_t *ages; /* in the image */
 	_Atomic uint8_t *age_groups; /* of ages: 1 where they have memory */
 	_Atomic uint8_t epoch; /* the current one's number */
+
+	/*
+	 * By handle: slots that name its object and say that it may be shared.
+	 * NULL where no process that had the image could share pages.
+	 */
+	_Atomic uint16_t *sharers;
+	uint64_t nr_sharers; /* handles that there is room for */
 
 	_Atomic bool is_settled; /* nothing is left to be made anew */
 	pthread_mutex_t adoption_lock; /* the one below, and the pool's part */
@@ -179,7 +189,7 @@ struct zstore_ctx {
 	struct zcomp_ctx *zcomp[ZSTORE_CODECS]; /* the codecs', or NULL */
 	struct list_node node; /* of store->ctxs */
 	_Atomic int64_t counters[NR_COUNTERS]; /* written by the owner alone */
-	/* Gauges: objects by their dictionary. Written by the owner alone. */
+	/* Gauges: pages by their dictionary. Written by the owner alone. */
 	_Atomic int64_t dict_pages[ZSTORE_MAX_DICTS + 1];
 	/* By codec: that it stores with, or did last. */
 	_Atomic uint32_t dicts[ZSTORE_CODECS];
@@ -214,17 +224,22 @@ static inline void count_slot(_Atomic int64_t counters[NR_COUNTERS],
 	if (slot_kind(slot) == SLOT_EMPTY)
 		return;
 	add_to(&counters[COUNT_pages_stored], sign);
-	if (slot_kind(slot) == SLOT_FILLED || slot_is_word(slot)) {
+	if (slot_kind(slot) == SLOT_FILLED || slot_is_word(slot))
 		add_to(&counters[COUNT_same_pages], sign);
-		return;
-	}
-	add_to(&counters[COUNT_compr_data_size],
-	       sign * (int64_t)slot_len_bytes(slot));
-	if (slot_is_huge(slot))
+	else if (slot_is_huge(slot))
 		add_to(&counters[COUNT_huge_pages], sign);
 }
 
-/* Count a page that came (1) or whose object was freed (-1). */
+/* The same of the object that it names, which is one however many name it. */
+static inline void count_object(_Atomic int64_t counters[NR_COUNTERS],
+				uint64_t slot, int sign)
+{
+	if (slot_kind(slot) == SLOT_OBJECT && !slot_is_word(slot))
+		add_to(&counters[COUNT_compr_data_size],
+		       sign * (int64_t)slot_len_bytes(slot));
+}
+
+/* Count a page that came (1), or went and let go of its object (-1). */
 static inline void count_dict(struct zstore_ctx *ctx, unsigned number,
 			      int64_t n)
 {
@@ -394,7 +409,7 @@ enum zstore_codec zstore_dict_codec(const struct zstore *store,
 void zstore_dict_choose(struct zstore *store, enum zstore_codec codec,
 			unsigned number);
 
-/* Objects that are stored with it; exact where nothing changes. */
+/* Pages that are stored with it; exact where nothing changes. */
 int64_t zstore_dict_pages(struct zstore *store, unsigned number);
 
 /* Return: the number of one whose bytes have changed, or 0. */
@@ -402,6 +417,44 @@ unsigned zstore_dict_damaged(struct zstore *store);
 
 /* Whether the page that describes the image, dictionaries and all, has. */
 bool zstore_header_is_damaged(struct zstore *store);
+
+/* --- sharers.c ----------------------------------------------------------- */
+
+/*
+ * Most slots that share one object: what a count can hold.
+ *
+ * Counts are not part of the image: they follow from the slots. New memory for
+ * them is first touched by whoever shares pages or adopts an image, never by a
+ * write: it only makes less of those that there are.
+ */
+#define SHARERS_MAX ((uint32_t)UINT16_MAX)
+
+/* All of them, bytes, of a store that has a pool. */
+uint64_t zstore_sharers_bytes(const struct zstore *store);
+
+/* Have counts, all 0, if there are none. 0 or -ENOMEM. */
+int zstore_sharers_init(struct zstore *store) ZSD_MUST_CHECK;
+void zstore_sharers_fini(struct zstore *store);
+
+/* How many share it; 0 where nobody does, and where the handle is none. */
+uint32_t zstore_sharers(const struct zstore *store, zs_handle handle);
+
+/* Have memory behind the count. Return: false where the handle is none. */
+bool zstore_sharers_touch(struct zstore *store, zs_handle handle);
+
+/* One more. Return: false where there is no room for more. */
+bool zstore_sharers_add(struct zstore *store, zs_handle handle);
+
+/* One less. Return: false where there was none: something is damaged. */
+bool zstore_sharers_remove(struct zstore *store, zs_handle handle,
+			   uint32_t *left);
+
+/* Of sharers, each of which counts so much: two tables that differ in any
+ * handle's most probably differ in the sum. */
+uint64_t zstore_sharer_mark(zs_handle handle);
+
+/* The sum over all below @end. */
+uint64_t zstore_sharers_sum(const struct zstore *store, uint64_t end);
 
 /* --- page_read.c: one page, @index being inside the disk ------------------ */
 
@@ -415,6 +468,15 @@ int page_load(struct zstore_ctx *ctx, uint64_t index, void *dst) ZSD_MUST_CHECK;
  */
 int page_load_slot(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
 		   void *dst) ZSD_MUST_CHECK;
+
+/* What the object of page @index, which @slot names, is known by: 32 bits that
+ * objects of other bytes most probably differ in. As page_load_slot(). */
+int page_sum(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
+	     uint32_t *sum) ZSD_MUST_CHECK;
+
+/* Copy its bytes as they are to @dst, room for a page. As page_load_slot(). */
+int page_load_object(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
+		     void *dst) ZSD_MUST_CHECK;
 
 /* Pass an error on; count and tell if it is that the page is damaged. */
 int page_note_damage(struct zstore_ctx *ctx, uint64_t index, int err);
@@ -468,5 +530,13 @@ int page_recompress(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
 
 /* Forget it, and count it if there was anything. 0, or -EIO: it stays. */
 int page_discard(struct zstore_ctx *ctx, uint64_t index);
+
+/*
+ * A slot that named an object, which was sound, does so no more: free it, if it
+ * was the last one. @freed_bytes receives how long what was freed is. Return:
+ * false where damage made it the object of nobody knows how many: it stays.
+ */
+bool page_release_object(struct zstore_ctx *ctx, uint64_t slot,
+			 uint32_t *freed_bytes);
 
 #endif
