@@ -539,4 +539,24 @@ int page_discard(struct zstore_ctx *ctx, uint64_t index);
 bool page_release_object(struct zstore_ctx *ctx, uint64_t slot,
 			 uint32_t *freed_bytes);
 
+/* --- page_share.c ---------------------------------------------------------- */
+
+/* A page, and what its slot said: it is an object's, but no word's. */
+struct page_seen {
+	uint64_t index;
+	uint64_t slot;
+};
+
+/*
+ * Make the object of @first that of @second, too, if both slots still say what
+ * they did, if both objects were made the same way, and have the same bytes.
+ * @freed_bytes: receives how much that freed
+ * Return: 0, or, nothing having changed, -EAGAIN where a slot says something
+ * else by now or is locked; -EMLINK where together they would have too many
+ * pages; -ENOENT where the objects are not equal, -EIO where one is damaged.
+ */
+int page_share(struct zstore_ctx *ctx, const struct page_seen *first,
+	       const struct page_seen *second,
+	       uint32_t *freed_bytes) ZSD_MUST_CHECK;
+
 #endif

@@ -11,6 +11,10 @@
  * handle, and so may take a page for shorter that takes as much. The longest
  * objects come first, by 64 bytes of length, and of those the last of the disk.
  *
+ * A page whose object others share is passed over: it would get one of its own,
+ * and its old one would stay. So pages are recompressed first, and shared then:
+ * see zstore_share.h.
+ *
  * A page is published only if nobody has written it meanwhile, new before old,
  * so that a process may end at any instruction. It is no access to the page.
  *
