@@ -31,6 +31,7 @@
 #include "suite.h"
 #include "zstore/zstore_age.h"
 #include "zstore/zstore_recompress.h"
+#include "zstore/zstore_share.h"
 
 #define DISK_PAGES    48u
 #define MAX_DEEDS     10000u
@@ -42,6 +43,7 @@
 #define SIG_MARK SIGUSR1
 
 static struct store_rig rig;
+static struct zstore_sharing *sharing; /* the process's */
 
 /* --- deeds ----------------------------------------------------------------- */
 
@@ -55,6 +57,7 @@ enum deed_kind {
 	DEED_ADD_DICT,
 	DEED_RECOMPRESS,
 	DEED_BEGIN_EPOCH,
+	DEED_SHARE,
 };
 
 static struct deed {
@@ -87,7 +90,9 @@ static enum deed_kind choose_kind(struct model_rng *rng)
 						: DEED_RECOMPRESS;
 	if (model_rng_one_in(rng, 8))
 		return rare[model_rng_below(rng, ARRAY_SIZE(rare))];
-	if (model_rng_one_in(rng, 4))
+	if (model_rng_one_in(rng, 6))
+		return DEED_SHARE;
+	if (model_rng_one_in(rng, 5))
 		return DEED_TRIM;
 	return model_rng_one_in(rng, 6) ? DEED_PATCH : DEED_WRITE;
 }
@@ -115,6 +120,11 @@ static void plan(bool has_dicts)
 		deed->index = model_rng_below(&rig.rng, DISK_PAGES);
 		model_page_fill(&rig.rng, model_page_kind(&rig.rng),
 				deed->page);
+		/* Some are equal. */
+		if (i && !model_rng_one_in(&rig.rng, 3))
+			memcpy(deed->page,
+			       deeds[model_rng_below(&rig.rng, i)].page,
+			       sizeof(deed->page));
 		if (has_dicts && i % 12 == 5) {
 			deed->kind = DEED_ADD_DICT;
 			deed->index = i / 12 % 3;
@@ -247,6 +257,17 @@ static void begin_epoch(const struct deed *deed)
 	(void)zstore_mark_idle(rig.store, UINT32_MAX);
 }
 
+/* One pass. */
+static int share(void)
+{
+	int more;
+
+	do {
+		more = zstore_share(rig.ctx, sharing, 100);
+	} while (more == 1);
+	return more;
+}
+
 static int do_deed(const struct deed *deed)
 {
 	struct zs_compacted done;
@@ -272,6 +293,8 @@ static int do_deed(const struct deed *deed)
 	case DEED_BEGIN_EPOCH:
 		begin_epoch(deed);
 		return 0;
+	case DEED_SHARE:
+		return share();
 	}
 	return -EINVAL;
 }
@@ -448,16 +471,19 @@ static void open_rig(const char *algorithm, const char *secondary,
 	params.disk_bytes = DISK_PAGES * (uint64_t)ZSD_PAGE_BYTES;
 	params.reserve_bytes = 16 * ZSD_PAGE_BYTES;
 	params.checksum = checksum;
+	params.share = true;
 	rig_open(&rig, &params);
 	progress = map_shared(sizeof(*progress), MAP_SHARED);
 	last = map_shared(rig.store->image.bytes, MAP_PRIVATE);
 	nr_applied = 0;
+	ck_assert_int_eq(zstore_sharing_create(DISK_PAGES, &sharing), 0);
 }
 
 static void teardown(void)
 {
 	munmap(progress, sizeof(*progress));
 	munmap(last, rig.store->image.bytes);
+	zstore_sharing_destroy(sharing);
 	rig_close(&rig);
 }
 
