@@ -139,23 +139,27 @@
 	X(pages, COUNT, GAUGE, "pages that are stored with it")        \
 	X(current, FLAG, GAUGE, "whether its codec compresses with it")
 
-#define CTL_POLICY(X)                                                        \
-	X(state, TEXT, GAUGE, "off, waits, trains, recompresses, compacts")  \
-	X(reason, TEXT, GAUGE, "why it does so")                             \
-	X(age_seconds, SECONDS, GAUGE,                                       \
-	  "pages that were not accessed for so long are recompressed")       \
-	X(memory_used, REAL, GAUGE, "part of the machine's memory in use")   \
-	X(memory_stall, REAL, GAUGE,                                         \
-	  "percent of the time in which tasks waited for memory")            \
-	X(cpu_stall, REAL, GAUGE,                                            \
-	  "percent of the time in which tasks waited for a processor")       \
-	X(rounds, COUNT, COUNTER, "times that it recompressed")              \
-	X(trainings, COUNT, COUNTER, "models and dictionaries that it made") \
-	X(pages_tried, COUNT, COUNTER, "pages that it tried to recompress")  \
-	X(pages_recompressed, COUNT, COUNTER, "those that became shorter")   \
-	X(bytes_before, BYTES, COUNTER, "their objects before")              \
-	X(bytes_after, BYTES, COUNTER, "their objects after")                \
-	X(pages_compacted, COUNT, COUNTER, "pages that it freed behind that")
+#define CTL_POLICY(X)                                                         \
+	X(state, TEXT, GAUGE,                                                 \
+	  "off, waits, trains, recompresses, shares, compacts")               \
+	X(reason, TEXT, GAUGE, "why it does so")                              \
+	X(age_seconds, SECONDS, GAUGE,                                        \
+	  "pages that were not accessed for so long are recompressed")        \
+	X(memory_used, REAL, GAUGE, "part of the machine's memory in use")    \
+	X(memory_stall, REAL, GAUGE,                                          \
+	  "percent of the time in which tasks waited for memory")             \
+	X(cpu_stall, REAL, GAUGE,                                             \
+	  "percent of the time in which tasks waited for a processor")        \
+	X(rounds, COUNT, COUNTER, "times that it recompressed")               \
+	X(trainings, COUNT, COUNTER, "models and dictionaries that it made")  \
+	X(pages_tried, COUNT, COUNTER, "pages that it tried to recompress")   \
+	X(pages_recompressed, COUNT, COUNTER, "those that became shorter")    \
+	X(bytes_before, BYTES, COUNTER, "their objects before")               \
+	X(bytes_after, BYTES, COUNTER, "their objects after")                 \
+	X(pages_compacted, COUNT, COUNTER, "pages that it freed behind that") \
+	X(pages_sharing, COUNT, GAUGE,                                        \
+	  "pages that have the object of another")                            \
+	X(bytes_shared, BYTES, COUNTER, "objects that were freed for that")
 
 #define CTL_REQUESTS(X)                                                      \
 	X(read, COUNT, COUNTER, "reads answered")                            \

@@ -19,6 +19,10 @@
 /* Bytes that pages have in common; a model takes them beside its own. */
 #define TRAIN_DICT_BYTES ((size_t)(56 * KIB))
 
+/* Looks at slots between two rests, some 100 us; and a rest beside requests. */
+#define SHARE_LOOKS   128u
+#define SHARE_REST_US 300u
+
 /* Compaction pays where it frees this part of a disk's pages. */
 #define COMPACT_PART 32u
 
@@ -27,6 +31,31 @@ static void set_state(struct disk *disk, enum disk_state state)
 	uv_mutex_lock(&disk->common->lock);
 	disk->state = state;
 	uv_mutex_unlock(&disk->common->lock);
+}
+
+/* --- life ------------------------------------------------------------------- */
+
+static bool recompresses(const struct disk *disk)
+{
+	return zstore_params(disk->export->store)->recomp.ops;
+}
+
+int disk_open(struct disk *disk, struct zstore_scratch *scratch)
+{
+	int err = zstore_ctx_create(disk->export->store, scratch, &disk->ctx);
+
+	if (!err && zstore_params(disk->export->store)->share)
+		err = zstore_sharing_create(ZSTORE_SHARING_OBJECTS,
+					    &disk->sharing);
+	disk->state =
+		recompresses(disk) || disk->sharing ? DISK_WAITS : DISK_OFF;
+	return err;
+}
+
+void disk_close(struct disk *disk)
+{
+	zstore_sharing_destroy(disk->sharing);
+	zstore_ctx_destroy(disk->ctx);
 }
 
 /* --- looking --------------------------------------------------------------- */
@@ -134,7 +163,8 @@ static void train(struct disk *disk)
 	struct ctl_error error;
 	int err;
 
-	if (!zcomp_has_dicts(&zstore_params(store)->recomp) ||
+	if (!recompresses(disk) ||
+	    !zcomp_has_dicts(&zstore_params(store)->recomp) ||
 	    nr < max_u64(TRAIN_PAGES, TRAIN_TIMES * disk->trained_pages))
 		return;
 	set_state(disk, DISK_TRAINS);
@@ -198,9 +228,33 @@ static void recompress(struct disk *disk, void (*look)(void *arg),
 	uv_mutex_lock(&disk->common->lock);
 	add(&disk->before, &at);
 	disk->now = (struct zstore_recompressing){0};
+	uv_mutex_unlock(&disk->common->lock);
+}
+
+static void end_round(struct disk *disk)
+{
+	struct zstore_shared shared = {0};
+
+	if (disk->sharing)
+		zstore_sharing_done(disk->sharing, &shared);
+	uv_mutex_lock(&disk->common->lock);
+	disk->bytes_shared = shared.bytes_freed;
 	disk->nr_rounds++;
 	disk->round_end_s = policy_now_s();
+	disk->state = DISK_WAITS;
 	uv_mutex_unlock(&disk->common->lock);
+}
+
+/* One pass: of equal pages, all but one have no object of their own. */
+static void share(struct disk *disk)
+{
+	struct pace pace;
+
+	set_state(disk, DISK_SHARES);
+	pace_begin(&pace, disk->common->params.exports);
+	while (zstore_share(disk->ctx, disk->sharing, SHARE_LOOKS) == 1 &&
+	       !disk->is_over(disk->arg))
+		pace_rest(&pace, SHARE_REST_US);
 }
 
 /* Close the gaps that shorter objects left, if there are many. */
@@ -239,9 +293,12 @@ void disk_consider(struct disk *disk, void (*look)(void *arg))
 		return;
 	if (!decision.is_short)
 		train(disk);
-	recompress(disk, look, decision);
+	if (recompresses(disk))
+		recompress(disk, look, decision);
+	if (disk->sharing && !disk->is_over(disk->arg))
+		share(disk);
 	tidy(disk);
-	set_state(disk, DISK_WAITS);
+	end_round(disk);
 }
 
 /* --- telling --------------------------------------------------------------- */
@@ -256,15 +313,15 @@ static const char *reason_of(const struct disk *disk)
 void disk_tell(struct disk *disk, struct ctl_policy *out)
 {
 	static const char *const names[] = {
-		[DISK_OFF] = "off",
-		[DISK_WAITS] = "waits",
-		[DISK_TRAINS] = "trains",
-		[DISK_RECOMPRESSES] = "recompresses",
-		[DISK_COMPACTS] = "compacts",
+		[DISK_OFF] = "off",	  [DISK_WAITS] = "waits",
+		[DISK_TRAINS] = "trains", [DISK_RECOMPRESSES] = "recompresses",
+		[DISK_SHARES] = "shares", [DISK_COMPACTS] = "compacts",
 	};
 	const struct pressure_reading *reading = &disk->common->reading;
 	struct zstore_recompressing sum;
+	struct zstore_stats stats;
 
+	zstore_stats(disk->export->store, &stats);
 	uv_mutex_lock(&disk->common->lock);
 	sum = disk->before;
 	add(&sum, &disk->now);
@@ -282,6 +339,8 @@ void disk_tell(struct disk *disk, struct ctl_policy *out)
 		.bytes_before = sum.bytes_before,
 		.bytes_after = sum.bytes_after,
 		.pages_compacted = disk->pages_compacted,
+		.pages_sharing = stats.pages_sharing,
+		.bytes_shared = disk->bytes_shared,
 	};
 	uv_mutex_unlock(&disk->common->lock);
 }

@@ -13,12 +13,14 @@
 #include "policy/policy.h"
 #include "policy/train.h"
 #include "zstore/zstore_recompress.h"
+#include "zstore/zstore_share.h"
 
 enum disk_state {
-	DISK_OFF, /* there is no secondary codec */
+	DISK_OFF, /* there is no secondary codec, and nothing is shared */
 	DISK_WAITS,
 	DISK_TRAINS,
 	DISK_RECOMPRESSES,
+	DISK_SHARES,
 	DISK_COMPACTS,
 };
 
@@ -37,6 +39,7 @@ struct disk {
 	struct export *export;
 	struct policy_disk params;
 	struct zstore_ctx *ctx;
+	struct zstore_sharing *sharing; /* NULL: pages do not share */
 	uint64_t nr_requests; /* that it had at the last tick */
 	uint64_t trained_pages; /* stored when it was last trained */
 	bool (*is_over)(void *arg); /* whether a round is to be broken off */
@@ -49,9 +52,19 @@ struct disk {
 	uint64_t nr_rounds;
 	uint64_t nr_trainings;
 	uint64_t pages_compacted;
+	uint64_t bytes_shared;
 	struct zstore_recompressing before; /* sums of the rounds that ended */
 	struct zstore_recompressing now; /* of the one that goes on */
 };
+
+/**
+ * disk_open() - have a context of its store, and what sharing takes
+ * @scratch: as of zstore_ctx_create()
+ *
+ * Return: 0 or -ENOMEM. Release: disk_close(), in any case.
+ */
+int disk_open(struct disk *disk, struct zstore_scratch *scratch) ZSD_MUST_CHECK;
+void disk_close(struct disk *disk);
 
 /* disk_begin_epoch() - what comes from now on is younger than what came before;
  * nothing where nothing came. */

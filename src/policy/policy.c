@@ -97,10 +97,8 @@ static int watch(struct policy *policy, size_t index)
 		.params = policy->common.params.disks[index],
 		.is_over = is_over,
 		.arg = policy,
-		.state = zstore_params(export->store)->recomp.ops ? DISK_WAITS
-								  : DISK_OFF,
 	};
-	return zstore_ctx_create(export->store, policy->scratch, &disk->ctx);
+	return disk_open(disk, policy->scratch);
 }
 
 static int init_locks(struct policy *policy)
@@ -118,7 +116,7 @@ static int init_locks(struct policy *policy)
 static void free_policy(struct policy *policy)
 {
 	for (size_t i = 0; i < EXPORT_MAX; i++)
-		zstore_ctx_destroy(policy->disks[i].ctx);
+		disk_close(&policy->disks[i]);
 	zstore_scratch_destroy(policy->scratch);
 	pressure_close(&policy->common.pressure);
 	uv_cond_destroy(&policy->ends);

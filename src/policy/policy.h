@@ -8,6 +8,8 @@
  * codec that learns is trained on the disk's own pages before the first round
  * that has enough of them, where memory is not short.
  *
+ * Where pages may share (zstore_share.h), equal ones do so behind that.
+ *
  * Objects that became shorter leave gaps: when a round ends, the disk is
  * compacted, if that frees much.
  *

@@ -36,6 +36,13 @@ enum survive_mode {
 	SURVIVE_STRICT, /* and here ends the start */
 };
 
+/* Whether equal pages share memory. */
+enum share_mode {
+	SHARE_AS_RECOMPRESS, /* on with --recompress; not after options_parse() */
+	SHARE_OFF,
+	SHARE_ON,
+};
+
 /* One disk that is served. Strings are not copied. */
 struct disk_params {
 	const char *name; /* UTF-8, at most EXPORT_MAX_NAME_BYTES */
@@ -44,6 +51,7 @@ struct disk_params {
 	const char *restore; /* file to begin with, which `zsctl save` wrote; or
 			      * NULL. disk_bytes may be 0: that says it */
 	bool read_only; /* clients may not change it */
+	enum share_mode share; /* store.share is set by it */
 	struct zstore_params store; /* callbacks are the server's */
 	struct policy_disk policy; /* if there is a secondary codec */
 };

@@ -11,6 +11,8 @@ require jq jq
 
 pages="$dir/pages"
 "$top_builddir/tests/bench/pagegen" --size 24M "$pages"
+# Some of it twice.
+dd if="$pages" of="$pages" bs=1M count=1 seek=20 conv=notrunc status=none
 
 expect_disk() {
     nbdcopy "$uri" - | cmp - "$pages" || fail "the disk is not what it was"
@@ -36,6 +38,10 @@ serves_other_than() { # PROCESS
 
 has_recompressed() { # PAGES
     [ "$(get_stat policy.pages_recompressed)" -gt "$1" ]
+}
+
+has_rounds() { # HOW MANY
+    [ "$(get_stat policy.rounds)" -ge "$1" ]
 }
 
 ask() { # COMMAND...
@@ -107,6 +113,10 @@ nbdcopy "$pages" "$uri"
 # The thread is the last of all, on a machine that may have more to do.
 patience=120
 eventually has_recompressed 100
+expect_disk
+verify_store
+eventually has_rounds 1
+expect_more "equal pages that share" "$(get_stat policy.pages_sharing)" 10
 expect_disk
 verify_store
 ctl policy >"$dir/output"

@@ -74,6 +74,7 @@ void zstore_stats(struct zstore *store, struct zstore_stats *out)
 	ZSTORE_MM_STAT(FILL)
 	ZSTORE_IO_STAT(FILL)
 	ZSTORE_MEMORY_STAT(FILL)
+	ZSTORE_SHARE_STAT(FILL)
 }
 
 #define FILL_FIGURE(name, ...) FILL(name)

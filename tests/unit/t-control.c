@@ -365,7 +365,7 @@ static const struct {
 	 "EINVAL", "'bytes' must be an integer"},
 	{"{\"id\":9,\"command\":\"train\",\"arguments\":{\"bytes\":1023}}", 9,
 	 "EINVAL", "1024 to 147456 bytes"},
-	{"{\"id\":9,\"command\":\"train\",\"arguments\":{\"bytes\":114689}}", 9,
+	{"{\"id\":9,\"command\":\"train\",\"arguments\":{\"bytes\":147457}}", 9,
 	 "EINVAL", "1024 to 147456 bytes"},
 	{"{\"id\":9,\"verb\":\"stats\"}", 9, "EPROTO", "'verb'"},
 };

@@ -32,6 +32,8 @@ static void print_gain(const json_t *policy)
 				   from),
 		       text_member(policy, "bytes_after", CTL_UNIT_BYTES, to),
 		       100 * (1 - after / before));
+	printf("  sharing   %s pages have the object of another\n",
+	       text_member(policy, "pages_sharing", CTL_UNIT_COUNT, done));
 }
 
 static void print_policy(const json_t *policy, const json_t *disk,

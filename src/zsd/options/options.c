@@ -47,6 +47,11 @@ static const struct argp_option argp_options[] = {
 	 5},
 	{"recompress-threshold", KEY_RECOMPRESS_THRESHOLD, "SIZE", 0,
 	 "Leave what is compressed to less (default 0)", 5},
+	{"share", KEY_SHARE, "on|off", OPTION_ARG_OPTIONAL,
+	 "Have equal pages that rest share memory (default: with "
+	 "--recompress); off where clients must not find out what others "
+	 "store",
+	 5},
 	{"checksum", KEY_CHECKSUM, NULL, 0,
 	 "Keep a checksum of each object, and compare it at each read", 6},
 	{"dictionary", KEY_DICTIONARY, "FILE", 0,
@@ -312,6 +317,9 @@ static error_t end(struct options *options, struct argp_state *state)
 				server->swap == SWAP_OFF
 					? OPTIONS_RESERVE_BYTES
 					: OPTIONS_SWAP_RESERVE_BYTES;
+		disk->store.share = disk->share == SHARE_ON ||
+				    (disk->share == SHARE_AS_RECOMPRESS &&
+				     disk->store.recomp.ops);
 		err = check_disk(server, disk, state);
 	}
 	if (server->poll_us == POLL_UNSET)

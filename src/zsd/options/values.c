@@ -310,6 +310,18 @@ static error_t take_flag(const struct value *value,
 	return 0;
 }
 
+static error_t take_share(const struct value *value,
+			  const struct value_source *source, const char *text,
+			  void *field)
+{
+	bool is_on = false;
+
+	if (take_flag(value, source, text, &is_on))
+		return EINVAL;
+	*(enum share_mode *)field = is_on ? SHARE_ON : SHARE_OFF;
+	return 0;
+}
+
 static error_t take_swap(const struct value *value,
 			 const struct value_source *source, const char *text,
 			 void *field)
@@ -361,6 +373,7 @@ static const struct value values[] = {
 	{'c', "control", take_text, SERVER(listen.control_path), 0, 0},
 	{'a', "algorithm", take_algorithm, DISK(store), 0, 0},
 	{KEY_RECOMPRESS, "recompress", take_recompress, true, 0, 0, 0},
+	{KEY_SHARE, "share", take_share, DISK(share), 0, 0},
 	{KEY_RECOMPRESS_AGE, "recompress-age", take_number, DISK(policy.age_s),
 	 1, DECIDE_MAX_AGE_S},
 	{KEY_RECOMPRESS_THRESHOLD, "recompress-threshold", take_threshold,

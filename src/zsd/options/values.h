@@ -38,6 +38,7 @@ enum {
 	KEY_RECOMPRESS,
 	KEY_RECOMPRESS_AGE,
 	KEY_RECOMPRESS_THRESHOLD,
+	KEY_SHARE,
 };
 
 /* Where a value comes from, for what is said of a wrong one. */
