@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A disk whose processes are killed, one after the other, at any moment: while
- * threads write, trim, compact, keep house, recompress and begin epochs, and
- * while it is being adopted.
+ * threads write, trim, have equal pages share their objects, compact, keep
+ * house, recompress and begin epochs, and while it is being adopted.
  *
  * A page's content follows from its number and its version. A journal, in
  * memory that outlives the processes, has for each page the version that was
@@ -31,6 +31,7 @@
 
 #include "model/model.h"
 #include "model/own_ctx.h"
+#include "model/sharing.h"
 #include "model/train.h"
 #include "zstore/zstore.h"
 #include "zstore/zstore_age.h"
@@ -63,8 +64,11 @@ static const struct {
 } rounds[] = {
 	{"lz4", "plz", false, 0},
 	{"zstd:1", "zstd:9", true, 0},
-	{"lz4", "zstd:1", true, 1500 * KIB},
+	{"lz4", "zstd:1", true, 1200 * KIB},
 };
+
+/* Contents that pages have in common; half of all are such. */
+#define NR_CONTENTS 40u
 
 #define NR_DICTS 3u
 
@@ -84,7 +88,7 @@ struct journal {
 	_Atomic uint32_t now_s; /* of one that began: the last, or before it */
 	_Atomic bool has_adopted, is_writing; /* the process at hand */
 	_Atomic uint64_t nr_old, nr_new; /* of pages that were being written */
-	_Atomic uint64_t nr_changes, nr_full, nr_compactions;
+	_Atomic uint64_t nr_changes, nr_full, nr_compactions, nr_shared;
 	_Atomic uint64_t nr_dicts[ZSTORE_CODECS], nr_recompressed,
 		nr_incompressible;
 };
@@ -121,6 +125,13 @@ static enum change change_of(struct model_rng *rng, uint32_t version)
 	return model_rng_one_in(rng, 6) ? CHANGE_PATCH : CHANGE_WRITE;
 }
 
+static void fill_page(struct model_rng *rng, unsigned char *page)
+{
+	if (model_rng_one_in(rng, 2))
+		model_rng_init(rng, model_rng_below(rng, NR_CONTENTS));
+	model_page_fill(rng, model_page_kind(rng), page);
+}
+
 /* Where a page is patched, and with how many bytes of @page. */
 static void choose_patch(struct model_rng *rng, unsigned char *page,
 			 uint32_t *at, uint32_t *bytes)
@@ -139,7 +150,7 @@ static void make_page(uint32_t index, uint32_t version, unsigned char *page)
 	seed_change(&rng, index, version);
 	switch (change_of(&rng, version)) {
 	case CHANGE_WRITE:
-		model_page_fill(&rng, model_page_kind(&rng), page);
+		fill_page(&rng, page);
 		break;
 	case CHANGE_PATCH:
 		choose_patch(&rng, patch, &at, &bytes);
@@ -168,7 +179,7 @@ static int make_change(struct zstore_ctx *ctx, uint32_t index, uint32_t version)
 	seed_change(&rng, index, version);
 	switch (change_of(&rng, version)) {
 	case CHANGE_WRITE:
-		model_page_fill(&rng, model_page_kind(&rng), page);
+		fill_page(&rng, page);
 		return zstore_write(ctx, offset_of(index), sizeof(page), page);
 	case CHANGE_PATCH:
 		choose_patch(&rng, page, &at, &bytes);
@@ -236,6 +247,25 @@ static void *be_writer(void *arg)
 			    (uint32_t)(model_rng_below(&writer->rng, of_mine) *
 				       NR_WRITERS) +
 				    writer->id);
+	}
+	return NULL;
+}
+
+static void *be_sharer(void *arg)
+{
+	struct writer *sharer = arg;
+	struct sharing sharing;
+	struct zstore_ctx *ctx;
+
+	MODEL_CHECK(&m.run, !own_ctx_create(m.store, &ctx), "no context");
+	sharing_open(&sharing, &m.run, ctx, NR_PAGES / 2);
+	for (;;) {
+		unsigned max_looks =
+			(unsigned)model_rng_range(&sharer->rng, 1, 300);
+
+		if (!sharing_go_on(&sharing, max_looks))
+			usleep(100);
+		m.journal->nr_shared += sharing_done(&sharing);
 	}
 	return NULL;
 }
@@ -455,14 +485,16 @@ static struct zstore_ctx *adopt(void)
 
 static void __attribute__((noreturn)) be_process(void)
 {
-	static struct writer writers[NR_WRITERS], rester;
+	static struct writer writers[NR_WRITERS], rester, sharer;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	alarm(HANG_S);
+	m.params.share = !model_rng_one_in(&m.rng, 3);
 	own_ctx_destroy(adopt());
 	for (unsigned id = 0; id < NR_WRITERS; id++)
 		start(&writers[id], id, be_writer);
 	start(&rester, NR_WRITERS + 2, be_rester);
+	start(&sharer, NR_WRITERS + 3, be_sharer);
 	m.journal->is_writing = true;
 	keep_house(own_rng(NR_WRITERS));
 }
@@ -577,6 +609,8 @@ int main(void)
 			  m.journal->nr_old + m.journal->nr_new);
 	model_report_fact(&m.run, "writes without room", m.journal->nr_full);
 	model_report_fact(&m.run, "compactions", m.journal->nr_compactions);
+	model_report_fact(&m.run, "pages given another's object",
+			  m.journal->nr_shared);
 	model_report_fact(&m.run, "dictionaries",
 			  m.journal->nr_dicts[ZSTORE_PRIMARY]);
 	model_report_fact(&m.run, "of the secondary codec",

@@ -7,7 +7,8 @@
  * So any page read can be made again and compared, and a torn or mixed one
  * found. There are three sets of pages:
  *
- *   own     each belongs to one worker, which knows its content
+ *   own     each belongs to one worker, which knows its content: one in three
+ *           has what others have, too, and may share its object with them
  *   shared  all workers write whole pages; a reader must find one that was
  *           written as a whole, of no writer an older version than it wrote
  *           before the read began, nor than the reader saw before
@@ -55,6 +56,9 @@ static const struct {
 	{"lz4", "zstd", 5 * MIB, 0}, {"zstd:-3", "zstd:9", 3 * MIB, 0},
 	{"lz4", "plz", 0, 3},
 };
+
+/* Contents that own pages have in common. */
+#define NR_CONTENTS 60u
 
 struct worker {
 	struct model *m;
@@ -191,6 +195,14 @@ static uint32_t draw_own(struct worker *w)
 	return (uint32_t)nth * NR_WORKERS + w->id;
 }
 
+/* The stamp of a version: its own, or one that others have, too. */
+static uint64_t own_word(uint32_t i, unsigned id, uint32_t version)
+{
+	if (version % 3)
+		return stamp_word(i, id, version);
+	return stamp_word(0, 0, version % NR_CONTENTS);
+}
+
 static void op_write_own(void *arg)
 {
 	unsigned char page[ZSD_PAGE_BYTES];
@@ -198,7 +210,7 @@ static void op_write_own(void *arg)
 	uint32_t i = draw_own(w), version = ++w->version;
 	uint32_t now_s = atomic_load(&w->m->now_s);
 
-	make_page(stamp_word(i, w->id, version), page);
+	make_page(own_word(i, w->id, version), page);
 	if (!write_disk(w, offset_of(i), sizeof(page), page))
 		return;
 	w->own[i] = version;
@@ -231,7 +243,7 @@ static void check_own(struct worker *w, uint32_t i)
 	read_disk(w, offset_of(i), sizeof(found), found);
 	w->accessed_s[i] = now_s;
 	if (w->own[i])
-		make_page(stamp_word(i, w->id, w->own[i]), expected);
+		make_page(own_word(i, w->id, w->own[i]), expected);
 	CHECK_MODEL(w->m, memcmp(found, expected, sizeof(found)) == 0,
 		    "own page %u of worker %u is not version %u", i, w->id,
 		    w->own[i]);
@@ -531,6 +543,7 @@ static void open_store(struct model *m, size_t round)
 		.reserve_bytes = 128 * KIB,
 		.chain_size = ZS_CHAIN_SIZE_DEFAULT,
 		.checksum = round % 2,
+		.share = round != 2,
 		.inherit_priority = round % 3 == 1,
 	};
 	err = zcomp_parse(rounds[round].algorithm, &m->params.zcomp);

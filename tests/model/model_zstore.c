@@ -214,7 +214,10 @@ static void op_write_page(void *arg)
 	unsigned char page[ZSD_PAGE_BYTES];
 	struct model *m = arg;
 
-	model_page_fill(&m->rng, draw_kind(m), page);
+	if (model_rng_one_in(&m->rng, 3)) /* some are equal */
+		memcpy(page, flat_page(m, draw_page(m)), sizeof(page));
+	else
+		model_page_fill(&m->rng, draw_kind(m), page);
 	write_range(m, draw_page(m) * ZSD_PAGE_BYTES, sizeof(page), page);
 }
 
@@ -468,6 +471,13 @@ static void op_run_dry(void *arg)
 	refuse_one_in(0);
 }
 
+static void op_share(void *arg)
+{
+	struct model *m = arg;
+
+	(void)sharing_go_on(&m->sharing, 1 + (unsigned)draw_page(m));
+}
+
 static void op_beside(void *arg)
 {
 	struct model *m = arg;
@@ -504,6 +514,7 @@ static const struct model_op ops[] = {
 	{"count all", {1, 1, 1}, op_count},
 	{"make memory scarce", {4, 4, 4}, op_refuse},
 	{"write until memory ends", {1, 0, 1}, op_run_dry},
+	{"share", {30, 30, 60}, op_share},
 	{"verify", {2, 2, 2}, op_verify},
 	{"use another disk", {20, 20, 20}, op_beside},
 	{"add a dictionary", {25, 25, 25}, op_add_dict},
@@ -565,6 +576,7 @@ static void open_store(struct model *m, size_t round)
 		.chain_size = (unsigned)model_rng_range(
 			&m->rng, ZS_CHAIN_SIZE_MIN, ZS_CHAIN_SIZE_MAX),
 		.checksum = round % 2,
+		.share = round % 4 != 3,
 	};
 	parse_codec(m, rounds[round].algorithm, &m->params.zcomp);
 	parse_codec(m, rounds[round].secondary, &m->params.recomp);
@@ -575,6 +587,7 @@ static void open_store(struct model *m, size_t round)
 	train_dicts(m, rounds[round].has_dicts);
 	err = zstore_ctx_create(m->store, m->beside.scratch, &m->ctx);
 	CHECK_MODEL(m, !err, "zstore_ctx_create: %d", err);
+	sharing_open(&m->sharing, &m->run, m->ctx, DISK_PAGES / (1 + round));
 	memset(m->flat, 0, sizeof(m->flat));
 	memset(m->is_stored, 0, sizeof(m->is_stored));
 	m->nr_stored = 0;
@@ -598,6 +611,7 @@ static void close_store(struct model *m)
 	zs_pool_stats(m->store->pool, &stats);
 	CHECK_MODEL(m, !stats.pages_used, "empty, but %" PRIu64 " pages used",
 		    stats.pages_used);
+	m->nr_shared += sharing_close(&m->sharing);
 	m->nr_moved += stats.objs_moved;
 	m->nr_compacted += stats.pages_compacted;
 	zstore_ctx_destroy(m->ctx);
@@ -651,6 +665,7 @@ int main(void)
 			  m.nr_split);
 	model_report_fact(&m.run, "objects moved by compaction", m.nr_moved);
 	model_report_fact(&m.run, "pages freed by compaction", m.nr_compacted);
+	model_report_fact(&m.run, "pages given another's object", m.nr_shared);
 	model_report_fact(&m.run, "extents looked at", m.nr_extents);
 	model_report_fact(&m.run, "times compared", m.nr_compared);
 	model_report_fact(&m.run, "times verified", m.nr_verified);

@@ -4,8 +4,8 @@
  * workers
  *
  * What they do must change nothing that a worker can see: one compacts, keeps
- * house and adds dictionaries, one recompresses, one begins epochs and marks
- * idle pages, and one verifies.
+ * house and adds dictionaries, one recompresses, one has equal pages share
+ * their objects, one begins epochs and marks idle pages, and one verifies.
  *
  * Threads: members are one's own, or atomic, or do not change.
  */
@@ -50,13 +50,13 @@ struct model {
 
 	uint64_t nr_slices, nr_compactions, nr_housekeepings, nr_verified;
 	uint64_t nr_moved, nr_compacted, nr_dicts[ZSTORE_CODECS];
-	uint64_t nr_epochs, nr_marked, nr_tried, nr_recompressed;
+	uint64_t nr_epochs, nr_marked, nr_tried, nr_recompressed, nr_shared;
 };
 
 #define CHECK_MODEL(m, cond, ...) MODEL_CHECK(&(m)->run, cond, __VA_ARGS__)
 
 /* Those beside the workers. */
-#define NR_BESIDE 4u
+#define NR_BESIDE 5u
 
 struct beside {
 	pthread_t threads[NR_BESIDE];

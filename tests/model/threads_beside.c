@@ -9,6 +9,7 @@
 
 #include "base/bits.h"
 #include "model/own_ctx.h"
+#include "model/sharing.h"
 #include "model/threads.h"
 #include "zstore/zstore_age.h"
 #include "zstore/zstore_dict.h"
@@ -201,6 +202,29 @@ static void *run_recompressor(void *arg)
 	return NULL;
 }
 
+/* --- the sharer ---------------------------------------------------------- */
+
+static void *run_sharer(void *arg)
+{
+	struct model *m = arg;
+	struct model_rng rng;
+	struct zstore_ctx *ctx;
+	struct sharing sharing;
+	int err = own_ctx_create(m->store, &ctx);
+
+	CHECK_MODEL(m, !err, "own_ctx_create: %d", err);
+	sharing_open(&sharing, &m->run, ctx, NR_PAGES / 2);
+	model_rng_init(&rng, m->run.seed + 5000);
+	do {
+		if (!sharing_go_on(&sharing,
+				   (unsigned)model_rng_range(&rng, 1, 20000)))
+			usleep(REST_US);
+	} while (atomic_load(&m->nr_running));
+	m->nr_shared += sharing_close(&sharing);
+	own_ctx_destroy(ctx);
+	return NULL;
+}
+
 /* --- the verifier -------------------------------------------------------- */
 
 static void check_stats(struct model *m)
@@ -263,7 +287,9 @@ pthread_t start_thread(struct model *m, void *(*fn)(void *), void *arg)
 void start_beside(struct model *m, struct beside *beside)
 {
 	static void *(*const fns[NR_BESIDE])(void *) = {
-		run_keeper, run_ager, run_recompressor, run_verifier};
+		run_keeper, run_ager,	  run_recompressor,
+		run_sharer, run_verifier,
+	};
 
 	for (unsigned i = 0; i < NR_BESIDE; i++)
 		beside->threads[i] = start_thread(m, fns[i], m);
@@ -293,6 +319,7 @@ void check_counts(struct model *m)
 		found.huge_pages += block.is_huge;
 	}
 	zstore_stats(m->store, &stats);
+	found.compr_data_size -= sharing_check(&m->run, m->store, &stats);
 	CHECK_MODEL(m,
 		    found.orig_data_size == stats.orig_data_size &&
 			    found.compr_data_size == stats.compr_data_size &&
@@ -323,5 +350,6 @@ void report_beside(const struct model *m)
 	model_report_fact(run, "pages marked idle", m->nr_marked);
 	model_report_fact(run, "pages tried once more", m->nr_tried);
 	model_report_fact(run, "pages recompressed", m->nr_recompressed);
+	model_report_fact(run, "pages given another's object", m->nr_shared);
 	model_report_fact(run, "times verified", m->nr_verified);
 }

@@ -178,6 +178,7 @@ void op_count(void *arg)
 			tally_page(m, i, &tally);
 	}
 	zstore_stats(m->store, &stats);
+	tally.nr_bytes -= sharing_check(&m->run, m->store, &stats);
 	CHECK_MODEL(m, stats.orig_data_size == m->nr_stored * ZSD_PAGE_BYTES,
 		    "orig_data_size %" PRIu64 " for %" PRIu64 " pages",
 		    stats.orig_data_size, m->nr_stored);

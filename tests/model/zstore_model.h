@@ -11,6 +11,7 @@
 
 #include "model/beside.h"
 #include "model/model.h"
+#include "model/sharing.h"
 #include "model/train.h"
 #include "zstore/zstore.h"
 #include "zstore/zstore_internal.h"
@@ -45,6 +46,7 @@ struct model {
 	/* By the store's codecs, to tell what a page compresses to; or NULL */
 	struct zcomp_ctx *zcomp[ZSTORE_CODECS];
 	struct zs_compact_cursor cursor;
+	struct sharing sharing;
 	uint64_t hot_page; /* around it is half of all that happens */
 
 	unsigned char flat[DISK_BYTES]; /* the disk */
@@ -60,12 +62,13 @@ struct model {
 
 	struct beside beside; /* another disk */
 
-	uint64_t nr_without_memory;
+	uint64_t nr_without_memory, nr_shared;
 	uint64_t nr_enospc, nr_split, nr_moved, nr_compacted, nr_verified;
 	uint64_t nr_compared, nr_counted, nr_huge, nr_same, nr_extents;
 	uint64_t nr_dicts_used[ZSTORE_CODECS], nr_dicts_busy, nr_sampled;
 	uint64_t nr_epochs, nr_marked, nr_blocks;
 	uint64_t nr_recompressed, nr_incompressible, nr_again, nr_unready;
+	uint64_t nr_passed_over; /* shared, and due but for that */
 };
 
 #define CHECK_MODEL(m, cond, ...) MODEL_CHECK(&(m)->run, cond, __VA_ARGS__)

@@ -161,8 +161,30 @@ struct before {
 	bool is_due;
 };
 
-static bool is_due(struct model *m, const struct zstore_recompress *how,
-		   uint64_t index, const struct zstore_block *block)
+static uint64_t slot_of(const struct model *m, uint64_t index)
+{
+	return slot_exists(m->store, index) ? slot_load(&m->store->slots[index])
+					    : 0;
+}
+
+/* Whether another page has its object, too. */
+static bool has_sharers(const struct model *m, uint64_t index)
+{
+	const uint64_t slot = slot_of(m, index);
+
+	for (uint64_t i = 0; slot_is_shared(slot) && i < DISK_PAGES; i++) {
+		const uint64_t other = slot_of(m, i);
+
+		if (i != index && slot_is_shared(other) &&
+		    slot_handle(other) == slot_handle(slot))
+			return true;
+	}
+	return false;
+}
+
+/* If no other page has its object, too. */
+static bool may_be_due(struct model *m, const struct zstore_recompress *how,
+		       uint64_t index, const struct zstore_block *block)
 {
 	unsigned dict;
 
@@ -174,9 +196,20 @@ static bool is_due(struct model *m, const struct zstore_recompress *how,
 		return false;
 	if (!block->is_recompressed)
 		return true;
-	dict = slot_dict(slot_load(&m->store->slots[index]));
+	dict = slot_dict(slot_of(m, index));
 	return how->again && dict &&
 	       dict != zstore_dict_current(m->store, ZSTORE_SECONDARY);
+}
+
+static bool is_due(struct model *m, const struct zstore_recompress *how,
+		   uint64_t index, const struct zstore_block *block)
+{
+	if (!may_be_due(m, how, index, block))
+		return false;
+	if (!has_sharers(m, index))
+		return true;
+	m->nr_passed_over++;
+	return false;
 }
 
 /* Return: how many are due. */
@@ -317,5 +350,6 @@ void report_rest(const struct model *m)
 	model_report_fact(run, "pages recompressed", m->nr_recompressed);
 	model_report_fact(run, "tried with another dictionary", m->nr_again);
 	model_report_fact(run, "incompressible pages", m->nr_incompressible);
+	model_report_fact(run, "passed over as they share", m->nr_passed_over);
 	model_report_fact(run, "times no room was ready", m->nr_unready);
 }
