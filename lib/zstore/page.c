@@ -364,7 +364,7 @@ static bool is_unchanged(struct zstore_ctx *ctx, uint64_t index, uint64_t slot)
 /*
  * Publish @new if the page is still what the scratch page has, as @expected;
  * @new has an object of its own, or the same with other flags. Return: 0,
- * -EAGAIN or -EIO: not done.
+ * -ESTALE or -EIO: not done.
  */
 static int replace_if(struct zstore_ctx *ctx, uint64_t index, uint64_t expected,
 		      uint64_t new)
@@ -379,7 +379,7 @@ static int replace_if(struct zstore_ctx *ctx, uint64_t index, uint64_t expected,
 		slot_publish(home, old);
 		if (!is_same)
 			zs_free(ctx->store->pool, slot_handle(new));
-		return -EAGAIN;
+		return -ESTALE;
 	}
 	if (is_same)
 		slot_publish(home, new);
@@ -388,6 +388,7 @@ static int replace_if(struct zstore_ctx *ctx, uint64_t index, uint64_t expected,
 	return 0;
 }
 
+/* Return: 0, -ESTALE where the page is another by now, -EIO, or as zs_store(). */
 static int recompress(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
 		      uint32_t below_bytes, uint32_t *len_bytes)
 {
@@ -398,7 +399,7 @@ static int recompress(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
 	int err = page_load_slot(ctx, index, slot, ctx->scratch->page);
 
 	if (err)
-		return err == -ESTALE ? -EAGAIN
+		return err == -EAGAIN ? -ESTALE
 				      : page_note_damage(ctx, index, err);
 	below_bytes = (uint32_t)min_u64(min_u64(below_bytes, len),
 					ctx->store->huge_class_bytes);
@@ -407,8 +408,6 @@ static int recompress(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
 		sum_up(ctx->store, &packed);
 		err = store_packed(pool, index, &packed, ZS_SHRINKING, &new);
 	}
-	if (err == -EAGAIN) /* nor is anybody waited for */
-		err = -ENOMEM;
 	if (!err)
 		err = replace_if(ctx, index, slot, new);
 	if (err)
@@ -421,10 +420,14 @@ static int recompress(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
 int page_recompress(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
 		    uint32_t below_bytes, uint32_t *len_bytes)
 {
+	struct need need = {.how = ZS_SHRINKING};
 	int err;
 
 	count(ctx, COUNT_changes_begun, 1);
-	err = recompress(ctx, index, slot, below_bytes, len_bytes);
+	do {
+		err = recompress(ctx, index, slot, below_bytes, len_bytes);
+	} while (unlikely(err) && err != -ESTALE &&
+		 !(err = make_room(ctx->store->pool, &need, err)));
 	count(ctx, COUNT_changes_ended, 1);
 	return err;
 }

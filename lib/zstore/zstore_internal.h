@@ -522,8 +522,8 @@ int page_patch(struct zstore_ctx *ctx, uint64_t index, uint32_t at,
  * or makes it no shorter than @below_bytes, it stays, and the slot says that it
  * is incompressible.
  * @len_bytes: receives its length now
- * Return: 0, or, nothing having changed, -EAGAIN where the slot says something
- * else by now; -ENOSPC, -ENOMEM where there is no room ready, and -EIO.
+ * May wait for memory. Return: 0, or, nothing having changed, -ESTALE where the
+ * page is another by now; -ENOSPC, -ENOMEM where there is no room, and -EIO.
  */
 int page_recompress(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
 		    uint32_t below_bytes, uint32_t *len_bytes) ZSD_MUST_CHECK;

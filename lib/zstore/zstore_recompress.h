@@ -63,11 +63,12 @@ struct zstore_recompressing {
  * @at:    the caller's
  * @max_looks: at slots, at least 1, after which it returns without a page
  *
+ * Context: may wait for memory, as a write does, but holds no lock then.
  * Cost: up to 10 ns a look; a page is decompressed, compressed by the secondary
  * codec, and decompressed once more, to see that it is still the same.
  * Return: 1 where there may be more; 0 at the end; or
- *   -ENOSPC, -ENOMEM  there is no room ready for the new object, though it
- *            would be shorter: the same page comes again
+ *   -ENOSPC, -ENOMEM  there is no room for the new object, though it would be
+ *            shorter: the same page comes again
  *   -EINPROGRESS  the image was adopted, and is not rebuilt yet
  */
 int zstore_recompress(struct zstore_ctx *ctx,

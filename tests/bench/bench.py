@@ -28,7 +28,7 @@ TOP = os.path.abspath(__file__ + "/../../..")
 # the targets are about, and one of each kind.
 FULL = Run(
     parts="cpu profile nbdload connections fio density compaction scaling "
-          "helping curve dictionary startup adoption swap",
+          "helping curve dictionary rest startup adoption swap",
     rounds=5,
     wide_rounds=2,  # of loads that no target is about
     compactions=3,  # timed
@@ -48,6 +48,8 @@ FULL = Run(
     helping_servers="zsd-lz4@1 zsd-lz4@2 zsd-zstd:1@1 zsd-zstd:1@2",
     curve="lz4 zstd:-7 zstd:-5 zstd:-3 zstd:-1 zstd:1 zstd:2 zstd:3 zstd:5 "
           "zstd:7 zstd:9 zstd:12 plz:1 plz:2",
+    rest_mixes="clang+node+python gcc+pandas+sqlite",  # together, too
+    rest_seconds=4,  # beside recompression
     swap_on="zram-lz4 zsd-lz4-1 zram-zstd zsd-zstd:1-1",
     swap_rounds=2,
     trim_servers=["zsd-lz4", "zsd-zstd:1", "zram"],
@@ -58,6 +60,7 @@ QUICK = Run(
     helping_servers="zsd-zstd:1@1 zsd-zstd:1@2",
     curve="lz4 zstd:-1 zstd:1 zstd:3 plz:1", rounds=2, wide_rounds=0,
     compactions=2, startups=5, seconds=0.5, tries=1, disk_bytes=128 << 20,
+    rest_mixes="", rest_seconds=1,
     compaction_bytes=256 << 20, adoption_bytes=1 << 30, weigh_each=False, cpu_servers="zsd-lz4",
     servers="zsd-lz4 zsd-lz4-poll nbdkit-malloc nbdkit-zstd zram",
     trim_servers=["zsd-lz4", "zram"], trim_percents=[90],
@@ -417,6 +420,63 @@ def part_dictionary(b):
         b.note("dictionary", plain=plain, trained=trained)
 
 
+def rest_sets(b):
+    """Page files, one by one and together: a label, and options."""
+    names = {os.path.basename(p).split("=")[-1].removesuffix(".pages"): p
+             for p in b.pages}
+    for name in names if b.weigh_each else []:
+        yield name, [names[name]]
+    for mix in b.rest_mixes.split():
+        if set(mix.split("+")) <= set(names):
+            yield mix, [names[name] for name in mix.split("+")]
+    if len(names) > 1 or not b.weigh_each:
+        yield "all", b.pages
+
+
+def part_rest(b):
+    """How dense a whole store becomes when its pages have rested, and what
+    clients notice while that goes on."""
+    b.progress("rest: density")
+    for label, pages in rest_sets(b):
+        for method, options in {
+                "lz4": ["--algorithm=lz4"], "zstd:1": ["--algorithm=zstd:1"],
+                "zstd:3": ["--algorithm=zstd:3"],
+                "zstd:1, then plz of zsd": ["--algorithm=zstd:1",
+                                            "--recompress=plz", "--factory"],
+                "zstd:1, then plz of its own": ["--algorithm=zstd:1",
+                                                "--recompress=plz"],
+                "zstd:1, then plz:2 of its own": [
+                    "--algorithm=zstd:1", "--recompress=plz:2"]}.items():
+            if "plz:2" in method and "+" not in label:
+                continue  # 2 ms a page
+            b.note("rest", pages=label, method=method,
+                   store=b.program("restcost", *pages, *options))
+    b.progress("rest: times")
+    b.note("rest-times", codecs=b.program("plzcost", *b.pages))
+    server, = b.start("default", "zsd-zstd:1+plz", b.disk_bytes)
+    for round_ in b.rounds_of("delay by recompression", b.rounds):
+        for shape in "read-d1", "write-d1", "read-d32", "write-d32":
+            delay_by_rest(b, server, shape, round_)
+
+
+def delay_by_rest(b, server, shape, seed):
+    """A load by itself, and while `zsctl recompress` goes through the disk."""
+    mix = "100:0:0" if shape.startswith("read") else "0:100:0"
+    load = [*b.pages, f"--mix={mix}", f"--depth={shape.split('-d')[1]}",
+            f"--seconds={b.rest_seconds}", f"--seed={seed}"]
+    server.store(b.pages)
+    alone = server.load(*load, pinned=False)
+    beside = subprocess.Popen(server.nbdload(*load), text=True,
+                              stdout=subprocess.PIPE)
+    by_hand = subprocess.Popen(server.zsctl_command("recompress"), text=True,
+                               stdout=subprocess.PIPE)
+    output = beside.communicate()[0]
+    is_over = by_hand.poll() is not None
+    done = parse(by_hand.communicate()[0]).result
+    b.note("rest-delay", shape=shape, alone=alone, beside=parse(output),
+           recompressed=done, is_over=is_over)
+
+
 def part_startup(b):
     """From just before zsd is started until it says that it listens."""
     b.progress("startup")
@@ -450,6 +510,7 @@ PARTS = {
     "density": part_density, "compaction": part_compaction,
     "scaling": part_scaling, "helping": part_helping, "swap": part_swap,
     "curve": part_curve, "dictionary": part_dictionary,
+    "rest": part_rest,
     "startup": part_startup, "adoption": part_adoption,
 }
 

@@ -81,8 +81,7 @@ static void open_store(void)
 {
 	const struct zstore_params params = {
 		.disk_bytes = bench.pages.nr_pages * ZSD_PAGE_BYTES,
-		/* Recompression takes what is ready. It is not counted. */
-		.reserve_bytes = 4 * MIB,
+		.reserve_bytes = 4 * MIB, /* which is not counted */
 		.chain_size = ZS_CHAIN_SIZE_DEFAULT,
 		.zcomp = options.zcomp,
 		.recomp = options.recomp,
@@ -156,10 +155,6 @@ static void recompress(void)
 
 	do {
 		more = zstore_recompress(bench.ctx, &how, &at, UINT32_MAX);
-		if (more == -ENOMEM) {
-			(void)zstore_housekeep(bench.store, UINT64_MAX);
-			more = 1;
-		}
 	} while (more == 1);
 	must(more, "recompression");
 	bench.recompress_us =

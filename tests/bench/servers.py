@@ -86,10 +86,13 @@ class Server:
             algorithm, _, at = algorithm.partition("@")
             if at.isdigit():
                 threads = ["-t", at]
+            algorithm, _, rest = algorithm.partition("+")
+            # By hand, when the disk is full: the policy has hours.
+            rest = [f"--recompress={rest}"] if rest else []
             poll = ["--poll"] * algorithm.endswith("-poll")
             build = bench.build2 if at == "base" else bench.build
             return [*core, f"{build}/zsd", "-s", size, "-u", socket, "-a",
-                    algorithm.removesuffix("-poll"), *poll, *threads]
+                    algorithm.removesuffix("-poll"), *rest, *poll, *threads]
         if kind == "nbdkit":
             return [*core, "nbdkit", "-f", "-U", socket, "memory", size,
                     f"allocator={algorithm}", *threads]
@@ -120,9 +123,12 @@ class Server:
                         other_cpu_share=other)
         return load
 
+    def zsctl_command(self, command):
+        return [f"{self.bench.build}/zsctl", "--control", self.socket + ".ctl",
+                "--json", "--timeout=0", command]
+
     def zsctl(self, command):
-        return parse(run(f"{self.bench.build}/zsctl", "--control",
-                         self.socket + ".ctl", "--json", command)).result
+        return parse(run(*self.zsctl_command(command))).result
 
     def store(self, pages):
         """Write pages over all of the disk, in order."""

@@ -302,6 +302,33 @@ def dictionary_table(runs, about):
             "plain.ratio", "trained.ratio", "trained.ratio / plain.ratio"))]])
 
 
+def rest_table(runs, about):
+    stores, delays = runs.where(part="rest"), runs.where(part="rest-delay")
+    sets = [label for label, _ in stores.by("pages")]
+    last = "(store.compacted or store.filled).density"
+    text = stores and [
+        "bytes of pages for a byte held; slots, ages, handles, descriptors, "
+        "models and their tables included", *table(
+            ["method", *sets], [[method, *(g.where(pages=label).number(last, 2)
+                                           for label in sets)]
+                                for method, g in stores.by("method")])]
+    for times in runs.where(part="rest-times"):
+        text = [*text, "", *table(
+            ["codec", "store us a page", "read us a page"],
+            [[m.name, f"{m.store_us:.1f}", f"{m.read_us:.1f}"]
+             for m in times.codecs.methods])]
+    text = text + delays and [*text, "", *table(
+        ["us", "p50", "p99.9", "p50 beside", "p99.9 beside", "of alone",
+         "pages meanwhile"],
+        [[shape, *(g.cell(f"{side}.latency.{name}_us", 1)
+                   for side in ("alone", "beside")
+                   for name in ("p50", "p999")),
+          g.cell("beside.latency.p999_us / alone.latency.p999_us", 2),
+          g.number("recompressed.pages_tried", 0)]
+         for shape, g in delays.by("shape")])]
+    return text
+
+
 def startup_table(runs, about):
     return [f"disk of {size}: ready after {g.cell('ready_us', 1, 1e-3)} ms, "
             f"resident {g.cell('resident_bytes', 1, 2**-20)} MiB; {len(g)} "
@@ -380,6 +407,7 @@ TABLES = {
     "model": ("Many cores, on paper", model_table),
     "curve": ("Methods", curve_table),
     "dictionary": ("Dictionary", dictionary_table),
+    "rest": ("Pages that rest", rest_table),
     "startup": ("Start-up", startup_table),
     "adoption": ("Adoption", adoption_table),
     "swap": ("Swapping", swap_table),
