@@ -27,7 +27,7 @@
 #include "zstore/zstore_dict.h"
 #include "zstore/zstore_recompress.h"
 
-/* One page in so many is trained on, and this many at most. */
+/* One page in so many is trained on, and this many at most, from all over. */
 #define TRAIN_PART  8u
 #define TRAIN_PAGES 2048u
 
@@ -73,8 +73,10 @@ static const unsigned char *page_at(uint64_t index)
 
 static bool is_trained_on(uint64_t index)
 {
-	return options.recomp.ops && !options.factory &&
-	       index % TRAIN_PART == 0 && index / TRAIN_PART < TRAIN_PAGES;
+	const uint64_t part = max_u64(
+		TRAIN_PART, div_round_up(bench.pages.nr_pages, TRAIN_PAGES));
+
+	return options.recomp.ops && !options.factory && index % part == 0;
 }
 
 static void open_store(void)
