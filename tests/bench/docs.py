@@ -101,6 +101,14 @@ def charts(runs):
                r.bytes / (r.sizes[1].resident - r.sizes[0].resident or
                           r.sizes[1].mem_used_total +
                           r.sizes[1].metadata_bytes) for r in full]})
+    rest = runs.where(part="rest")
+    yield ("rest", "bars", "Density of a whole store, all that it holds",
+           "bytes written for a byte held", "", "",
+           [label for label, _ in rest.by("pages")],
+           {method: [g.where(pages=label).median(
+               "(store.compacted or store.filled).density")
+               for label, _ in rest.by("pages")]
+            for method, g in rest.by("method")})
     yield ("trims", "lines", "Bytes used for each compressed byte, compacted",
            "", "% of all pages trimmed at random", "set yrange [*:*]",
            [percent for percent, _ in trims.by("percent")],

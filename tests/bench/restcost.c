@@ -76,7 +76,8 @@ static bool is_trained_on(uint64_t index)
 	const uint64_t part = max_u64(
 		TRAIN_PART, div_round_up(bench.pages.nr_pages, TRAIN_PAGES));
 
-	return options.recomp.ops && !options.factory && index % part == 0;
+	return zcomp_has_dicts(&options.recomp) && !options.factory &&
+	       index % part == 0;
 }
 
 static void open_store(void)
