@@ -49,9 +49,17 @@ static uint64_t sum_of(const uint8_t *bytes, size_t nr_bytes)
 
 /* --- in memory ----------------------------------------------------------- */
 
-size_t plz_model_memory(size_t dict_bytes)
+/* Where places of the dictionary are, in bytes from the model. */
+static size_t place_offset(size_t dict_bytes)
 {
 	return align_up(sizeof(struct plz_model) + dict_bytes,
+			sizeof(uint16_t));
+}
+
+size_t plz_model_memory(size_t dict_bytes)
+{
+	return align_up(place_offset(dict_bytes) +
+				dict_bytes * sizeof(uint16_t),
 			PLZ_WORKSPACE_ALIGN);
 }
 
@@ -64,6 +72,8 @@ struct plz_model *plz_model_new(size_t dict_bytes)
 		return NULL;
 	memset(model, 0, bytes);
 	model->dict_bytes = (uint32_t)dict_bytes;
+	model->dict_place = (uint16_t *)(void *)((unsigned char *)model +
+						 place_offset(dict_bytes));
 	model->coder = plz_coder_at(0);
 	for (unsigned s = 0; s < PLZ_NR_SYMBOLS; s++)
 		for (unsigned i = 0; i < PLZ_NR_SYMBOLS; i++)

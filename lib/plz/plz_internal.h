@@ -40,7 +40,7 @@ struct plz_model {
 	/* Places of the dictionary by hash of 4 bytes; where those of a hash
 	 * end, and the next one's start. */
 	uint16_t dict_end[1u << PLZ_DICT_HASH_BITS];
-	uint16_t dict_place[PLZ_DICT_MAX_BYTES];
+	uint16_t *dict_place; /* dict_bytes of them, behind the dictionary */
 
 	uint8_t dict[]; /* dict_bytes */
 };
