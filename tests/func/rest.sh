@@ -11,8 +11,8 @@ require jq jq
 
 pages="$dir/pages"
 "$top_builddir/tests/bench/pagegen" --size 24M "$pages"
-# Some of it twice.
-dd if="$pages" of="$pages" bs=1M count=1 seek=20 conv=notrunc status=none
+# Some of it twice, early: a round may begin before the rest is written.
+dd if="$pages" of="$pages" bs=1M count=1 seek=1 conv=notrunc status=none
 
 expect_disk() {
     nbdcopy "$uri" - | cmp - "$pages" || fail "the disk is not what it was"
@@ -40,8 +40,8 @@ has_recompressed() { # PAGES
     [ "$(get_stat policy.pages_recompressed)" -gt "$1" ]
 }
 
-has_rounds() { # HOW MANY
-    [ "$(get_stat policy.rounds)" -ge "$1" ]
+has_shared() { # PAGES
+    [ "$(get_stat policy.pages_sharing)" -gt "$1" ]
 }
 
 ask() { # COMMAND...
@@ -115,8 +115,7 @@ patience=120
 eventually has_recompressed 100
 expect_disk
 verify_store
-eventually has_rounds 1
-expect_more "equal pages that share" "$(get_stat policy.pages_sharing)" 10
+eventually has_shared 10
 expect_disk
 verify_store
 ctl policy >"$dir/output"
