@@ -92,7 +92,8 @@ make_machine() {
             memory: {starved_requests: 0, failed_requests: 0}}],
             survival: {keeper_pid: 4710, deaths: 0, standby_ready: true},
             safety: {mode: "swap", threads: [thread("main"; false), thread("control"; false),
-                    thread("worker"; true), thread("housekeeper"; true)]}}}' \
+                    thread("worker"; true), thread("housekeeper"; true),
+                    thread("policy"; false)]}}}' \
         >"$dir/reply"
 }
 

@@ -47,10 +47,14 @@ static void check_swap_mode(struct doctor *d)
 /* Those that the kernel waits for when it swaps; the others are at leisure. */
 static bool is_urgent(const json_t *thread)
 {
+	static const char *const others[] = {"main", "control", "policy"};
 	const char *name = json_string_value(json_object_get(thread, "name"));
 
-	return name && strcmp(name, "main") != 0 &&
-	       strcmp(name, "control") != 0;
+	for (size_t i = 0; name && i < ARRAY_SIZE(others); i++) {
+		if (strcmp(name, others[i]) == 0)
+			return false;
+	}
+	return name;
 }
 
 /* Of how many threads @member is false; @all: of those at leisure, too. */
