@@ -119,7 +119,7 @@ size_t zcomp_worth_bytes(const struct zcomp_params *params)
 
 bool zcomp_has_dicts(const struct zcomp_params *params)
 {
-	return params->ops->dict_create;
+	return params->ops && params->ops->dict_create;
 }
 
 /* Whether there may be a dictionary of so many bytes. */

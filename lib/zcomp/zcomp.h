@@ -91,7 +91,8 @@ void zcomp_ctx_destroy(struct zcomp_ctx *ctx);
  */
 size_t zcomp_worth_bytes(const struct zcomp_params *params);
 
-/* zcomp_has_dicts() - whether this codec has dictionaries at all */
+/* zcomp_has_dicts() - whether this codec has dictionaries at all; where .ops is
+ * NULL, it is none, and has none */
 bool zcomp_has_dicts(const struct zcomp_params *params);
 
 /**

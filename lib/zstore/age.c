@@ -213,18 +213,13 @@ void zstore_find_old(const struct zstore *store, uint32_t since_s,
 
 /* --- idle ---------------------------------------------------------------- */
 
-static bool can_be_idle(uint64_t slot)
-{
-	return slot_kind(slot) == SLOT_OBJECT && !slot_is_word(slot);
-}
-
 /* Return: whether it is marked now. */
 static bool mark(struct zstore *store, uint64_t index,
 		 const struct zstore_old *old)
 {
 	uint8_t age =
 		atomic_load_explicit(&store->ages[index], memory_order_relaxed);
-	bool is_idle = can_be_idle(slot_load(&store->slots[index])) &&
+	bool is_idle = slot_has_content(slot_load(&store->slots[index])) &&
 		       old->epochs[age & ~AGE_IDLE];
 	uint8_t to = (uint8_t)((age & ~AGE_IDLE) | (is_idle ? AGE_IDLE : 0));
 
@@ -283,7 +278,7 @@ bool zstore_block(const struct zstore *store, uint64_t index,
 	if (slot_kind(slot) == SLOT_EMPTY || !slot_is_sound(slot, index))
 		return false;
 	*out = (struct zstore_block){.accessed_s = accessed_s(store, index)};
-	out->is_same = !can_be_idle(slot);
+	out->is_same = !slot_has_content(slot);
 	if (out->is_same)
 		return true;
 	out->bytes = slot_len_bytes(slot);

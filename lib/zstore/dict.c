@@ -262,8 +262,7 @@ int zstore_dict_add(struct zstore *store, enum zstore_codec codec,
 	int err;
 
 	zstore_need_settled(store); /* who counts what names which */
-	if (!zstore_codec(store, codec)->ops ||
-	    !zcomp_has_dicts(zstore_codec(store, codec)))
+	if (!zcomp_has_dicts(zstore_codec(store, codec)))
 		return -EOPNOTSUPP;
 	if (nr_bytes < ZCOMP_DICT_MIN_BYTES || nr_bytes > ZCOMP_DICT_MAX_BYTES)
 		return -EMSGSIZE;
@@ -353,7 +352,6 @@ static bool can_be(const struct zstore *store, unsigned number,
 		   const struct said *said)
 {
 	return said->codec < ZSTORE_CODECS &&
-	       zstore_codec(store, said->codec)->ops &&
 	       zcomp_has_dicts(zstore_codec(store, said->codec)) &&
 	       said->nr_bytes >= ZCOMP_DICT_MIN_BYTES &&
 	       said->nr_bytes <= ZCOMP_DICT_MAX_BYTES &&

@@ -32,8 +32,8 @@ static bool is_due(const struct search *search, uint64_t index, uint64_t *slot)
 	const struct zstore_recompress *how = search->how;
 
 	*slot = slot_load(&search->store->slots[index]);
-	if (slot_kind(*slot) != SLOT_OBJECT || slot_is_word(*slot) ||
-	    *slot & SLOT_INCOMPRESSIBLE || !slot_is_sound(*slot, index) ||
+	if (!slot_has_content(*slot) || *slot & SLOT_INCOMPRESSIBLE ||
+	    !slot_is_sound(*slot, index) ||
 	    (slot_is_shared(*slot) &&
 	     zstore_sharers(search->store, slot_handle(*slot)) > 1))
 		return false;

@@ -8,8 +8,7 @@
 
 static bool is_compressed(uint64_t slot)
 {
-	return slot_kind(slot) == SLOT_OBJECT && !slot_is_word(slot) &&
-	       !slot_is_huge(slot);
+	return slot_has_content(slot) && !slot_is_huge(slot);
 }
 
 /* The next page from *@index on that is stored compressed; false at the end. */

@@ -133,8 +133,7 @@ static bool see(const struct zstore *store, uint64_t index,
 		.index = index,
 		.slot = slot_load(&store->slots[index]),
 	};
-	return slot_kind(page->slot) == SLOT_OBJECT &&
-	       !slot_is_word(page->slot) && slot_is_sound(page->slot, index);
+	return slot_has_content(page->slot) && slot_is_sound(page->slot, index);
 }
 
 /* What equal objects have in common, and others hardly ever. */

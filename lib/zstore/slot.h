@@ -90,6 +90,12 @@ static inline bool slot_is_huge(uint64_t slot)
 	return slot_len_bytes(slot) == ZSD_PAGE_BYTES;
 }
 
+/* Whether it names an object that its page's content is in: no word. */
+static inline bool slot_has_content(uint64_t slot)
+{
+	return slot_kind(slot) == SLOT_OBJECT && !slot_is_word(slot);
+}
+
 static inline zs_handle slot_handle(uint64_t slot)
 {
 	return (zs_handle)(slot >> SLOT_HIGH_SHIFT);

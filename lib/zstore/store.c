@@ -275,6 +275,13 @@ const struct zstore_params *zstore_params(const struct zstore *store)
 	return &store->params;
 }
 
+const struct zcomp_params *zstore_codec(const struct zstore *store,
+					enum zstore_codec codec)
+{
+	return codec == ZSTORE_PRIMARY ? &store->params.zcomp
+				       : &store->params.recomp;
+}
+
 size_t zstore_huge_class_size(const struct zstore *store)
 {
 	return store->huge_class_bytes;

@@ -260,6 +260,10 @@ void zstore_ctx_destroy(struct zstore_ctx *ctx);
 /* What it was created with. Valid as long as the store. */
 const struct zstore_params *zstore_params(const struct zstore *store);
 
+/* Of these, a codec's; .ops is NULL where the store has none such. */
+const struct zcomp_params *zstore_codec(const struct zstore *store,
+					enum zstore_codec codec);
+
 /* Whether [offset, offset + bytes) lies inside the disk; never overflows. */
 bool zstore_range_is_valid(const struct zstore *store, uint64_t offset,
 			   uint64_t bytes);

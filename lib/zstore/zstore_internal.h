@@ -234,7 +234,7 @@ static inline void count_slot(_Atomic int64_t counters[NR_COUNTERS],
 static inline void count_object(_Atomic int64_t counters[NR_COUNTERS],
 				uint64_t slot, int sign)
 {
-	if (slot_kind(slot) == SLOT_OBJECT && !slot_is_word(slot))
+	if (slot_has_content(slot))
 		add_to(&counters[COUNT_compr_data_size],
 		       sign * (int64_t)slot_len_bytes(slot));
 }
@@ -379,14 +379,6 @@ static inline const struct zcomp_dict *zstore_dict(const struct zstore *store,
 {
 	return atomic_load_explicit(&store->dicts[codec][number],
 				    memory_order_acquire);
-}
-
-/* A codec's parameters; .ops is NULL where the store has none such. */
-static inline const struct zcomp_params *
-zstore_codec(const struct zstore *store, enum zstore_codec codec)
-{
-	return codec == ZSTORE_PRIMARY ? &store->params.zcomp
-				       : &store->params.recomp;
 }
 
 /*

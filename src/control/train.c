@@ -106,11 +106,6 @@ static int take_bytes(const json_t *arguments, size_t *out,
 	return 0;
 }
 
-static bool learns(const struct zcomp_params *zcomp)
-{
-	return zcomp->ops && zcomp_has_dicts(zcomp);
-}
-
 /* The first codec that learns, unless the second one is asked for. */
 static void choose_codec(const json_t *arguments,
 			 const struct zstore_params *disk, struct job *job)
@@ -118,10 +113,12 @@ static void choose_codec(const json_t *arguments,
 	const bool second =
 		json_is_true(json_object_get(arguments, "secondary"));
 
-	job->codec = second || (!learns(&disk->zcomp) && learns(&disk->recomp))
+	job->codec = second || (!zcomp_has_dicts(&disk->zcomp) &&
+				zcomp_has_dicts(&disk->recomp))
 			     ? ZSTORE_SECONDARY
 			     : ZSTORE_PRIMARY;
-	job->more = job->codec == ZSTORE_PRIMARY && learns(&disk->recomp);
+	job->more =
+		job->codec == ZSTORE_PRIMARY && zcomp_has_dicts(&disk->recomp);
 }
 
 int control_train(const struct control_env *env, const json_t *arguments,

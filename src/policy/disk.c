@@ -37,7 +37,7 @@ static void set_state(struct disk *disk, enum disk_state state)
 
 static bool recompresses(const struct disk *disk)
 {
-	return zstore_params(disk->export->store)->recomp.ops;
+	return zstore_codec(disk->export->store, ZSTORE_SECONDARY)->ops;
 }
 
 int disk_open(struct disk *disk, struct zstore_scratch *scratch)
@@ -163,8 +163,7 @@ static void train(struct disk *disk)
 	struct ctl_error error;
 	int err;
 
-	if (!recompresses(disk) ||
-	    !zcomp_has_dicts(&zstore_params(store)->recomp) ||
+	if (!zcomp_has_dicts(zstore_codec(store, ZSTORE_SECONDARY)) ||
 	    nr < max_u64(TRAIN_PAGES, TRAIN_TIMES * disk->trained_pages))
 		return;
 	set_state(disk, DISK_TRAINS);

@@ -275,14 +275,6 @@ static int train(struct training *t, struct zstore_ctx *ctx, size_t dict_bytes,
 	return is_better(out) ? use(t, out, error) : 0;
 }
 
-static const struct zcomp_params *codec_of(const struct zstore *store,
-					   enum zstore_codec codec)
-{
-	const struct zstore_params *params = zstore_params(store);
-
-	return codec == ZSTORE_PRIMARY ? &params->zcomp : &params->recomp;
-}
-
 static int check_codec(const struct zcomp_params *zcomp,
 		       struct ctl_error *error)
 {
@@ -307,7 +299,7 @@ int train_run(struct zstore *store, struct zstore_ctx *ctx,
 	struct training t = {
 		.store = store,
 		.codec = codec,
-		.zcomp = *codec_of(store, codec),
+		.zcomp = *zstore_codec(store, codec),
 		.raw_bytes = zstore_huge_class_size(store),
 	};
 	int err = check_codec(&t.zcomp, error);

@@ -237,12 +237,9 @@ int exports_create(struct server *s)
 /* Whether a codec lives by a model, and has none. */
 static bool lacks_model(const struct zstore *store, enum zstore_codec codec)
 {
-	const struct zstore_params *params = zstore_params(store);
-	const struct zcomp_params *zcomp =
-		codec == ZSTORE_PRIMARY ? &params->zcomp : &params->recomp;
+	const struct zcomp_params *zcomp = zstore_codec(store, codec);
 
-	return zcomp->ops && zcomp_has_dicts(zcomp) &&
-	       zcomp_dict_bytes_besides(zcomp) &&
+	return zcomp_has_dicts(zcomp) && zcomp_dict_bytes_besides(zcomp) &&
 	       !zstore_dict_current(store, codec);
 }
 

@@ -258,7 +258,7 @@ int main(int argc, char **argv)
 	fill();
 	printf("{\"pages\":%ju", (uintmax_t)bench.nr_stored);
 	print_step("filled");
-	if (options.recomp.ops && zcomp_has_dicts(&options.recomp)) {
+	if (zcomp_has_dicts(&options.recomp)) {
 		learn();
 		recompress();
 		print_step("recompressed");

@@ -373,7 +373,7 @@ size_t zstore_huge_class_size(const struct zstore *store)
 
 bool zcomp_has_dicts(const struct zcomp_params *params)
 {
-	return params->level;
+	return params->ops && params->level;
 }
 
 int recompress_run(struct zstore_ctx *ctx, const struct export_table *exports,
