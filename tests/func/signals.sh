@@ -110,6 +110,7 @@ done
 
 echo "signals that are blocked when it starts are heard all the same"
 env --block-signal true 2>/dev/null || fail "env knows no --block-signal"
+: >"$log" # of the last one: "ready" stands in it
 env --block-signal --ignore-signal=INT "$zsd" --size 16M --socket "$socket" \
     2>"$log" &
 zsd_pid=$!
