@@ -143,8 +143,7 @@ static bool frees_as_much(const struct zstore *store, uint64_t index,
 	if (packed->flags & SLOT_WORD)
 		return true;
 	if (!slot_is_sound(old, index) || slot_kind(old) != SLOT_OBJECT ||
-	    (slot_is_shared(old) &&
-	     zstore_sharers(store, slot_handle(old)) > 1))
+	    zstore_has_sharers(store, old))
 		return false;
 	return zs_lookup_class_index(pool, packed->len_bytes) <=
 	       zs_lookup_class_index(pool, slot_len_bytes(old));

@@ -431,6 +431,13 @@ void zstore_sharers_fini(struct zstore *store);
 /* How many share it; 0 where nobody does, and where the handle is none. */
 uint32_t zstore_sharers(const struct zstore *store, zs_handle handle);
 
+/* Whether what a slot names is other pages' object, too. */
+static inline bool zstore_has_sharers(const struct zstore *store, uint64_t slot)
+{
+	return slot_is_shared(slot) &&
+	       zstore_sharers(store, slot_handle(slot)) > 1;
+}
+
 /* Have memory behind the count. Return: false where the handle is none. */
 bool zstore_sharers_touch(struct zstore *store, zs_handle handle);
 

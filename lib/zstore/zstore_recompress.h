@@ -8,8 +8,8 @@
  * slot says so until the page is written anew, and it is passed over.
  *
  * As zram does it, but that zram asks for the class of an object without its
- * handle, and so may take a page for shorter that takes as much. The longest
- * objects come first, by 64 bytes of length, and of those the last of the disk.
+ * handle, and so may take a page for shorter that takes as much. The order is
+ * that of zstore_order.h.
  *
  * A page whose object others share is passed over: it would get one of its own,
  * and its old one would stay. So pages are recompressed first, and shared then:
@@ -25,6 +25,7 @@
 #define ZSD_ZSTORE_ZSTORE_RECOMPRESS_H
 
 #include "zstore/zstore.h"
+#include "zstore/zstore_order.h"
 
 /* Which pages. All that is asked for must be so. */
 struct zstore_recompress {
@@ -40,16 +41,9 @@ struct zstore_recompress {
 	uint64_t max_pages; /* that are tried at most; 0: all */
 };
 
-#define ZSTORE_BUCKET_BYTES 64u
-#define ZSTORE_BUCKETS	    (ZSD_PAGE_BYTES / ZSTORE_BUCKET_BYTES + 1)
-
 /* Where it is, and what it did. {0} to begin with. */
 struct zstore_recompressing {
-	bool is_counted; /* how many pages there are, by length */
-	uint64_t nr_left[ZSTORE_BUCKETS];
-	unsigned bucket;
-	uint64_t next; /* 1 + page that is to be looked at; 0: begin anew */
-
+	struct zstore_order order;
 	uint64_t nr_tried; /* pages */
 	uint64_t nr_done; /* that are the secondary codec's now */
 	uint64_t bytes_before; /* of those, in all */
