@@ -62,6 +62,8 @@ static int open_image(struct zstore *store)
 	store->huge_class_bytes = zs_huge_class_size(store->pool);
 	err = need_sharers(store);
 	if (!err)
+		err = zstore_blocks_init(store);
+	if (!err)
 		err = zstore_dicts_load(store);
 	if (err) {
 		zstore_dicts_fini(store);
@@ -155,6 +157,19 @@ static uint64_t find_groups(const struct zstore *store, uint64_t first,
 	return nr * ZSD_PAGE_BYTES;
 }
 
+/* The same of checksums of blocks. */
+static uint64_t find_sums(const struct zstore *store)
+{
+	const uint32_t nr = store->header.nr_blocks;
+
+	if (!nr)
+		return 0;
+	return find_groups(store, store->header.blocks_offset + ZSD_PAGE_BYTES,
+			   zstore_sums_bytes(nr) / ZSD_PAGE_BYTES,
+			   store->block_groups) +
+	       zstore_blocks_memory(store);
+}
+
 /* Which slots, and ages, have memory. Return: how much, bytes. */
 static uint64_t find_tables(struct zstore *store)
 {
@@ -163,7 +178,8 @@ static uint64_t find_tables(struct zstore *store)
 	return find_groups(store, store->slots_offset, store->nr_groups,
 			   store->groups) +
 	       find_groups(store, store->header.ages_offset + ZSD_PAGE_BYTES,
-			   nr_ages, store->age_groups);
+			   nr_ages, store->age_groups) +
+	       find_sums(store);
 }
 
 int zstore_adopt(struct zstore *store)
@@ -206,11 +222,11 @@ static void count_page(struct zstore_adoption *adoption, uint64_t slot,
 		count_object(adoption->counters, slot, sign);
 	else
 		add_to(&adoption->counters[COUNT_pages_sharing], sign);
-	if (slot_kind(slot) != SLOT_OBJECT)
+	if (!slot_has_method(slot))
 		return;
 	adoption->dict_pages[slot_dict(slot)] += sign;
 	/* So many at least were stored raw so far. */
-	if (slot_is_huge(slot))
+	if (slot_kind(slot) == SLOT_OBJECT && slot_is_huge(slot))
 		add_to(&adoption->counters[COUNT_huge_pages_since], sign);
 }
 
@@ -237,6 +253,18 @@ static int name_object(struct zstore *store, uint64_t slot, bool *is_first)
 	return err;
 }
 
+/* A slot names a block. Return: 0 or -ENOENT. */
+static int name_block(struct zstore *store, uint64_t slot)
+{
+	bool is_first;
+
+	if (!zstore_blocks_name(store, slot_block(slot), &is_first))
+		return -ENOENT;
+	if (is_first)
+		add_to(&store->adoption.counters[COUNT_blocks_used], 1);
+	return 0;
+}
+
 /* Return: what the slot is to say. */
 static uint64_t look_at_slot(struct zstore *store, uint64_t index,
 			     uint64_t slot)
@@ -248,6 +276,8 @@ static uint64_t look_at_slot(struct zstore *store, uint64_t index,
 		return slot;
 	if (slot_kind(slot) == SLOT_OBJECT)
 		err = name_object(store, slot, &is_first);
+	else if (slot_kind(slot) == SLOT_BACKED)
+		err = name_block(store, slot);
 	if (err == -ENOENT)
 		return spoil(slot);
 	if (err == -EEXIST)

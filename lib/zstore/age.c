@@ -278,7 +278,8 @@ bool zstore_block(const struct zstore *store, uint64_t index,
 	if (slot_kind(slot) == SLOT_EMPTY || !slot_is_sound(slot, index))
 		return false;
 	*out = (struct zstore_block){.accessed_s = accessed_s(store, index)};
-	out->is_same = !slot_has_content(slot);
+	out->is_backed = slot_kind(slot) == SLOT_BACKED;
+	out->is_same = !out->is_backed && !slot_has_content(slot);
 	if (out->is_same)
 		return true;
 	out->bytes = slot_len_bytes(slot);

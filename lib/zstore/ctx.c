@@ -155,6 +155,11 @@ int zstore_ctx_create(struct zstore *store, struct zstore_scratch *scratch,
 	return 0;
 }
 
+void zstore_ctx_never_wait(struct zstore_ctx *ctx)
+{
+	ctx->never_waits = true;
+}
+
 void zstore_ctx_destroy(struct zstore_ctx *ctx)
 {
 	struct zstore *store;

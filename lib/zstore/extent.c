@@ -19,6 +19,7 @@ static unsigned slot_state(uint64_t slot, uint64_t index)
 	case SLOT_FILLED:
 		return slot_filled_word(slot) ? 0 : ZSTORE_ZERO;
 	case SLOT_OBJECT:
+	case SLOT_BACKED:
 		break;
 	}
 	return 0;

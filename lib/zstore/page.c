@@ -194,31 +194,38 @@ bool page_release_object(struct zstore_ctx *ctx, uint64_t slot,
 	return true;
 }
 
+/* Return: false where what it names was not its. */
+static bool release_content(struct zstore_ctx *ctx, uint64_t slot)
+{
+	uint32_t freed_bytes;
+
+	if (slot_kind(slot) == SLOT_OBJECT)
+		return page_release_object(ctx, slot, &freed_bytes);
+	return slot_kind(slot) != SLOT_BACKED ||
+	       zstore_blocks_put(ctx, slot_block(slot));
+}
+
 /* Of a damaged slot nobody knows what it held: whatever it was stays. */
 static void release(struct zstore_ctx *ctx, uint64_t index, uint64_t slot)
 {
-	const bool has_object = slot_kind(slot) == SLOT_OBJECT;
-	uint32_t freed_bytes;
-
 	if (unlikely(!slot_is_sound(slot, index)) ||
-	    (has_object &&
-	     unlikely(!page_release_object(ctx, slot, &freed_bytes)))) {
+	    unlikely(!release_content(ctx, slot))) {
 		page_note_damage(ctx, index, -EIO);
 		return;
 	}
 	count_slot(ctx->counters, slot, -1);
-	if (has_object && slot_dict(slot)) /* now nobody reads it any more */
+	/* Now nobody reads it any more. */
+	if (slot_has_method(slot) && slot_dict(slot))
 		count_dict(ctx, slot_dict(slot), -1);
 }
 
-/* Publish @new where @old is locked, and release that. */
-static void replace(struct zstore_ctx *ctx, uint64_t index, uint64_t old,
-		    uint64_t new)
+void page_replace(struct zstore_ctx *ctx, uint64_t index, uint64_t old,
+		  uint64_t new)
 {
 	slot_publish(&ctx->store->slots[index], new);
 	count_slot(ctx->counters, new, 1);
 	count_object(ctx->counters, new, 1);
-	if (slot_kind(new) == SLOT_OBJECT && slot_dict(new))
+	if (slot_has_method(new) && slot_dict(new))
 		count_dict(ctx, slot_dict(new), 1);
 	if (slot_kind(new) == SLOT_OBJECT && slot_is_huge(new))
 		count(ctx, COUNT_huge_pages_since, 1);
@@ -227,16 +234,13 @@ static void replace(struct zstore_ctx *ctx, uint64_t index, uint64_t old,
 
 /* --- Changing ------------------------------------------------------------ */
 
-/*
- * Put memory behind a page of the image, which @is_there tells of. Two threads
- * may do so at once: it is one page, which is there or not, and is counted
- * once.
- */
-static int commit_page(struct zstore *store, _Atomic uint8_t *is_there,
-		       uint64_t offset)
+/* Of two threads that do so at once: it is one page, which is there or not, and
+ * is counted once. */
+int page_commit_table(struct zstore *store, _Atomic uint8_t *is_there,
+		      uint64_t offset, enum zs_alloc how)
 {
 	uint8_t was_there = 0;
-	int err = zs_pool_charge(store->pool, ZSD_PAGE_BYTES, ZS_NORMAL);
+	int err = zs_pool_charge(store->pool, ZSD_PAGE_BYTES, how);
 
 	if (err)
 		return err;
@@ -254,13 +258,15 @@ static int commit_group(struct zstore *store, uint64_t index)
 	int err = 0;
 
 	if (!atomic_load(&store->age_groups[ages]))
-		err = commit_page(store, &store->age_groups[ages],
-				  store->header.ages_offset +
-					  (1 + ages) * ZSD_PAGE_BYTES);
+		err = page_commit_table(store, &store->age_groups[ages],
+					store->header.ages_offset +
+						(1 + ages) * ZSD_PAGE_BYTES,
+					ZS_NORMAL);
 	if (err)
 		return err;
-	return commit_page(store, &store->groups[group],
-			   store->slots_offset + group * ZSD_PAGE_BYTES);
+	return page_commit_table(store, &store->groups[group],
+				 store->slots_offset + group * ZSD_PAGE_BYTES,
+				 ZS_NORMAL);
 }
 
 /* Slots free nothing, so that the headroom is not for them. */
@@ -284,6 +290,9 @@ int zstore_populate(struct zstore *store)
 	zstore_need_settled(store);
 	for (uint64_t i = 0; i < store->nr_slots && !err; i += SLOTS_PER_GROUP)
 		err = ensure_slot(store, i);
+	for (uint64_t i = 0; i < store->header.nr_blocks && !err;
+	     i += SUMS_PER_GROUP)
+		err = zstore_blocks_commit(store, (uint32_t)i);
 	return err ? err : zs_pool_populate_handles(store->pool);
 }
 
@@ -314,7 +323,7 @@ static int store_page(struct zstore_ctx *ctx, uint64_t index,
 		return err;
 	if (unlikely(!slot_lock(home, &old)))
 		return drop(ctx, index, new);
-	replace(ctx, index, old, new);
+	page_replace(ctx, index, old, new);
 	return 0;
 }
 
@@ -383,7 +392,7 @@ static int replace_if(struct zstore_ctx *ctx, uint64_t index, uint64_t expected,
 	if (is_same)
 		slot_publish(home, new);
 	else
-		replace(ctx, index, old, new);
+		page_replace(ctx, index, old, new);
 	return 0;
 }
 
@@ -447,8 +456,11 @@ static int patch_locked(struct zstore_ctx *ctx, const struct patch *patch,
 {
 	struct zs_pool *pool = ctx->store->pool;
 	struct packed packed;
+	int err = page_load_slot(ctx, patch->index, old, ctx->scratch->page);
 
-	if (page_load_slot(ctx, patch->index, old, ctx->scratch->page))
+	if (unlikely(err == -ENODATA))
+		return err;
+	if (err)
 		return page_note_damage(ctx, patch->index, -EIO);
 	if (patch->src)
 		memcpy(ctx->scratch->page + patch->at, patch->src,
@@ -478,8 +490,20 @@ static int try_patch(struct zstore_ctx *ctx, const struct patch *patch,
 	if (err)
 		slot_publish(home, old);
 	else
-		replace(ctx, patch->index, old, new);
+		page_replace(ctx, patch->index, old, new);
 	return err;
+}
+
+/* The patch could not be made, with @err: do what may help, with nothing
+ * locked. Return: 0 to try again. */
+static int prepare_patch(struct zstore_ctx *ctx, const struct patch *patch,
+			 struct need *need, int err)
+{
+	if (err != -ENODATA)
+		return make_room(ctx->store->pool, need, err);
+	err = page_bring(ctx, patch->index,
+			 slot_load(&ctx->store->slots[patch->index]));
+	return page_note_damage(ctx, patch->index, err);
 }
 
 static int patch_page(struct zstore_ctx *ctx, const struct patch *patch)
@@ -492,7 +516,7 @@ static int patch_page(struct zstore_ctx *ctx, const struct patch *patch)
 	do {
 		err = try_patch(ctx, patch, &need);
 	} while (unlikely(err) &&
-		 !(err = make_room(ctx->store->pool, &need, err)));
+		 !(err = prepare_patch(ctx, patch, &need, err)));
 	return err;
 }
 
@@ -564,7 +588,7 @@ int page_discard(struct zstore_ctx *ctx, uint64_t index)
 	zstore_need_settled(ctx->store);
 	count(ctx, COUNT_changes_begun, 1);
 	if (likely(slot_lock(&ctx->store->slots[index], &old)))
-		replace(ctx, index, old, 0);
+		page_replace(ctx, index, old, 0);
 	else
 		err = page_note_damage(ctx, index, -EIO);
 	count(ctx, COUNT_changes_ended, 1);

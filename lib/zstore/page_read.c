@@ -12,11 +12,11 @@
 #include "zstore/zstore_internal.h"
 
 /* Whether the object that @slot names, pinned, has bytes that were not put
- * there, as far as checksums can tell. */
+ * there, as far as checksums can tell. A block has its own. */
 static bool is_damaged(const struct zstore *store, uint64_t slot,
 		       const void *src)
 {
-	return store->params.checksum &&
+	return store->params.checksum && slot_kind(slot) == SLOT_OBJECT &&
 	       sum_object(src, slot_len_bytes(slot)) !=
 		       zs_obj_tag(store->pool, slot_handle(slot));
 }
@@ -108,8 +108,23 @@ static inline int take_object(struct zstore_ctx *ctx, uint64_t index,
 	return err;
 }
 
+/* The same of a page that is in a block, or -ENODATA where that is not here. */
+static int take_backed(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
+		       int (*take)(struct zstore_ctx *ctx, uint64_t slot,
+				   const void *src, void *dst),
+		       void *dst)
+{
+	int err;
+	const void *src = page_in_block(ctx, index, slot, &err);
+
+	if (!src)
+		return err;
+	err = take(ctx, slot, src, dst);
+	return slot_load(&ctx->store->slots[index]) == slot ? err : -EAGAIN;
+}
+
 /* How page @index is read as @slot says. Return: 0, -EIO, or what
- * take_object() does. */
+ * take_object() and take_backed() do. */
 typedef int read_slot(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
 		      void *dst);
 
@@ -126,6 +141,8 @@ int page_load_slot(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
 		fill_page(dst, slot_filled_word(slot));
 		return 0;
 	}
+	if (unlikely(slot_kind(slot) == SLOT_BACKED))
+		return take_backed(ctx, index, slot, unpack, dst);
 	return take_object(ctx, index, slot, unpack, dst);
 }
 
@@ -147,6 +164,8 @@ static int copy_slot(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
 {
 	if (unlikely(!slot_is_sound(slot, index)))
 		return -EIO;
+	if (slot_kind(slot) == SLOT_BACKED)
+		return take_backed(ctx, index, slot, copy_out, dst);
 	return slot_kind(slot) == SLOT_OBJECT
 		       ? take_object(ctx, index, slot, copy_out, dst)
 		       : 0;
@@ -170,6 +189,8 @@ static int read_locked(struct zstore_ctx *ctx, uint64_t index, read_slot *read,
 		return -EIO;
 	err = read(ctx, index, *slot, dst);
 	slot_publish(home, *slot);
+	if (err == -ENODATA) /* it was written out meanwhile */
+		return -EAGAIN;
 	return err ? -EIO : 0;
 }
 
@@ -177,6 +198,8 @@ int page_note_damage(struct zstore_ctx *ctx, uint64_t index, int err)
 {
 	const struct zstore_params *params = &ctx->store->params;
 
+	if (err == -EREMOTEIO)
+		return -EIO;
 	if (likely(err != -EIO))
 		return err;
 	count(ctx, COUNT_corrupt_reads, 1);
@@ -195,9 +218,13 @@ static inline int read_page(struct zstore_ctx *ctx, uint64_t index,
 	do {
 		*slot = slot_load(home);
 		err = read(ctx, index, *slot, dst);
+		if (unlikely(err == -ENODATA)) {
+			err = page_bring(ctx, index, *slot);
+			err = err ? err : -EAGAIN;
+		}
+		if (unlikely(err == -ESTALE))
+			err = read_locked(ctx, index, read, dst, slot);
 	} while (err == -EAGAIN);
-	if (err == -ESTALE)
-		err = read_locked(ctx, index, read, dst, slot);
 	return page_note_damage(ctx, index, err);
 }
 

@@ -44,6 +44,8 @@ static int64_t count_pages(uint64_t offset, uint64_t bytes)
 static int fail_write(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes,
 		      int err)
 {
+	if (err == -EINPROGRESS)
+		return err;
 	count(ctx, COUNT_failed_writes, count_pages(offset, bytes));
 	return err;
 }
@@ -59,6 +61,8 @@ static int read_piece(struct zstore_ctx *ctx, const struct piece *piece,
 		err = page_load(ctx, piece->index, ctx->scratch->page);
 		memcpy(dst, ctx->scratch->page + piece->at, piece->bytes);
 	}
+	if (unlikely(err == -EINPROGRESS))
+		return err;
 	if (slot_exists(ctx->store, piece->index))
 		zstore_touch(ctx->store, piece->index);
 	if (err)
@@ -97,6 +101,8 @@ int zstore_read(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,
 	unsigned char *to = dst;
 
 	BUG_ON(!zstore_range_is_valid(ctx->store, offset, bytes));
+	if (unlikely(page_need(ctx, offset / ZSD_PAGE_BYTES, end)))
+		return -EINPROGRESS;
 	while (bytes) {
 		struct piece piece = first_piece(offset, bytes);
 		int err;
@@ -110,6 +116,28 @@ int zstore_read(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,
 		bytes -= piece.bytes;
 	}
 	return 0;
+}
+
+/* Before a change of a range: what it replaces a part of must be here. Return:
+ * 0 or -EINPROGRESS. */
+static int prepare_change(struct zstore_ctx *ctx, uint64_t offset,
+			  uint64_t bytes)
+{
+	const struct zstore *store = ctx->store;
+	const uint64_t end = offset + bytes;
+	int err = 0;
+
+	if (zstore_must_wait(store))
+		return -EINPROGRESS;
+	if (likely(!store->block_pages) || !bytes)
+		return 0;
+	if (offset % ZSD_PAGE_BYTES)
+		err = page_need(ctx, offset / ZSD_PAGE_BYTES,
+				offset / ZSD_PAGE_BYTES + 1);
+	if (!err && end % ZSD_PAGE_BYTES)
+		err = page_need(ctx, end / ZSD_PAGE_BYTES,
+				end / ZSD_PAGE_BYTES + 1);
+	return err;
 }
 
 static int write_piece(struct zstore_ctx *ctx, const struct piece *piece,
@@ -134,7 +162,7 @@ int zstore_write(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,
 	const unsigned char *from = src;
 
 	BUG_ON(!zstore_range_is_valid(ctx->store, offset, bytes));
-	if (zstore_must_wait(ctx->store))
+	if (unlikely(prepare_change(ctx, offset, bytes)))
 		return -EINPROGRESS;
 	while (bytes) {
 		struct piece piece = first_piece(offset, bytes);
@@ -200,6 +228,8 @@ static int zero_aligned(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)
 	struct piece last = first_piece(end, last_bytes);
 	int err = last_bytes ? zero_edge(ctx, &last) : 0;
 
+	if (err == -EINPROGRESS)
+		return err;
 	count(ctx, COUNT_failed_writes, nr_left + (err ? 1 : 0));
 	return nr_left ? -EIO : err;
 }
@@ -210,7 +240,7 @@ int zstore_write_zeroes(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)
 	int err;
 
 	BUG_ON(!zstore_range_is_valid(ctx->store, offset, bytes));
-	if (zstore_must_wait(ctx->store))
+	if (unlikely(prepare_change(ctx, offset, bytes)))
 		return -EINPROGRESS;
 	if (bytes && !is_whole(&first)) {
 		err = zero_edge(ctx, &first);
@@ -227,7 +257,7 @@ int zstore_store_zeroes(struct zstore_ctx *ctx, uint64_t offset, uint64_t bytes)
 	static const unsigned char zeros[ZSD_PAGE_BYTES];
 
 	BUG_ON(!zstore_range_is_valid(ctx->store, offset, bytes));
-	if (zstore_must_wait(ctx->store))
+	if (unlikely(prepare_change(ctx, offset, bytes)))
 		return -EINPROGRESS;
 	while (bytes) {
 		struct piece piece = first_piece(offset, bytes);

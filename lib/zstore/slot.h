@@ -5,16 +5,17 @@
  *   bit  0      locked: a writer is about to change it. Readers ignore it.
  *   bits 1-2    kind
  *   bit  3      OBJECT: it holds the word of a same-filled page
- *   bits 4-16   OBJECT: its length, bytes: 4096 is a huge page, raw; less is
- *               compressed
- *   bits 17-20  OBJECT: the dictionary it is compressed with; 0 is none
- *   bit  21     OBJECT: compressed by the store's secondary codec
- *   bit  22     OBJECT: recompressing it gained nothing
+ *   bits 4-16   OBJECT, BACKED: its length, bytes: 4096 is a huge page, raw;
+ *               less is compressed
+ *   bits 17-20  OBJECT, BACKED: the dictionary it is compressed with; 0 is none
+ *   bit  21     OBJECT, BACKED: compressed by the store's secondary codec
+ *   bit  22     OBJECT, BACKED: recompressing it gained nothing
  *   bit  23     OBJECT: its object may be other pages', too: see
  *               zstore_share.h. No word's
  *   bits 24-31  check: makes all bytes of the slot, the lock aside, and of the
  *               number of its page come to SLOT_SUM when exclusive-ored
- *   bits 32-63  OBJECT: handle. FILLED: the 4 bytes that the page repeats
+ *   bits 32-63  OBJECT: handle. FILLED: the 4 bytes that the page repeats.
+ *               BACKED: the block of the backing that it is in
  *
  * All zero is a page that was never written or was trimmed. What is neither
  * that nor has a check that holds, and a meaning, is damaged: nobody knows
@@ -40,6 +41,7 @@ enum slot_kind {
 	SLOT_EMPTY,
 	SLOT_FILLED,
 	SLOT_OBJECT,
+	SLOT_BACKED,
 };
 
 #define SLOT_LOCKED	    ((uint64_t)1 << 0)
@@ -94,6 +96,18 @@ static inline bool slot_is_huge(uint64_t slot)
 static inline bool slot_has_content(uint64_t slot)
 {
 	return slot_kind(slot) == SLOT_OBJECT && !slot_is_word(slot);
+}
+
+/* Whether its page is what a codec has made, or raw; in memory or not. */
+static inline bool slot_has_method(uint64_t slot)
+{
+	return slot_kind(slot) >= SLOT_OBJECT;
+}
+
+/* Of a BACKED one. */
+static inline uint32_t slot_block(uint64_t slot)
+{
+	return (uint32_t)(slot >> SLOT_HIGH_SHIFT);
 }
 
 static inline zs_handle slot_handle(uint64_t slot)
@@ -155,6 +169,19 @@ static inline uint64_t slot_make_shared(uint64_t index, uint64_t slot,
 			 index);
 }
 
+/* The slot of an object with content, which is in a block of the backing now. */
+static inline uint64_t slot_make_backed(uint64_t index, uint64_t slot,
+					uint32_t block)
+{
+	const uint64_t kept = (uint64_t)0x1fff << SLOT_LEN_SHIFT |
+			      (uint64_t)0xf << SLOT_DICT_SHIFT |
+			      SLOT_SECONDARY | SLOT_INCOMPRESSIBLE;
+
+	return slot_seal((uint64_t)block << SLOT_HIGH_SHIFT | (slot & kept) |
+				 (uint64_t)SLOT_BACKED << SLOT_KIND_SHIFT,
+			 index);
+}
+
 /* Whether page @index can be what its slot, without the lock, says. */
 static inline bool slot_is_sound(uint64_t slot, uint64_t index)
 {
@@ -166,8 +193,11 @@ static inline bool slot_is_sound(uint64_t slot, uint64_t index)
 		return false;
 	if (slot_kind(slot) == SLOT_FILLED)
 		return !(slot & low);
-	if (slot_kind(slot) != SLOT_OBJECT)
+	if (slot_kind(slot) == SLOT_EMPTY)
 		return false;
+	if (slot_kind(slot) == SLOT_BACKED)
+		return !(slot & (SLOT_WORD | SLOT_SHARED)) &&
+		       slot_len_bytes(slot) - 1 < ZSD_PAGE_BYTES;
 	return slot_is_word(slot) ? slot_len_bytes(slot) == sizeof(uint64_t) &&
 					    !slot_is_shared(slot)
 				  : slot_len_bytes(slot) - 1 < ZSD_PAGE_BYTES;

@@ -72,9 +72,15 @@ static uint64_t dicts_offset_of(const struct zstore_params *params)
 	return ages_offset_of(params) + zstore_ages_bytes(nr_slots(params));
 }
 
-static uint64_t pool_offset_of(const struct zstore_params *params)
+static uint64_t blocks_offset_of(const struct zstore_params *params)
 {
 	return dicts_offset_of(params) + zstore_dicts_bytes();
+}
+
+static uint64_t pool_offset_of(const struct zstore_params *params)
+{
+	return blocks_offset_of(params) +
+	       zstore_blocks_bytes(params->backing.nr_blocks);
 }
 
 uint64_t zstore_image_bytes(const struct zstore_params *params)
@@ -90,6 +96,7 @@ uint64_t zstore_tables_bytes(const struct zstore_params *params)
 
 	return nr_groups(params) * ZSD_PAGE_BYTES +
 	       zstore_ages_bytes(nr_slots(params)) +
+	       zstore_sums_bytes(params->backing.nr_blocks) +
 	       zs_pool_handles_bytes(&pool);
 }
 
@@ -107,6 +114,8 @@ uint64_t zstore_lay_out(struct zstore *store)
 		.slots_offset = ZSD_PAGE_BYTES,
 		.ages_offset = ages_offset_of(&store->params),
 		.dicts_offset = dicts_offset_of(&store->params),
+		.blocks_offset = blocks_offset_of(&store->params),
+		.nr_blocks = store->params.backing.nr_blocks,
 		.pool_offset = pool_offset_of(&store->params),
 		.nr_handles = pool.nr_handles,
 		.nr_pages = pool.nr_pages,
@@ -149,6 +158,7 @@ static void charge(struct zstore *store)
 
 	if (store->sharers)
 		bytes += zstore_sharers_bytes(store);
+	bytes += zstore_blocks_memory(store);
 	err = zs_pool_charge(store->pool, bytes, ZS_NORMAL);
 	BUG_ON(err); /* there is no limit yet */
 	zs_pool_set_limit(store->pool, store->params.mem_limit_bytes);
@@ -174,11 +184,11 @@ static int create_image(struct zstore *store)
 	err = zs_pool_create(&pool, &store->image, pool_offset, &store->pool);
 	if (err)
 		goto err_image;
-	if (store->params.share) {
-		err = zstore_sharers_init(store);
-		if (err)
-			goto err_pool;
-	}
+	err = store->params.share ? zstore_sharers_init(store) : 0;
+	if (!err)
+		err = zstore_blocks_init(store);
+	if (err)
+		goto err_pool;
 	zstore_ages_init(store);
 	write_header(store);
 	charge(store);
@@ -225,6 +235,7 @@ void zstore_free(struct zstore *store)
 	pthread_mutex_destroy(&store->dicts_lock);
 	pthread_mutex_destroy(&store->ctxs_lock);
 	zstore_sharers_fini(store);
+	zstore_blocks_fini(store);
 	free(store->groups);
 	free(store->age_groups);
 	free(store);

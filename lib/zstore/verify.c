@@ -20,6 +20,7 @@ struct tally {
 	int64_t objects; /* that are named */
 	int64_t sharing; /* that name an object which another one did */
 	uint64_t sharers; /* sum of their zstore_sharer_mark() */
+	uint64_t blocks; /* sum of their zstore_block_mark() */
 	int64_t dict_pages[ZSTORE_MAX_DICTS + 1]; /* that name it */
 	uint64_t locked; /* 1 + a page whose slot is; 0: none is */
 	uint64_t doubled; /* 1 + a page that has the object of another, and does
@@ -93,10 +94,13 @@ static void tally_object(struct tally *tally, uint64_t index, uint64_t slot)
 static void tally_slot(struct tally *tally, uint64_t index, uint64_t slot)
 {
 	tally->pages++;
-	if (!slot_is_sound(slot, index) || slot_kind(slot) != SLOT_OBJECT)
+	if (!slot_is_sound(slot, index) || !slot_has_method(slot))
 		return;
 	tally->dict_pages[slot_dict(slot)]++;
-	tally_object(tally, index, slot);
+	if (slot_kind(slot) == SLOT_OBJECT)
+		tally_object(tally, index, slot);
+	else
+		tally->blocks += zstore_block_mark(slot_block(slot));
 }
 
 static int verify_slots(struct zstore_ctx *ctx, struct tally *tally,
@@ -192,6 +196,10 @@ static int verify_tally(struct zstore *store, const struct tally *tally,
 			      "slots name %" PRId64 " pages and %" PRId64
 			      " objects, counted are %" PRId64 " and %" PRId64,
 			      tally->pages, tally->objects, pages, objects);
+	if (tally->blocks != zstore_blocks_sum(store))
+		return broken(report,
+			      "the pages that blocks of the backing have"
+			      " are not as many as was counted");
 	err = verify_sharers(store, tally, report);
 	return err ? err : verify_dict_tally(store, tally, report);
 }

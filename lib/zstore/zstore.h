@@ -84,6 +84,23 @@ enum zstore_codec {
 	ZSTORE_CODECS
 };
 
+/*
+ * What is behind a disk: see zstore_backing.h. The functions are called by any
+ * thread, and with nothing locked.
+ */
+struct zstore_backing {
+	uint32_t nr_blocks; /* 0: there is nothing */
+	/* Have some blocks brought here, all of them or none. Must not wait.
+	 * Return: 0 where all are here, or -EINPROGRESS. */
+	int (*need)(void *arg, const uint32_t *blocks, unsigned nr);
+	/* Copy a block that is here to @dst. Must not wait. Return: 0, -ENOENT
+	 * where it is not here, or -EREMOTEIO where it cannot be read. */
+	int (*get)(void *arg, uint32_t block, void *dst);
+	/* Read a block, and wait for it. Return: 0 or -EREMOTEIO. */
+	int (*read)(void *arg, uint32_t block, void *dst);
+	void *arg;
+};
+
 struct zstore_params {
 	uint64_t disk_bytes; /* multiple of ZSD_PAGE_BYTES, not 0 */
 	uint64_t mem_limit_bytes; /* 0: none */
@@ -95,6 +112,7 @@ struct zstore_params {
 	bool checksum; /* keep one of each object, and compare it at reads */
 	bool share; /* pages of equal content may share an object: see
 		     * zstore_share.h */
+	struct zstore_backing backing;
 	bool inherit_priority; /* see struct zs_pool_params */
 	void (*wake)(void *arg); /* see struct zs_pool_params */
 	int (*starve)(void *arg); /* the same */
@@ -165,8 +183,8 @@ int zstore_image_disk_bytes(int fd, uint64_t *out) ZSD_MUST_CHECK;
 /**
  * zstore_open() - get ready to adopt the image of another process
  * @params: what that process created it with. But mem_limit_bytes,
- * reserve_bytes, share and the functions may be others; and the uuid is the
- * image's
+ * reserve_bytes, share and the functions may be others; and the uuid, and the
+ * key of zstore_backing_key(), are the image's
  * @fd:     its zstore_image_fd(); stays the caller's
  * @out:    receives the store; untouched on error
  *
@@ -274,8 +292,11 @@ bool zstore_range_is_valid(const struct zstore *store, uint64_t offset,
  *
  * Whole pages are decompressed straight into @dst. What was never written, or
  * was trimmed, reads as zeros.
- * Return: 0, or -EIO where a page is damaged (counted in failed_reads and
- * corrupt_reads); @dst then holds garbage. Other pages are not affected.
+ * Return: 0, or @dst holds garbage and
+ *   -EIO  a page is damaged (counted in failed_reads and corrupt_reads), or its
+ *         block cannot be read (counted in failed_reads). Other pages are not
+ *         affected
+ *   -EINPROGRESS  nothing was counted: see zstore_ctx_never_wait()
  */
 int zstore_read(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,
 		void *dst) ZSD_MUST_CHECK;
@@ -319,9 +340,10 @@ void zstore_prefetch(const struct zstore_ctx *ctx, uint64_t offset,
  * Return: 0, or
  *   -ENOSPC  mem_limit is reached
  *   -ENOMEM  the system has no memory
- *   -EIO     only a part of a page was to be replaced, and the page is damaged;
- *            or damage has set the lock of its slot (found out after 10 s)
- *   -EINPROGRESS  nothing was done or counted: see zstore_params.settled
+ *   -EIO     only a part of a page was to be replaced, and the page is damaged,
+ *            or its block cannot be read; or damage has set the lock of its
+ * slot (found out after 10 s) -EINPROGRESS  nothing was counted, and what was
+ * done may be done again: see zstore_params.settled and zstore_ctx_never_wait()
  */
 int zstore_write(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,
 		 const void *src) ZSD_MUST_CHECK;

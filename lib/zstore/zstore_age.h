@@ -20,7 +20,8 @@
  *
  * Idle pages, as zram counts them: zstore_mark_idle() marks what was not
  * accessed for some time, and takes the mark off all others; an access takes it
- * off, and so does recompressing. Same-filled pages are never marked.
+ * off, and so do recompressing and writing out. Same-filled pages are never
+ * marked, nor those that are backed.
  *
  * Threads: one at a time may begin epochs, or mark; all else from any.
  * Source: Linux drivers/block/zram/zram_drv.c, its attribute "idle".
@@ -51,8 +52,9 @@ uint64_t zstore_mark_idle(struct zstore *store, uint32_t since_s);
 /* What a page of the disk is, as zram's block_state tells. */
 struct zstore_block {
 	uint32_t accessed_s; /* when, at the latest; 0: not known */
-	uint32_t bytes; /* of its object */
+	uint32_t bytes; /* of its object, in memory or in a block */
 	bool is_same; /* same-filled */
+	bool is_backed; /* in a block of the backing */
 	bool is_huge;
 	bool is_idle; /* marked */
 	bool is_recompressed;

@@ -11,6 +11,9 @@
  *   ages     uint8_t[], 1 B a page of the disk, committed by the page of them
  *            (AGES_PER_GROUP) before the first of its slots
  *   dicts    room for ZSTORE_MAX_DICTS dictionaries, committed as they come
+ *   blocks   where there is a backing: its key, one page; and uint32_t[], the
+ *            checksum of each block, committed by the page before one of them
+ *            is first written
  *   pool     handles, descriptors, arena: see zs_image.h
  *
  * Lock order (take only downwards): store->adoption_lock, which whoever needs
@@ -28,11 +31,12 @@
 #include "base/list.h"
 #include "zstore/slot.h"
 #include "zstore/zstore.h"
+#include "zstore/zstore_backing.h"
 #include "zstore/zstore_dict.h"
 
 /* "zsd disk" in the machine's byte order: the image is not for others. */
 #define ZSTORE_MAGIC   UINT64_C(0x6b73696420647a73)
-#define ZSTORE_VERSION 6u
+#define ZSTORE_VERSION 7u
 
 /*
  * First page of the image: how to read the rest of it. For other processes:
@@ -50,9 +54,11 @@ struct zstore_header {
 	uint64_t slots_offset; /* bytes from the start of the image */
 	uint64_t ages_offset; /* of the epochs; bytes, the same */
 	uint64_t dicts_offset; /* bytes from the start of the image */
+	uint64_t blocks_offset; /* of the key; bytes, the same */
 	uint64_t pool_offset; /* bytes from the start of the image */
 	uint64_t nr_handles; /* as the pool was created with */
 	uint64_t nr_pages; /* as the pool was created with */
+	uint32_t nr_blocks; /* of the backing; 0: there is none */
 	uint32_t chain_size;
 	uint32_t has_checksums; /* 0 or 1: the pool's tags are checksums */
 	char algorithms[ZSTORE_CODECS][ZCOMP_NAME_BYTES]; /* "": none */
@@ -74,6 +80,9 @@ struct zstore_header {
 
 /* Slots in one page of them: 2 MiB of disk. */
 #define SLOTS_PER_GROUP (ZSD_PAGE_BYTES / sizeof(uint64_t))
+
+/* Checksums of blocks in one page of them: 4 MiB of backing. */
+#define SUMS_PER_GROUP (ZSD_PAGE_BYTES / sizeof(uint32_t))
 
 /* Ages in one page of them: 16 MiB of disk. */
 #define AGES_PER_GROUP ZSD_PAGE_BYTES
@@ -101,7 +110,11 @@ struct zstore_epochs {
 	X(compr_data_size) /* gauge: bytes of objects, words aside */   \
 	X(pages_sharing) /* gauge: slots that name another's object */  \
 	X(same_pages) /* gauge */                                       \
-	X(huge_pages) /* gauge */                                       \
+	X(huge_pages) /* gauge: in memory */                            \
+	X(pages_backed) /* gauge */                                     \
+	X(bytes_backed) /* gauge: bytes of what was their objects */    \
+	X(blocks_used) /* gauge: with pages, or being written */        \
+	X(block_reads)                                                  \
 	X(huge_pages_since)                                             \
 	X(failed_reads)                                                 \
 	X(corrupt_reads)                                                \
@@ -146,6 +159,13 @@ struct zstore {
 	_Atomic uint8_t *age_groups; /* of ages: 1 where they have memory */
 	_Atomic uint8_t epoch; /* the current one's number */
 
+	/* Of the backing, NULL where there is none; see zstore_backing.h. */
+	_Atomic uint32_t *block_sums; /* in the image */
+	_Atomic uint8_t *block_groups; /* of sums: 1 where they have memory */
+	_Atomic uint8_t *block_pages; /* that a block has; one more while it is
+				       * being written */
+	_Atomic uint32_t free_block; /* none below it is free */
+
 	/*
 	 * By handle: slots that name its object and say that it may be shared.
 	 * NULL where no process that had the image could share pages.
@@ -177,6 +197,12 @@ struct zstore_scratch {
 	unsigned char page[ZSD_PAGE_BYTES]; /* being patched */
 	unsigned char compressed[ZSD_PAGE_BYTES]; /* made by pack() */
 	unsigned char object[ZSD_PAGE_BYTES]; /* zs_obj_read_begin()'s */
+	/* The last block that was read: of which store, and its checksum. That
+	 * stays until the next one, across calls. */
+	unsigned char block[ZSD_PAGE_BYTES];
+	const struct zstore *block_store; /* NULL: none */
+	uint32_t block_number;
+	uint32_t block_sum;
 	struct list_node codecs; /* struct codec, ctx.c */
 };
 
@@ -187,6 +213,7 @@ struct zstore_ctx {
 	struct zstore_scratch *scratch;
 	struct codec *codecs[ZSTORE_CODECS]; /* of the scratch, or NULL */
 	struct zcomp_ctx *zcomp[ZSTORE_CODECS]; /* the codecs', or NULL */
+	bool never_waits; /* see zstore_ctx_never_wait() */
 	struct list_node node; /* of store->ctxs */
 	_Atomic int64_t counters[NR_COUNTERS]; /* written by the owner alone */
 	/* Gauges: pages by their dictionary. Written by the owner alone. */
@@ -224,7 +251,11 @@ static inline void count_slot(_Atomic int64_t counters[NR_COUNTERS],
 	if (slot_kind(slot) == SLOT_EMPTY)
 		return;
 	add_to(&counters[COUNT_pages_stored], sign);
-	if (slot_kind(slot) == SLOT_FILLED || slot_is_word(slot))
+	if (slot_kind(slot) == SLOT_BACKED) {
+		add_to(&counters[COUNT_pages_backed], sign);
+		add_to(&counters[COUNT_bytes_backed],
+		       sign * (int64_t)slot_len_bytes(slot));
+	} else if (slot_kind(slot) == SLOT_FILLED || slot_is_word(slot))
 		add_to(&counters[COUNT_same_pages], sign);
 	else if (slot_is_huge(slot))
 		add_to(&counters[COUNT_huge_pages], sign);
@@ -455,15 +486,91 @@ uint64_t zstore_sharer_mark(zs_handle handle);
 /* The sum over all below @end. */
 uint64_t zstore_sharers_sum(const struct zstore *store, uint64_t end);
 
+/* --- blocks.c ------------------------------------------------------------- */
+
+/* The part of the image that is for so many. */
+uint64_t zstore_blocks_bytes(uint32_t nr_blocks);
+
+/* What of it zstore_populate() gives memory to. */
+uint64_t zstore_sums_bytes(uint32_t nr_blocks);
+
+/* Have tables of a backing, if there is one. 0 or -ENOMEM. */
+int zstore_blocks_init(struct zstore *store) ZSD_MUST_CHECK;
+void zstore_blocks_fini(struct zstore *store);
+
+/* What they take outside the image, bytes. */
+uint64_t zstore_blocks_memory(const struct zstore *store);
+
+/* Have memory behind the checksum of a block. 0, -ENOSPC or -ENOMEM. */
+int zstore_blocks_commit(struct zstore *store, uint32_t block) ZSD_MUST_CHECK;
+
+/*
+ * Take the first free block: it has one page more than slots name, so that it
+ * stays. One caller at a time. Return: 0, -ENOSPC where none is free, or as
+ * zstore_blocks_commit().
+ */
+int zstore_blocks_take(struct zstore_ctx *ctx, uint32_t *block) ZSD_MUST_CHECK;
+
+/* A slot is to name a block that has a page already. */
+void zstore_blocks_add(struct zstore *store, uint32_t block);
+
+/* A slot named it, and does so no more. Return: false where none can have. */
+bool zstore_blocks_put(struct zstore_ctx *ctx, uint32_t block);
+
+/* A slot that was found in an adopted image names it. Return: false where it
+ * cannot; @is_first: whether it is the first that does. */
+bool zstore_blocks_name(struct zstore *store, uint32_t block, bool *is_first);
+
+/* What is in it. */
+static inline uint32_t zstore_block_sum(const struct zstore *store,
+					uint32_t block)
+{
+	return atomic_load_explicit(&store->block_sums[block],
+				    memory_order_acquire);
+}
+
+/* Of blocks, each of which counts so much for each page: two tables that differ
+ * most probably differ in the sum. */
+uint64_t zstore_block_mark(uint32_t block);
+uint64_t zstore_blocks_sum(const struct zstore *store);
+
+/* --- page_backed.c: pages in blocks ---------------------------------------- */
+
+/*
+ * Have the block that page @index, whose slot says @slot, is in, in the scratch
+ * memory. Return: 0, also where it says something else by now; -EINPROGRESS
+ * where the context does not wait for it; -EREMOTEIO where it cannot be read;
+ * -EIO where it is not what was written.
+ */
+int page_bring(struct zstore_ctx *ctx, uint64_t index,
+	       uint64_t slot) ZSD_MUST_CHECK;
+
+/* What such a page has in it. Return: NULL where it is not there: @err receives
+ * -ENODATA where page_bring() is to be called, or -EIO. */
+const void *page_in_block(const struct zstore_ctx *ctx, uint64_t index,
+			  uint64_t slot, int *err);
+
+/* Before pages [first, end) are read: 0, or -EINPROGRESS where blocks of them
+ * are not here, and the context does not wait. */
+int page_need(struct zstore_ctx *ctx, uint64_t first,
+	      uint64_t end) ZSD_MUST_CHECK;
+
+/*
+ * Page @index, whose slot said @slot, is in a block now, as @bytes. Return: 0,
+ * or -ESTALE where it is not that any more.
+ */
+int page_move_out(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
+		  const void *bytes, uint32_t block) ZSD_MUST_CHECK;
+
 /* --- page_read.c: one page, @index being inside the disk ------------------ */
 
-/* Read it. 0, or -EIO and garbage in @dst. */
+/* Read it. 0, or garbage in @dst and -EIO; or -EINPROGRESS: see page_bring(). */
 int page_load(struct zstore_ctx *ctx, uint64_t index, void *dst) ZSD_MUST_CHECK;
 
 /*
  * Read it as @slot, which it said a moment ago. Return: 0, -EIO, -EAGAIN where
- * it says something else by now, or -ESTALE where its handle is not live though
- * it says the same again.
+ * it says something else by now, -ESTALE where its handle is not live though it
+ * says the same again, or -ENODATA where page_bring() is to be called first.
  */
 int page_load_slot(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
 		   void *dst) ZSD_MUST_CHECK;
@@ -477,7 +584,8 @@ int page_sum(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
 int page_load_object(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
 		     void *dst) ZSD_MUST_CHECK;
 
-/* Pass an error on; count and tell if it is that the page is damaged. */
+/* Pass an error on; count and tell if it is that the page is damaged. Where a
+ * block cannot be read, it is not, and -EIO all the same. */
 int page_note_damage(struct zstore_ctx *ctx, uint64_t index, int err);
 
 /*
@@ -510,10 +618,19 @@ int page_put(struct zstore_ctx *ctx, uint64_t index, const void *src,
 
 /*
  * Replace @bytes from @at on, with zeros if @src is NULL; an empty page stays
- * empty then. As page_store(), and -EIO where it cannot be read.
+ * empty then. As page_store(), and as page_load() where it cannot be read.
  */
 int page_patch(struct zstore_ctx *ctx, uint64_t index, uint32_t at,
 	       uint32_t bytes, const void *src) ZSD_MUST_CHECK;
+
+/* Publish @new where @old is locked, and release that. */
+void page_replace(struct zstore_ctx *ctx, uint64_t index, uint64_t old,
+		  uint64_t new);
+
+/* Put memory behind a page of the image, which @is_there tells of. Two threads
+ * may do so at once. Return: 0, -ENOSPC or -ENOMEM. */
+int page_commit_table(struct zstore *store, _Atomic uint8_t *is_there,
+		      uint64_t offset, enum zs_alloc how) ZSD_MUST_CHECK;
 
 /*
  * Have the secondary codec make its object shorter, if its slot, of which that

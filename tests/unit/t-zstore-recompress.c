@@ -11,99 +11,19 @@
 
 #include "base/bits.h"
 #include "model/own_ctx.h"
-#include "store_rig.h"
 #include "suite.h"
-#include "zstore/zstore_age.h"
-#include "zstore/zstore_internal.h"
+#include "told_rig.h"
 #include "zstore/zstore_recompress.h"
 
-static struct store_rig rig;
 static struct zstore_recompress how;
 static struct zstore_recompressing at;
-
-/* --- codecs ---------------------------------------------------------------- */
-
-/* What a page begins with; what follows is made of it. */
-struct told {
-	uint32_t len_bytes[ZSTORE_CODECS]; /* that it is to become */
-	uint64_t seed; /* not 0: the page would be same-filled */
-};
-
-static void make_page(const struct told *told, unsigned char *page)
-{
-	struct model_rng rng;
-
-	model_rng_init(&rng, told->seed);
-	model_rng_fill(&rng, page, ZSD_PAGE_BYTES);
-	memcpy(page, told, sizeof(*told));
-}
-
-/* What another thread does while the secondary codec works, once. */
-static void (*meanwhile)(void);
-
-static void do_meanwhile(void)
-{
-	void (*deed)(void) = meanwhile;
-
-	meanwhile = NULL;
-	if (deed)
-		deed();
-}
-
-/* The linker has these called by the store. */
-int __wrap_zcomp_compress(struct zcomp_ctx *ctx, const struct zcomp_dict *dict,
-			  const void *src, size_t src_bytes, void *dst,
-			  size_t dst_bytes, size_t *out_bytes);
-int __wrap_zcomp_decompress(struct zcomp_ctx *ctx,
-			    const struct zcomp_dict *dict, const void *src,
-			    size_t src_bytes, void *dst, size_t dst_bytes);
-
-int __wrap_zcomp_compress(struct zcomp_ctx *ctx, const struct zcomp_dict *dict,
-			  const void *src, size_t src_bytes, void *dst,
-			  size_t dst_bytes, size_t *out_bytes)
-{
-	struct told told;
-	uint32_t len;
-
-	(void)dict;
-	ck_assert_uint_eq(src_bytes, ZSD_PAGE_BYTES);
-	memcpy(&told, src, sizeof(told));
-	if (ctx == rig.ctx->zcomp[ZSTORE_SECONDARY])
-		do_meanwhile();
-	len = told.len_bytes[ctx == rig.ctx->zcomp[ZSTORE_SECONDARY]];
-	if (len > dst_bytes)
-		return -ENOSPC;
-	memset(dst, 0x5a, len);
-	memcpy(dst, &told, sizeof(told));
-	*out_bytes = len;
-	return 0;
-}
-
-int __wrap_zcomp_decompress(struct zcomp_ctx *ctx,
-			    const struct zcomp_dict *dict, const void *src,
-			    size_t src_bytes, void *dst, size_t dst_bytes)
-{
-	struct told told;
-
-	(void)dict;
-	ck_assert_uint_eq(dst_bytes, ZSD_PAGE_BYTES);
-	memcpy(&told, src, sizeof(told));
-	/* By the codec that made it. */
-	ck_assert_uint_eq(
-		src_bytes,
-		told.len_bytes[ctx == rig.ctx->zcomp[ZSTORE_SECONDARY]]);
-	make_page(&told, dst);
-	return 0;
-}
 
 /* --- rig ------------------------------------------------------------------- */
 
 static void open_rig(bool checksum, uint64_t limit, uint64_t reserve)
 {
-	struct zstore_params params = rig_params("lz4");
+	struct zstore_params params = told_params();
 
-	ck_assert_int_eq(zcomp_parse("zstd:3", &params.recomp), 0);
-	params.chain_size = 8; /* zram's, for the vectors are of its classes */
 	params.checksum = checksum;
 	params.mem_limit_bytes = limit;
 	params.reserve_bytes = reserve;
@@ -123,37 +43,6 @@ static void teardown(void)
 	rig_close(&rig);
 }
 
-/* A page that becomes @before bytes as it comes in, @after when it is
- * recompressed. */
-static int try_put(uint64_t index, uint32_t before, uint32_t after)
-{
-	struct told told = {{before, after}, index + 1};
-	unsigned char page[ZSD_PAGE_BYTES];
-	uint64_t offset = index * ZSD_PAGE_BYTES;
-	int err;
-
-	make_page(&told, page);
-	err = zstore_write(rig.ctx, offset, sizeof(page), page);
-	if (err)
-		return err;
-	memcpy(rig.flat + offset, page, sizeof(page));
-	rig.is_stored[index] = true;
-	return 0;
-}
-
-static void put(uint64_t index, uint32_t before, uint32_t after)
-{
-	ck_assert_int_eq(try_put(index, before, after), 0);
-}
-
-static struct zstore_block block_of(uint64_t index)
-{
-	struct zstore_block block = {0};
-
-	ck_assert(zstore_block(rig.store, index, &block));
-	return block;
-}
-
 /* Go on to the end. Return: 0, or what it says. */
 static int run(void)
 {
@@ -168,7 +57,7 @@ static int run(void)
 
 static void assert_becomes(uint64_t index, uint32_t bytes, bool is_done)
 {
-	struct zstore_block block = block_of(index);
+	struct zstore_block block = told_block(index);
 
 	ck_assert_uint_eq(block.bytes, bytes);
 	ck_assert_int_eq(block.is_recompressed, is_done);
@@ -203,8 +92,8 @@ START_TEST(vectors_hold)
 	struct zstore_stats stats;
 
 	how.threshold_bytes = vectors[_i].threshold;
-	put(7, before, after);
-	ck_assert_int_eq(block_of(7).is_recompressed, 0);
+	told_put(7, before, after);
+	ck_assert_int_eq(told_block(7).is_recompressed, 0);
 	ck_assert_int_eq(run(), 0);
 	assert_becomes(7, becomes, is_done);
 	ck_assert_uint_eq(at.nr_tried, 1);
@@ -218,9 +107,9 @@ START_TEST(vectors_hold)
 	/* Once is enough; another write makes it new. */
 	ck_assert_int_eq(run(), 0);
 	ck_assert_uint_eq(at.nr_tried, 0);
-	put(7, before, after);
-	ck_assert_int_eq(block_of(7).is_incompressible, 0);
-	ck_assert_int_eq(block_of(7).is_recompressed, 0);
+	told_put(7, before, after);
+	ck_assert_int_eq(told_block(7).is_incompressible, 0);
+	ck_assert_int_eq(told_block(7).is_recompressed, 0);
 }
 END_TEST
 
@@ -228,12 +117,12 @@ START_TEST(shorter_than_the_threshold_does_not_count)
 {
 	how.threshold_bytes = 1500;
 	how.max_pages = 1;
-	put(0, 1499, 100);
-	put(1, 1500, 100);
+	told_put(0, 1499, 100);
+	told_put(1, 1500, 100);
 	ck_assert_int_eq(run(), 0);
 	ck_assert_uint_eq(at.nr_tried, 1);
-	ck_assert_uint_eq(block_of(0).bytes, 1499);
-	ck_assert_uint_eq(block_of(1).bytes, 100);
+	ck_assert_uint_eq(told_block(0).bytes, 1499);
+	ck_assert_uint_eq(told_block(1).bytes, 100);
 }
 END_TEST
 
@@ -245,15 +134,15 @@ START_TEST(the_longest_come_first)
 	static const unsigned order[] = {3, 0, 4, 2, 1};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(lengths); i++)
-		put(i, lengths[i], i == 0 ? 5000 : 32);
+		told_put(i, lengths[i], i == 0 ? 5000 : 32);
 	for (unsigned i = 0; i < ARRAY_SIZE(order); i++) {
 		how.max_pages = 1;
 		ck_assert_int_eq(run(), 0);
 		ck_assert_uint_eq(at.nr_tried, 1);
 		for (unsigned j = 0; j < ARRAY_SIZE(order); j++)
 			ck_assert_int_eq(
-				block_of(order[j]).is_recompressed ||
-					block_of(order[j]).is_incompressible,
+				told_block(order[j]).is_recompressed ||
+					told_block(order[j]).is_incompressible,
 				j <= i);
 	}
 }
@@ -261,32 +150,32 @@ END_TEST
 
 START_TEST(types_are_told_apart)
 {
-	put(0, 4096, 100);
-	put(1, 2000, 100);
-	put(2, 4096, 100);
-	put(3, 2000, 100);
+	told_put(0, 4096, 100);
+	told_put(1, 2000, 100);
+	told_put(2, 4096, 100);
+	told_put(3, 2000, 100);
 	ck_assert_uint_eq(zstore_mark_idle(rig.store, UINT32_MAX), 4);
-	put(2, 4096, 100);
-	put(3, 2000, 100);
+	told_put(2, 4096, 100);
+	told_put(3, 2000, 100);
 
 	how.is_idle = how.is_huge = true;
 	ck_assert_int_eq(run(), 0);
 	ck_assert_uint_eq(at.nr_done, 1);
-	ck_assert(block_of(0).is_recompressed);
-	ck_assert(!block_of(0).is_idle); /* trying takes the mark off */
+	ck_assert(told_block(0).is_recompressed);
+	ck_assert(!told_block(0).is_idle); /* trying takes the mark off */
 	how.is_huge = false;
 	ck_assert_int_eq(run(), 0);
 	ck_assert_uint_eq(at.nr_done, 1);
-	ck_assert(block_of(1).is_recompressed);
+	ck_assert(told_block(1).is_recompressed);
 	how.is_idle = false;
 	how.is_huge = true;
 	ck_assert_int_eq(run(), 0);
 	ck_assert_uint_eq(at.nr_done, 1);
-	ck_assert(block_of(2).is_recompressed);
+	ck_assert(told_block(2).is_recompressed);
 	how.is_huge = false;
 	ck_assert_int_eq(run(), 0);
 	ck_assert_uint_eq(at.nr_done, 1);
-	ck_assert(block_of(3).is_recompressed);
+	ck_assert(told_block(3).is_recompressed);
 }
 END_TEST
 
@@ -302,18 +191,18 @@ END_TEST
 START_TEST(the_young_are_left_alone)
 {
 	zstore_begin_epoch(rig.store, 100);
-	put(0, 2000, 100);
+	told_put(0, 2000, 100);
 	zstore_begin_epoch(rig.store, 200);
-	put(1, 2000, 100);
+	told_put(1, 2000, 100);
 	how.since_s = 150;
 	ck_assert_int_eq(run(), 0);
 	ck_assert_uint_eq(at.nr_tried, 0);
 	how.since_s = 200;
 	ck_assert_int_eq(run(), 0);
 	ck_assert_uint_eq(at.nr_done, 1);
-	ck_assert(block_of(0).is_recompressed);
+	ck_assert(told_block(0).is_recompressed);
 	/* It is no access. */
-	ck_assert_uint_eq(block_of(0).accessed_s, 199);
+	ck_assert_uint_eq(told_block(0).accessed_s, 199);
 }
 END_TEST
 
@@ -325,7 +214,7 @@ START_TEST(any_number_of_looks_will_do)
 	static const unsigned looks[] = {1, 2, 500, 100000};
 
 	for (unsigned i = 0; i < 200; i++)
-		put(i * 7, 200 + i * 17 % 3800, 90);
+		told_put(i * 7, 200 + i * 17 % 3800, 90);
 	at = (struct zstore_recompressing){0};
 	while (zstore_recompress(rig.ctx, &how, &at, looks[_i]) == 1)
 		;
@@ -341,12 +230,12 @@ START_TEST(it_works_where_nothing_else_fits)
 
 	rig_close(&rig);
 	open_rig(false, 2 * MIB, MIB);
-	while (nr < rig.nr_pages && try_put(nr, 2000, 700) == 0)
+	while (nr < rig.nr_pages && told_try_put(nr, 2000, 700) == 0)
 		nr++;
 	ck_assert_uint_lt(nr, rig.nr_pages);
 	ck_assert_int_eq(run(), 0);
 	ck_assert_uint_eq(at.nr_done, nr);
-	ck_assert_int_eq(try_put(nr, 2000, 700), 0);
+	ck_assert_int_eq(told_try_put(nr, 2000, 700), 0);
 }
 END_TEST
 
@@ -355,11 +244,11 @@ START_TEST(a_page_that_finds_no_room_gets_some)
 {
 	rig_close(&rig);
 	open_rig(false, 0, 0);
-	put(0, 2000, 100);
+	told_put(0, 2000, 100);
 	zstore_shrink(rig.store);
 	ck_assert_int_eq(run(), 0);
 	ck_assert_uint_eq(at.nr_tried, 1);
-	ck_assert_uint_eq(block_of(0).bytes, 100);
+	ck_assert_uint_eq(told_block(0).bytes, 100);
 }
 END_TEST
 
@@ -369,47 +258,31 @@ START_TEST(a_page_that_changed_is_left_alone)
 	uint64_t slot;
 	uint32_t len = 0;
 
-	put(5, 2000, 100);
+	told_put(5, 2000, 100);
 	slot = slot_load(&rig.store->slots[5]);
-	put(5, 1800, 100);
+	told_put(5, 1800, 100);
 	ck_assert_int_eq(page_recompress(rig.ctx, 5, slot, UINT32_MAX, &len),
 			 -ESTALE);
-	ck_assert_uint_eq(block_of(5).bytes, 1800);
+	ck_assert_uint_eq(told_block(5).bytes, 1800);
 }
 END_TEST
 
-/* Page 5 twice by another thread, so that its slot says what it said: the
- * second write got the handle that the first one freed. */
 static void write_twice(void)
 {
-	const uint64_t slot = slot_load(&rig.store->slots[5]);
-	const uint64_t offset = 5 * ZSD_PAGE_BYTES;
-	unsigned char *page = rig.flat + offset;
-	struct zstore_ctx *other;
-
-	ck_assert_int_eq(own_ctx_create(rig.store, &other), 0);
-	for (uint64_t seed = 100; seed < 102; seed++) {
-		struct told told = {{2000, 100}, seed};
-
-		make_page(&told, page);
-		ck_assert_int_eq(
-			zstore_write(other, offset, ZSD_PAGE_BYTES, page), 0);
-	}
-	own_ctx_destroy(other);
-	ck_assert_uint_eq(slot_load(&rig.store->slots[5]), slot);
+	told_write_twice(5, 2000, 100);
 }
 
 /* If it becomes shorter, or if not. */
 START_TEST(a_slot_that_is_the_same_again_is_left_alone)
 {
-	put(5, 2000, _i ? 3000 : 100);
-	meanwhile = write_twice;
+	told_put(5, 2000, _i ? 3000 : 100);
+	told_meanwhile = write_twice;
 	ck_assert_int_eq(run(), 0);
-	ck_assert_ptr_null(meanwhile);
+	ck_assert_ptr_null(told_meanwhile);
 	ck_assert_uint_eq(at.nr_done, 0);
 	rig_assert_range(&rig, 5 * ZSD_PAGE_BYTES, ZSD_PAGE_BYTES);
-	ck_assert(!block_of(5).is_recompressed);
-	ck_assert(!block_of(5).is_incompressible);
+	ck_assert(!told_block(5).is_recompressed);
+	ck_assert(!told_block(5).is_incompressible);
 	ck_assert_int_eq(run(), 0);
 	ck_assert_uint_eq(at.nr_done, 1);
 }
@@ -419,8 +292,8 @@ START_TEST(damage_is_told_and_passed_over)
 {
 	struct zstore_stats stats;
 
-	put(0, 2000, 100);
-	put(1, 2000, 100);
+	told_put(0, 2000, 100);
+	told_put(1, 2000, 100);
 	rig.store->slots[1] ^= (uint64_t)1 << SLOT_CHECK_SHIFT;
 	ck_assert_int_eq(run(), 0);
 	ck_assert_uint_eq(at.nr_done, 1);
