@@ -8,7 +8,7 @@
 {
     build_packages=(autoconf automake libtool pkg-config gcc libc6-dev make
         libuv1-dev liblz4-dev libzstd-dev libxxhash-dev libjansson-dev
-        libmnl-dev libsystemd-dev check)
+        libmnl-dev nettle-dev libsystemd-dev check)
     guest_packages=(qemu-system-x86 busybox-static nbd-client libnbd-bin jq
         util-linux mount kmod cpio gzip binutils systemd e2fsprogs)
     test_packages=(clang libclang-rt-dev libnbd-bin nbdkit qemu-utils fio zstd

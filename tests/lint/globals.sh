@@ -12,7 +12,7 @@ lint_require nm binutils
 
 if [ $# -eq 0 ]; then
     set --
-    for name in base zsmalloc plz zcomp plzfactory zstore nbdproto ctl; do
+    for name in base zsmalloc plz zcomp plzfactory zstore nbdproto ctl backing; do
         set -- "$@" "${top_builddir:?}/.libs/lib$name.a"
     done
 fi

@@ -25,6 +25,7 @@ src/nbd         lib/base
 src/ctl         lib/base
 src/io          lib/base
 src/guard       lib/base lib/zstore src/io
+src/backing     lib/base src/io src/guard
 src/stream      lib/base src/io
 src/keep        lib/base src/io
 src/export      lib/base lib/zstore src/nbd src/ctl
@@ -59,20 +60,22 @@ strings.h         lib src
 unistd.h          lib src
 pthread.h         lib/base/lock.c lib/base/lock.h lib/zsmalloc lib/zstore src/stream/area.c src/keep/link.c src/export src/serve
 dirent.h          src/zsctl
-fcntl.h           lib/base lib/plz/file.c src/io src/stream/area.c src/keep src/guard src/control src/zsd src/zsctl
-sys/mman.h        lib/base/mapping.c src/io/ring.c src/stream/area.c src/zsd/survive/remains.c src/guard src/zsctl/device/stay.c
+fcntl.h           lib/base lib/plz/file.c src/io src/stream/area.c src/keep src/guard src/control src/zsd src/zsctl src/backing
+sys/mman.h        lib/base/mapping.c src/io/ring.c src/stream/area.c src/zsd/survive/remains.c src/guard src/zsctl/device/stay.c src/backing
 sys/types.h       lib src
 sys/file.h        src/io/unix_socket.c src/zsd/pid_file.c
 sys/epoll.h       src/io/loop.h src/zsctl/device/stay.c
 sys/eventfd.h     src/io/loop.c
 poll.h            lib/base/check.c src/io/log.c src/keep src/zsctl/save src/zsctl/device
-sys/stat.h        src/io src/zsd src/zsctl/train.c src/zsctl/save src/zsctl/swap
+sys/stat.h        src/io src/zsd src/zsctl/train.c src/zsctl/save src/zsctl/swap src/backing
+sys/sysmacros.h   src/backing/check.c
+sys/vfs.h         src/backing/check.c
 sys/swap.h        src/zsctl/swap/area.c
 sys/random.h      src/zsd/exports.c src/zsctl/swap/header.c
 sys/resource.h    src/guard src/zsd
 sys/prctl.h       src/guard src/keep/keeper.c src/zsd/survive/remains.c src/zsctl/device/stay.c
 malloc.h          src/guard src/policy
-sys/ioctl.h       src/serve
+sys/ioctl.h       src/serve src/backing
 signal.h          src/keep src/zsd src/zsctl
 sys/syscall.h     src/zsd/survive/remains.c src/zsd/stop.c
 sys/time.h        src/zsctl
@@ -95,11 +98,16 @@ xxhash.h          lib/zstore/sum.c lib/zsave/write.c lib/plz/compress.c lib/plz/
 immintrin.h       lib/plz/rows.h
 emmintrin.h       lib/plz/rows.h
 arm_neon.h        lib/plz/rows.h
+nettle/memops.h   src/backing/crypt.c
+nettle/xts.h      src/backing/crypt.c
 jansson.h         src/ctl src/control/commands.h src/zsctl
-uv.h              src/io src/keep/link.c src/guard src/serve src/policy src/control src/zsd
+uv.h              src/io src/keep/link.c src/guard src/serve src/policy src/control src/zsd src/backing
 systemd/sd-daemon.h src/io/manager/manager.c src/zsd/notify.c src/zsctl/device/stay.c
 libmnl/libmnl.h   src/zsctl/device/netlink.c
+linux/fiemap.h    src/backing/extents.c
+linux/fs.h        src/backing
 linux/genetlink.h src/zsctl/device/netlink.c
+linux/magic.h     src/backing/check.c
 linux/nbd-netlink.h src/zsctl/device/netlink.c
 '
 

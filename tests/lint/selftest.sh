@@ -37,7 +37,7 @@ reaches_out.c: <lz4.h> is for lib/zcomp/backend_lz4.c only
 reaches_out.c: <made_up.h> is in no row of the table
 reaches_out.c: <sys/socket.h> is for
 reaches_out.c: <time.h> is for src/keep/ward.c src/guard/share.c src/policy src/zsctl/device only
-reaches_out.c: <uv.h> is for src/io src/keep/link.c src/guard src/serve src/policy src/control src/zsd only
+reaches_out.c: <uv.h> is for src/io src/keep/link.c src/guard src/serve src/policy src/control src/zsd src/backing only
 reaches_out.c: "bare.h" is not of the form
 reaches_out.c: lib/zstore may not include src/io
 reaches_out.c: "zsmalloc/zs_internal.h" is private to lib/zsmalloc
