@@ -9,16 +9,15 @@
 #include <string.h>
 
 #include "base/bits.h"
-#include "zstore/zstore_internal.h"
+#include "zstore/page.h"
 
-/* A key has a page of its own, in front of the checksums. */
-#define KEY_PAGE_BYTES ((uint64_t)ZSD_PAGE_BYTES)
+/* In front of the checksums. */
+#define AREA_BYTES ((uint64_t)ZSTORE_BACKING_AREA_BYTES)
 
 /* Pages of a block, and one more while it is written. */
 #define MAX_PAGES (ZSTORE_BLOCK_PAGES + 1)
 
 _Static_assert(MAX_PAGES <= UINT8_MAX, "a count of pages fits 8 bits");
-_Static_assert(ZSTORE_KEY_BYTES <= KEY_PAGE_BYTES, "a key fits its page");
 
 /* --- the tables ------------------------------------------------------------ */
 
@@ -34,14 +33,14 @@ uint64_t zstore_sums_bytes(uint32_t nr_blocks)
 
 uint64_t zstore_blocks_bytes(uint32_t nr_blocks)
 {
-	return nr_blocks ? KEY_PAGE_BYTES + zstore_sums_bytes(nr_blocks) : 0;
+	return nr_blocks ? AREA_BYTES + zstore_sums_bytes(nr_blocks) : 0;
 }
 
 uint64_t zstore_blocks_memory(const struct zstore *store)
 {
 	return store->block_pages
 		       ? align_up(store->header.nr_blocks, ZSD_PAGE_BYTES) +
-				 KEY_PAGE_BYTES
+				 AREA_BYTES
 		       : 0;
 }
 
@@ -53,13 +52,13 @@ int zstore_blocks_init(struct zstore *store)
 	if (!nr)
 		return 0;
 	err = mapping_commit(&store->image, store->header.blocks_offset,
-			     KEY_PAGE_BYTES, NULL);
+			     AREA_BYTES, NULL);
 	if (err)
 		return err;
 	store->block_sums =
 		(_Atomic uint32_t *)(void *)(store->image.base +
 					     store->header.blocks_offset +
-					     KEY_PAGE_BYTES);
+					     AREA_BYTES);
 	store->block_groups = calloc(nr_groups(nr), 1);
 	store->block_pages = calloc(nr, 1);
 	if (store->block_groups && store->block_pages)
@@ -76,7 +75,7 @@ void zstore_blocks_fini(struct zstore *store)
 	store->block_pages = NULL;
 }
 
-void *zstore_backing_key(struct zstore *store)
+void *zstore_backing_area(struct zstore *store)
 {
 	return store->block_pages
 		       ? store->image.base + store->header.blocks_offset
@@ -92,7 +91,7 @@ int zstore_blocks_commit(struct zstore *store, uint32_t block)
 		return 0;
 	/* It will free more than it takes. */
 	return page_commit_table(store, &store->block_groups[group],
-				 store->header.blocks_offset + KEY_PAGE_BYTES +
+				 store->header.blocks_offset + AREA_BYTES +
 					 group * ZSD_PAGE_BYTES,
 				 ZS_SHRINKING);
 }

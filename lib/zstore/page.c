@@ -10,8 +10,8 @@
 
 #include "base/bits.h"
 #include "zstore/fill.h"
+#include "zstore/page.h"
 #include "zstore/sum.h"
-#include "zstore/zstore_internal.h"
 
 /*
  * How much to compact for an allocation that found no room: objects at a time,

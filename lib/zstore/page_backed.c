@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "zstore/block.h"
+#include "zstore/page.h"
 #include "zstore/sum.h"
-#include "zstore/zstore_internal.h"
 
 /*
  * Reads of one block before it is taken for damaged. The first may have been of

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "zstore/fill.h"
+#include "zstore/page.h"
 #include "zstore/sum.h"
-#include "zstore/zstore_internal.h"
 
 /* Whether the object that @slot names, pinned, has bytes that were not put
  * there, as far as checksums can tell. A block has its own. */

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "zstore/zstore_internal.h"
+#include "zstore/page.h"
 
 static _Atomic uint64_t *home_of(const struct zstore_ctx *ctx,
 				 const struct page_seen *page)

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/bits.h"
-#include "zstore/zstore_internal.h"
+#include "zstore/page.h"
 
 /* The part of a range that lies in one page. */
 struct piece {

@@ -7,7 +7,7 @@
 #include <errno.h>
 
 #include "zstore/order.h"
-#include "zstore/zstore_internal.h"
+#include "zstore/page.h"
 #include "zstore/zstore_recompress.h"
 
 /* What is looked for, worked out once for some looks. */

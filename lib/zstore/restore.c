@@ -10,7 +10,7 @@
 
 #include "base/bits.h"
 #include "zstore/fill.h"
-#include "zstore/zstore_internal.h"
+#include "zstore/page.h"
 #include "zstore/zstore_save.h"
 
 /* A codec of the stream. */

@@ -4,7 +4,7 @@
  */
 #include "config.h"
 
-#include "zstore/zstore_internal.h"
+#include "zstore/page.h"
 
 static bool is_compressed(uint64_t slot)
 {

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "zstore/zstore_internal.h"
+#include "zstore/page.h"
 #include "zstore/zstore_save.h"
 
 /* Looks at slots for one block, where most have nothing: 1 ms. A group of slots

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "base/bits.h"
-#include "zstore/zstore_internal.h"
+#include "zstore/page.h"
 #include "zstore/zstore_share.h"
 
 /*

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "zstore/zstore_internal.h"
+#include "zstore/page.h"
 
 /* What the slots say, all together. */
 struct tally {

@@ -8,8 +8,8 @@
 
 #include "zstore/block.h"
 #include "zstore/order.h"
+#include "zstore/page.h"
 #include "zstore/sum.h"
-#include "zstore/zstore_internal.h"
 
 /* What is looked for, worked out once for some looks. */
 struct search {

@@ -184,7 +184,7 @@ int zstore_image_disk_bytes(int fd, uint64_t *out) ZSD_MUST_CHECK;
  * zstore_open() - get ready to adopt the image of another process
  * @params: what that process created it with. But mem_limit_bytes,
  * reserve_bytes, share and the functions may be others; and the uuid, and the
- * key of zstore_backing_key(), are the image's
+ * area of zstore_backing_area(), are the image's
  * @fd:     its zstore_image_fd(); stays the caller's
  * @out:    receives the store; untouched on error
  *

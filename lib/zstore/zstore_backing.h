@@ -44,16 +44,16 @@
 /* Most blocks: what a slot can say. */
 #define ZSTORE_MAX_BLOCKS UINT32_MAX
 
-/* Of the key that the image keeps, bytes. */
-#define ZSTORE_KEY_BYTES 64u
+/* What the image keeps for whoever has the backing, bytes. */
+#define ZSTORE_BACKING_AREA_BYTES ZSD_PAGE_BYTES
 
 /*
- * zstore_backing_key() - room for a key, ZSTORE_KEY_BYTES
+ * zstore_backing_area() - room for what is to be kept with the image
  *
- * All zero in a new image. It lives as long as the image does, in as many
- * processes as it has, and is in no file and no dump. NULL without a backing.
+ * A key, say: it is in no file and no dump. ZSTORE_BACKING_AREA_BYTES, all zero
+ * in a new image. NULL without a backing.
  */
-void *zstore_backing_key(struct zstore *store);
+void *zstore_backing_area(struct zstore *store);
 
 /* zstore_ctx_never_wait() - for who serves clients: see above */
 void zstore_ctx_never_wait(struct zstore_ctx *ctx);

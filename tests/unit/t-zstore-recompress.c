@@ -13,6 +13,7 @@
 #include "model/own_ctx.h"
 #include "suite.h"
 #include "told_rig.h"
+#include "zstore/page.h"
 #include "zstore/zstore_recompress.h"
 
 static struct zstore_recompress how;

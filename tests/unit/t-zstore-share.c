@@ -19,6 +19,7 @@
 #include "store_rig.h"
 #include "suite.h"
 #include "zsmalloc/zs_internal.h"
+#include "zstore/page.h"
 #include "zstore/zstore_internal.h"
 #include "zstore/zstore_recompress.h"
 #include "zstore/zstore_share.h"

@@ -478,7 +478,7 @@ START_TEST(another_process_goes_on_with_it)
 	int fd;
 
 	put_lengths();
-	memset(zstore_backing_key(rig.store), 0x77, ZSTORE_KEY_BYTES);
+	memset(zstore_backing_area(rig.store), 0x77, ZSTORE_BACKING_AREA_BYTES);
 	ck_assert_int_eq(run(), 0);
 	told_put(0, 700, 5000);
 	fill(); /* which is free again: nobody ends it */
@@ -498,7 +498,7 @@ START_TEST(another_process_goes_on_with_it)
 		;
 	ck_assert_uint_eq(stats_now().blocks_used, 3);
 	ck_assert_uint_eq(stats_now().pages_backed, 4);
-	ck_assert_uint_eq(((unsigned char *)zstore_backing_key(rig.store))[63],
+	ck_assert_uint_eq(((unsigned char *)zstore_backing_area(rig.store))[63],
 			  0x77);
 	ck_assert_int_eq(run(), 0);
 	ck_assert(is_backed(0));
