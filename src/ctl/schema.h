@@ -141,7 +141,7 @@
 
 #define CTL_POLICY(X)                                                         \
 	X(state, TEXT, GAUGE,                                                 \
-	  "off, waits, trains, recompresses, shares, compacts")               \
+	  "off, waits, trains, recompresses, shares, compacts, writes out")   \
 	X(reason, TEXT, GAUGE, "why it does so")                              \
 	X(age_seconds, SECONDS, GAUGE,                                        \
 	  "pages that were not accessed for so long are recompressed")        \
@@ -159,7 +159,29 @@
 	X(pages_compacted, COUNT, COUNTER, "pages that it freed behind that") \
 	X(pages_sharing, COUNT, GAUGE,                                        \
 	  "pages that have the object of another")                            \
-	X(bytes_shared, BYTES, COUNTER, "objects that were freed for that")
+	X(bytes_shared, BYTES, COUNTER, "objects that were freed for that")   \
+	X(writeback_reason, TEXT, GAUGE,                                      \
+	  "why pages are written out, or not; null: there is no backing")     \
+	X(writeback_age_seconds, SECONDS, GAUGE,                              \
+	  "pages that were not accessed for so long are written out")         \
+	X(writeback_rounds, COUNT, COUNTER, "times that it wrote out")        \
+	X(pages_written_out, COUNT, COUNTER, "pages that it wrote out")       \
+	X(bytes_written_out, BYTES, COUNTER, "their objects")
+
+#define CTL_BACKING(X)                                                         \
+	X(kind, TEXT, GAUGE, "file or block device; null: there is none")      \
+	X(size_bytes, BYTES, GAUGE, "size of the backing")                     \
+	X(bd_count, COUNT, GAUGE, "blocks of 4 KiB that have pages")           \
+	X(bd_reads, COUNT, COUNTER, "times that a page was read from one")     \
+	X(bd_writes, COUNT, COUNTER, "blocks written")                         \
+	X(pages, COUNT, GAUGE, "pages that are there")                         \
+	X(bytes, BYTES, GAUGE, "their objects")                                \
+	X(failed_reads, COUNT, COUNTER, "blocks that could not be read")       \
+	X(failed_writes, COUNT, COUNTER, "blocks that could not be written")   \
+	X(reads_waiting, COUNT, GAUGE, "blocks that are being read")           \
+	X(encrypted, FLAG, GAUGE, "whether what is written is encrypted")      \
+	X(day_written_bytes, BYTES, GAUGE, "written in the last 24 hours")     \
+	X(day_limit_bytes, LIMIT, GAUGE, "most that may be written in them")
 
 #define CTL_REQUESTS(X)                                                      \
 	X(read, COUNT, COUNTER, "reads answered")                            \
@@ -244,6 +266,15 @@
 	X(bytes_after, BYTES, GAUGE, "their objects after")              \
 	X(duration_us, MICROSECONDS, GAUGE, "time that it took")
 
+#define CTL_WRITEBACK(X)                                               \
+	X(pages_tried, COUNT, GAUGE, "pages in blocks that were written") \
+	X(pages_written, COUNT, GAUGE, "those that are there now")       \
+	X(bytes_written, BYTES, GAUGE, "their objects")                  \
+	X(blocks, COUNT, GAUGE, "blocks of 4 KiB that were written")     \
+	X(blocks_failed, COUNT, GAUGE, "blocks that could not be")       \
+	X(problem, TEXT, GAUGE, "why it ended early, or \"\"")           \
+	X(duration_us, MICROSECONDS, GAUGE, "time that it took")
+
 #define CTL_UPGRADE(X)                                                 \
 	X(generation, COUNT, GAUGE, "what survival.generation is now") \
 	X(refused_upgrades, COUNT, GAUGE,                              \
@@ -272,6 +303,7 @@
 	X(dictionary_row, CTL_DICTIONARY_ROW,                       \
 	  "stats.exports[].dictionary.dictionaries[]")              \
 	X(policy, CTL_POLICY, "stats.exports[].policy")             \
+	X(backing, CTL_BACKING, "stats.exports[].backing")          \
 	X(requests, CTL_REQUESTS, "stats.exports[].requests")       \
 	X(connections, CTL_CONNECTIONS, "stats.connections")        \
 	X(polling, CTL_POLLING, "stats.polling")                    \
@@ -287,6 +319,7 @@
 	X(reset_peak, CTL_RESET_PEAK, "reset_peak")                 \
 	X(idle, CTL_IDLE, "idle")                                   \
 	X(recompress, CTL_RECOMPRESS, "recompress")                 \
+	X(writeback, CTL_WRITEBACK, "writeback")                    \
 	X(upgrade, CTL_UPGRADE, "upgrade")                          \
 	X(save, CTL_SAVE, "save")
 

@@ -26,6 +26,7 @@ void pressure_open(struct pressure *pressure, const char *root)
 	pressure->meminfo_fd = open_below(root, "/proc/meminfo");
 	pressure->memory_fd = open_below(root, "/proc/pressure/memory");
 	pressure->cpu_fd = open_below(root, "/proc/pressure/cpu");
+	pressure->io_fd = open_below(root, "/proc/pressure/io");
 }
 
 static void close_one(int fd)
@@ -39,6 +40,7 @@ void pressure_close(struct pressure *pressure)
 	close_one(pressure->meminfo_fd);
 	close_one(pressure->memory_fd);
 	close_one(pressure->cpu_fd);
+	close_one(pressure->io_fd);
 }
 
 /* Read the beginning of a file again; "" where that does not work. */
@@ -80,4 +82,6 @@ void pressure_read(const struct pressure *pressure,
 	out->memory_stall = number_behind(text, "some avg10=");
 	read_text(pressure->cpu_fd, text);
 	out->cpu_stall = number_behind(text, "some avg10=");
+	read_text(pressure->io_fd, text);
+	out->io_stall = number_behind(text, "full avg10=");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * pressure - how short this machine is of memory and of processors
+ * pressure - how short this machine is of memory, processors, and storage
  *
  * Memory in use is what the kernel could not give without swapping; stalls are
  * the part of the last ten seconds in which some task had to wait.
@@ -16,12 +16,14 @@ struct pressure_reading {
 	double memory_used; /* of the machine's memory, 0 to 1 */
 	double memory_stall; /* percent: "some avg10" */
 	double cpu_stall; /* the same */
+	double io_stall; /* percent of the time in which all had to: "full" */
 };
 
 struct pressure {
 	int meminfo_fd;
 	int memory_fd;
 	int cpu_fd;
+	int io_fd;
 };
 
 /* pressure_open() - files that are not there, or not for us, are done without.
@@ -29,7 +31,7 @@ struct pressure {
 void pressure_open(struct pressure *pressure, const char *root);
 void pressure_close(struct pressure *pressure);
 
-/* pressure_read() - Cost: three system calls, some 30 us. */
+/* pressure_read() - Cost: four system calls, some 40 us. */
 void pressure_read(const struct pressure *pressure,
 		   struct pressure_reading *out);
 

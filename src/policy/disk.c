@@ -7,6 +7,7 @@
 #include "policy/compact.h"
 #include "policy/disk.h"
 #include "policy/recompress.h"
+#include "policy/writeback/rounds.h"
 #include "zstore/zstore_age.h"
 
 /*
@@ -26,7 +27,7 @@
 /* Compaction pays where it frees this part of a disk's pages. */
 #define COMPACT_PART 32u
 
-static void set_state(struct disk *disk, enum disk_state state)
+void disk_set_state(struct disk *disk, enum disk_state state)
 {
 	uv_mutex_lock(&disk->common->lock);
 	disk->state = state;
@@ -48,7 +49,9 @@ int disk_open(struct disk *disk, struct zstore_scratch *scratch)
 		err = zstore_sharing_create(ZSTORE_SHARING_OBJECTS,
 					    &disk->sharing);
 	disk->state =
-		recompresses(disk) || disk->sharing ? DISK_WAITS : DISK_OFF;
+		recompresses(disk) || disk->sharing || disk->params.writeback
+			? DISK_WAITS
+			: DISK_OFF;
 	return err;
 }
 
@@ -102,7 +105,7 @@ static bool is_reserve_low(struct zstore *store,
 	       min_u64(zstore_reserve_target_pages(store), room_pages(stats));
 }
 
-static double limit_used(const struct zstore_stats *stats)
+double disk_limit_used(const struct zstore_stats *stats)
 {
 	return stats->mem_limit ? (double)(stats->mem_used_total +
 					   stats->metadata_bytes) /
@@ -120,7 +123,7 @@ static struct decide_view view_of(const struct disk *disk)
 	return (struct decide_view){
 		.is_settled = zstore_is_settled(store),
 		.is_reserve_low = is_reserve_low(store, &stats),
-		.limit_used = limit_used(&stats),
+		.limit_used = disk_limit_used(&stats),
 		.most_age_s = disk->params.age_s,
 		.since_round_s = disk->round_end_s ? now_s - disk->round_end_s
 						   : UINT32_MAX,
@@ -166,7 +169,7 @@ static void train(struct disk *disk)
 	if (!zcomp_has_dicts(zstore_codec(store, ZSTORE_SECONDARY)) ||
 	    nr < max_u64(TRAIN_PAGES, TRAIN_TIMES * disk->trained_pages))
 		return;
-	set_state(disk, DISK_TRAINS);
+	disk_set_state(disk, DISK_TRAINS);
 	err = train_run(store, disk->ctx, ZSTORE_SECONDARY, is_swapped,
 			TRAIN_DICT_BYTES, report, &error);
 	if (err == -EAGAIN) /* memory is short: at another time */
@@ -218,7 +221,7 @@ static void recompress(struct disk *disk, void (*look)(void *arg),
 	struct zstore_recompressing at = {0};
 	struct pace pace;
 
-	set_state(disk, DISK_RECOMPRESSES);
+	disk_set_state(disk, DISK_RECOMPRESSES);
 	pace_begin(&pace, disk->common->params.exports);
 	while (recompress_piece(disk->ctx, &how, &at, &pace,
 				decision.is_short) == 1 &&
@@ -249,7 +252,7 @@ static void share(struct disk *disk)
 {
 	struct pace pace;
 
-	set_state(disk, DISK_SHARES);
+	disk_set_state(disk, DISK_SHARES);
 	pace_begin(&pace, disk->common->params.exports);
 	while (zstore_share(disk->ctx, disk->sharing, SHARE_LOOKS) == 1 &&
 	       !disk->is_over(disk->arg))
@@ -273,7 +276,7 @@ static void tidy(struct disk *disk)
 	}
 	if (nr_freeable * COMPACT_PART < nr_used || !nr_freeable)
 		return;
-	set_state(disk, DISK_COMPACTS);
+	disk_set_state(disk, DISK_COMPACTS);
 	compact_run(disk->export, disk->common->params.exports, &done);
 	zstore_shrink(store);
 	uv_mutex_lock(&disk->common->lock);
@@ -281,13 +284,11 @@ static void tidy(struct disk *disk)
 	uv_mutex_unlock(&disk->common->lock);
 }
 
-void disk_consider(struct disk *disk, void (*look)(void *arg))
+/* What is in memory becomes less. */
+static void make_denser(struct disk *disk, void (*look)(void *arg))
 {
-	struct decision decision;
+	struct decision decision = judge(disk, false);
 
-	if (disk->state == DISK_OFF)
-		return;
-	decision = judge(disk, false);
 	if (!decision.go)
 		return;
 	if (!decision.is_short)
@@ -300,11 +301,19 @@ void disk_consider(struct disk *disk, void (*look)(void *arg))
 	end_round(disk);
 }
 
+void disk_consider(struct disk *disk, void (*look)(void *arg))
+{
+	if (recompresses(disk) || disk->sharing)
+		make_denser(disk, look);
+	if (disk->params.writeback && !disk->is_over(disk->arg))
+		rounds_consider(disk, look);
+}
+
 /* --- telling --------------------------------------------------------------- */
 
 static const char *reason_of(const struct disk *disk)
 {
-	return disk->state == DISK_OFF
+	return !recompresses(disk) && !disk->sharing
 		       ? "there is no codec for it: see zsd --recompress"
 		       : decide_reason_text(disk->decision.reason);
 }
@@ -312,9 +321,13 @@ static const char *reason_of(const struct disk *disk)
 void disk_tell(struct disk *disk, struct ctl_policy *out)
 {
 	static const char *const names[] = {
-		[DISK_OFF] = "off",	  [DISK_WAITS] = "waits",
-		[DISK_TRAINS] = "trains", [DISK_RECOMPRESSES] = "recompresses",
-		[DISK_SHARES] = "shares", [DISK_COMPACTS] = "compacts",
+		[DISK_OFF] = "off",
+		[DISK_WAITS] = "waits",
+		[DISK_TRAINS] = "trains",
+		[DISK_RECOMPRESSES] = "recompresses",
+		[DISK_SHARES] = "shares",
+		[DISK_COMPACTS] = "compacts",
+		[DISK_WRITES_OUT] = "writes out",
 	};
 	const struct pressure_reading *reading = &disk->common->reading;
 	struct zstore_recompressing sum;
@@ -341,5 +354,7 @@ void disk_tell(struct disk *disk, struct ctl_policy *out)
 		.pages_sharing = stats.pages_sharing,
 		.bytes_shared = disk->bytes_shared,
 	};
+	if (disk->params.writeback)
+		rounds_tell(disk, out);
 	uv_mutex_unlock(&disk->common->lock);
 }

@@ -16,12 +16,23 @@
 #include "zstore/zstore_share.h"
 
 enum disk_state {
-	DISK_OFF, /* there is no secondary codec, and nothing is shared */
+	DISK_OFF, /* there is nothing that it could do */
 	DISK_WAITS,
 	DISK_TRAINS,
 	DISK_RECOMPRESSES,
 	DISK_SHARES,
 	DISK_COMPACTS,
+	DISK_WRITES_OUT,
+};
+
+/* Rounds that write out: see writeback/rounds.h. Under the lock. */
+struct rounds {
+	struct decision decision;
+	uint32_t end_s; /* of the last one; 0: there was none */
+	bool was_in_vain; /* it found nothing */
+	uint64_t nr_rounds;
+	uint64_t nr_pages; /* that went out by themselves, in rounds or not */
+	uint64_t nr_bytes; /* of their objects */
 };
 
 /* What all disks have in common. */
@@ -55,6 +66,7 @@ struct disk {
 	uint64_t bytes_shared;
 	struct zstore_recompressing before; /* sums of the rounds that ended */
 	struct zstore_recompressing now; /* of the one that goes on */
+	struct rounds rounds; /* that write out */
 };
 
 /**
@@ -76,6 +88,12 @@ void disk_begin_epoch(struct disk *disk);
  *        with the disk's @arg while a round goes on
  */
 void disk_consider(struct disk *disk, void (*look)(void *arg));
+
+/* disk_set_state() - what is done now; under no lock */
+void disk_set_state(struct disk *disk, enum disk_state state);
+
+/* Of its mem_limit, the part that is used; 0 without one. */
+double disk_limit_used(const struct zstore_stats *stats);
 
 /* disk_tell() - see policy_state() */
 void disk_tell(struct disk *disk, struct ctl_policy *out);

@@ -10,6 +10,9 @@
  *
  * Where pages may share (zstore_share.h), equal ones do so behind that.
  *
+ * Where a disk has a backing, what has rested longest goes there, and what does
+ * not compress (writeback/rounds.h).
+ *
  * Objects that became shorter leave gaps: when a round ends, the disk is
  * compacted, if that frees much.
  *
@@ -34,10 +37,17 @@
 /* How often it looks, seconds. Ages of pages are not told closer than that. */
 #define POLICY_TICK_S 5u
 
-/* What it is to do with one disk that has a secondary codec. */
+struct writeback;
+
+/* What it is to do with one disk. */
 struct policy_disk {
+	/* With a secondary codec. */
 	uint32_t age_s; /* DECIDE_DEFAULT_AGE_S, or what the user says */
 	uint32_t threshold_bytes; /* shorter objects stay; 0: any */
+	/* With a backing; else NULL. Outlives the policy. */
+	struct writeback *writeback;
+	uint32_t writeback_age_s; /* DECIDE_DEFAULT_WRITEBACK_AGE_S, or … */
+	bool writes_huge; /* pages that do not compress go at once */
 };
 
 struct policy_params {

@@ -30,9 +30,9 @@ src/stream      lib/base src/io
 src/keep        lib/base src/io
 src/export      lib/base lib/zstore src/nbd src/ctl
 src/serve       lib/base lib/zstore src/nbd src/ctl src/io src/guard src/stream src/export
-src/policy      lib/base lib/zsmalloc lib/zstore lib/zcomp src/guard src/ctl src/export
+src/policy      lib/base lib/zsmalloc lib/zstore lib/zcomp src/io src/guard src/backing src/ctl src/export
 src/control     lib/base lib/zsmalloc lib/zcomp lib/zsave lib/zstore src/ctl src/io src/guard src/export src/policy
-src/zsd         lib/base lib/zsmalloc lib/plz_factory lib/zcomp lib/zsave lib/zstore src/nbd src/io src/guard src/stream src/keep src/export src/serve src/policy src/control
+src/zsd         lib/base lib/zsmalloc lib/plz_factory lib/zcomp lib/zsave lib/zstore src/nbd src/io src/guard src/stream src/keep src/export src/serve src/policy src/control src/backing
 src/zsctl       lib/base lib/zsave src/ctl src/nbd
 '
 
@@ -71,7 +71,7 @@ sys/stat.h        src/io src/zsd src/zsctl/train.c src/zsctl/save src/zsctl/swap
 sys/sysmacros.h   src/backing/check.c
 sys/vfs.h         src/backing/check.c
 sys/swap.h        src/zsctl/swap/area.c
-sys/random.h      src/zsd/exports.c src/zsctl/swap/header.c
+sys/random.h      src/zsd/disks src/zsctl/swap/header.c
 sys/resource.h    src/guard src/zsd
 sys/prctl.h       src/guard src/keep/keeper.c src/zsd/survive/remains.c src/zsctl/device/stay.c
 malloc.h          src/guard src/policy
