@@ -185,6 +185,8 @@ static const struct control_command commands[] = {
 	{"idle", control_idle_arguments, false, control_idle, NULL},
 	{"recompress", control_recompress_arguments, true, control_recompress,
 	 NULL},
+	{"writeback", control_writeback_arguments, true, control_writeback,
+	 NULL},
 	{"reset_peak", export_arguments, false, run_reset_peak, NULL},
 	{"upgrade", NULL, false, run_upgrade, NULL},
 	{"save", control_save_arguments, false, NULL, control_save},

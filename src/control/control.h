@@ -39,6 +39,7 @@ struct control_params {
 	struct export_table *exports; /* outlive the control */
 	struct residence *residence; /* to join and to tell of; outlives it */
 	struct reserve *const *reserves; /* by export, to tell of; outlive it */
+	struct writeback *const *writebacks; /* by export, or NULL; the same */
 	struct policy *policy; /* to tell of, and to mark pages; outlives it */
 	struct io_log *log; /* outlives it */
 	unsigned nr_threads; /* worker threads, to be shown */

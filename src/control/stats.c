@@ -14,6 +14,7 @@
 
 #include "base/units.h"
 #include "control/commands.h"
+#include "policy/writeback/writeback.h"
 #include "zstore/zstore_dict.h"
 
 const struct ctl_argument control_stats_arguments[] = {
@@ -156,6 +157,14 @@ static json_t *policy_document(const struct control_env *env,
 	return ctl_policy_document(&policy);
 }
 
+static json_t *backing_document(struct writeback *writeback)
+{
+	struct ctl_backing backing;
+
+	writeback_tell(writeback, &backing);
+	return ctl_backing_document(&backing);
+}
+
 static json_t *requests_document(struct export *export)
 {
 	struct ctl_requests requests;
@@ -203,6 +212,10 @@ static json_t *export_document(const struct control_env *env,
 	document = with(document, "dictionary",
 			dictionary_document(export->store));
 	document = with(document, "policy", policy_document(env, export));
+	if (env->params.writebacks[export->index])
+		document = with(document, "backing",
+				backing_document(
+					env->params.writebacks[export->index]));
 	return with(document, "requests", requests_document(export));
 }
 

@@ -9,6 +9,7 @@
 #include "base/lock.h"
 #include "export/export.h"
 #include "nbd/nbd_proto.h"
+#include "zstore/zstore_backing.h"
 
 /*
  * What an export can do. FLUSH and FUA cost nothing, and clients that know them
@@ -88,6 +89,8 @@ int export_view_create(struct export *export, struct zstore_scratch *scratch,
 		return -ENOMEM;
 	view->export = export;
 	err = zstore_ctx_create(export->store, scratch, &view->store);
+	if (!err)
+		zstore_ctx_never_wait(view->store);
 	if (err) {
 		free(view);
 		return err;

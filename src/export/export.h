@@ -6,8 +6,9 @@
  *   export   one disk that clients may choose. A server has one or several,
  *            which share its threads and nothing else.
  *   table    all of them, in order; the first is the default one.
- *   view     what one thread needs to work with one export: a context of the
- *            store, and counters that nobody else writes.
+ *   view     what one thread that serves needs to work with one export: a
+ *            context of the store, which never waits for a backing, and counters
+ *            that nobody else writes.
  *
  * Ownership: the table owns its exports, an export owns its store. A view is
  * its thread's, and ends before its export does.

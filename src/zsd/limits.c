@@ -44,14 +44,17 @@ static uint64_t need_all_for_swap(const struct server_params *params)
 	return params->swap == SWAP_OFF ? 0 : RLIM_INFINITY;
 }
 
-/* ftruncate(2) of the largest image. */
+/* ftruncate(2) of the largest image; whatever a backing has. */
 static uint64_t need_file_bytes(const struct server_params *params)
 {
 	uint64_t most = 0;
 
-	for (size_t i = 0; i < params->nr_disks; i++)
+	for (size_t i = 0; i < params->nr_disks; i++) {
+		if (params->disks[i].backing)
+			return RLIM_INFINITY;
 		most = max_u64(most,
 			       zstore_image_bytes(&params->disks[i].store));
+	}
 	return most;
 }
 

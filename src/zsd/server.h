@@ -43,6 +43,13 @@ enum share_mode {
 	SHARE_ON,
 };
 
+/* Where pages go that do not compress. */
+enum incompressible_mode {
+	INCOMPRESSIBLE_AS_BACKING, /* there, where there is one */
+	INCOMPRESSIBLE_STORE, /* they stay in memory */
+	INCOMPRESSIBLE_BACKING, /* to the backing, which there must be */
+};
+
 /* One disk that is served. Strings are not copied. */
 struct disk_params {
 	const char *name; /* UTF-8, at most EXPORT_MAX_NAME_BYTES */
@@ -50,10 +57,14 @@ struct disk_params {
 	const char *dictionary; /* file with one to begin with, or NULL */
 	const char *restore; /* file to begin with, which `zsctl save` wrote; or
 			      * NULL. disk_bytes may be 0: that says it */
+	const char *backing; /* file or device behind it, or NULL */
+	bool encrypt; /* what is written there */
+	enum incompressible_mode incompressible; /* sets policy.writes_huge */
+	uint64_t writeback_day_bytes; /* that may be written a day; 0: any */
 	bool read_only; /* clients may not change it */
 	enum share_mode share; /* store.share is set by it */
 	struct zstore_params store; /* callbacks are the server's */
-	struct policy_disk policy; /* if there is a secondary codec */
+	struct policy_disk policy; /* .writeback is the server's */
 };
 
 struct server_params {

@@ -5,8 +5,8 @@
  *   start.c    everything, in order, until it is ready; and its end
  *   limits.c   what the process may use
  *   needs.c    whether what the disks take at once is there
- *   exports.c  the disks: their stores, what is to be told of them
- *   restore.c  what they begin with
+ *   disks/     the disks: their stores, what is behind them, what they begin
+ *              with
  *   stop.c     signals, and what they begin
  *   drain.c    waiting for attached clients to leave
  *   notify.c   what they are told who started it
@@ -105,6 +105,9 @@ struct server {
 	struct residence *residence;
 	struct housekeeper *keeper;
 	struct reserve *reserves[EXPORT_MAX]; /* by export; the keeper's */
+	struct backing *backings[EXPORT_MAX]; /* by export, or NULL */
+	struct writeback *writebacks[EXPORT_MAX]; /* the same */
+	char *records[EXPORT_MAX]; /* files of their budgets, or NULL */
 	struct export_table exports;
 	struct damage damages[EXPORT_MAX]; /* by export */
 	struct serve *serve;
@@ -236,7 +239,7 @@ int limits_probe(void) ZSD_MUST_CHECK;
  */
 int needs_check(const struct server *server) ZSD_MUST_CHECK;
 
-/* --- exports.c ------------------------------------------------------------ */
+/* --- disks/exports.c ------------------------------------------------------ */
 
 /* exports_create() - make the stores and the table of exports. Logs what goes
  * wrong. Return: 0 or -errno; the server's end takes back what was made. */
@@ -251,7 +254,25 @@ int exports_give_models(struct server *server) ZSD_MUST_CHECK;
  * what goes wrong. Return: 0 or -errno. End: policy_stop(). */
 int exports_watch(struct server *server) ZSD_MUST_CHECK;
 
-/* --- restore.c ------------------------------------------------------------ */
+/* --- disks/backings.c ------------------------------------------------------ */
+
+/* backings_open() - get the backing of a disk ready, if it has one; @params
+ * receives what the store is to know of it. Logs what goes wrong. Return: 0 or
+ * -errno; backings_close() in any case. */
+int backings_open(struct server *server, size_t index,
+		  struct zstore_params *params) ZSD_MUST_CHECK;
+
+/* backings_start() - claim all, and have them work: the stores are there, and
+ * are ours. Logs what goes wrong. Return: 0 or -errno. */
+int backings_start(struct server *server) ZSD_MUST_CHECK;
+
+/* Threads of all of them. */
+unsigned backings_nr_threads(const struct server_params *params);
+
+/* backings_close() - nobody asks for blocks any more */
+void backings_close(struct server *server);
+
+/* --- disks/restore.c ------------------------------------------------------ */
 
 /**
  * restore_check() - see that all files that disks begin with are whole

@@ -107,8 +107,9 @@ static enum residence_rank main_rank(const struct server_params *params)
 int server_start_residence(struct server *s)
 {
 	int err = residence_begin(s->params->swap,
-				  s->params->nr_threads + THREADS_FIXED, s->log,
-				  &s->residence);
+				  s->params->nr_threads + THREADS_FIXED +
+					  backings_nr_threads(s->params),
+				  s->log, &s->residence);
 
 	if (err)
 		return server_complain(s, "cannot start", err);
@@ -157,6 +158,12 @@ static int start_housekeeper(struct server *s)
 
 	return err ? complain_of_thread(s, "cannot start the housekeeper", err)
 		   : 0;
+}
+
+/* Of another server's, when that is dead: see kept_take_over(). */
+static int start_backings(struct server *s)
+{
+	return s->link && !keep_link_is_first(s->link) ? 0 : backings_start(s);
 }
 
 /* From then on another server would go on with them. */
@@ -219,6 +226,7 @@ static int start_control(struct server *s)
 		.residence = s->residence,
 		.reserves = s->reserves,
 		.policy = s->policy,
+		.writebacks = s->writebacks,
 		.log = s->log,
 		.nr_threads = s->params->nr_threads,
 		.idle_ms = CONTROL_IDLE_MS,
@@ -261,8 +269,8 @@ static int wait_for_connections(struct server *s)
 
 static int check_residence(struct server *s)
 {
-	unsigned nr =
-		s->params->nr_threads + THREADS_FIXED - (s->control ? 0 : 1);
+	unsigned nr = s->params->nr_threads + THREADS_FIXED +
+		      backings_nr_threads(s->params) - (s->control ? 0 : 1);
 	int err = residence_check(s->residence, nr, s->link);
 
 	return err ? server_complain(s, "cannot serve swap", err) : 0;
@@ -292,22 +300,12 @@ int server_write_pid_file(struct server *s)
 
 /* In order: each may count on those before it. */
 static int (*const steps[])(struct server *s) = {
-	server_start_residence,
-	server_start_log,
-	open_listeners,
-	start_stores,
-	start_housekeeper,
-	restore_disks,
-	exports_give_models,
-	have_stores,
-	start_serving,
-	kept_take_over,
-	exports_watch,
-	start_control,
-	wait_for_signals,
-	wait_for_connections,
-	check_residence,
-	server_write_pid_file,
+	server_start_residence, server_start_log,      open_listeners,
+	start_stores,		start_housekeeper,     start_backings,
+	restore_disks,		exports_give_models,   have_stores,
+	start_serving,		kept_take_over,	       exports_watch,
+	start_control,		wait_for_signals,      wait_for_connections,
+	check_residence,	server_write_pid_file,
 };
 
 static int start(struct server *s)
@@ -333,6 +331,7 @@ static void stop(struct server *s)
 	control_stop(s->control);
 	policy_stop(s->policy);
 	serve_join(s->serve);
+	backings_close(s); /* they wake the workers, too */
 	housekeeper_destroy(s->keeper);
 	serve_destroy(s->serve);
 	kept_leave(s);

@@ -17,6 +17,7 @@
 #include "policy/policy.h"
 #include "policy/recompress.h"
 #include "policy/train.h"
+#include "policy/writeback/writeback.h"
 #include "zstore/zstore_save.h"
 
 /* Most bytes that a reply can have, by docs/control-protocol.md. */
@@ -29,6 +30,7 @@ static struct {
 	struct io_log *log;
 	struct export all[2]; /* "" and "second" */
 	struct export_table exports;
+	struct writeback *writebacks[EXPORT_MAX];
 	struct sockaddr_un address;
 	char folder[64];
 
@@ -86,6 +88,8 @@ void zstore_stats(struct zstore *store, struct zstore_stats *out)
 #define FILL_POLICY_BYTES(name)	     FILL(name)
 #define FILL_POLICY_SECONDS(name)    FILL(name)
 #define FILL_POLICY_REAL(name)	     FILL(name)
+#define FILL_POLICY_LIMIT(name)	     FILL(name)
+#define FILL_POLICY_FLAG(name)	     out->name = true;
 #define FILL_POLICY(name, unit, ...) FILL_POLICY_##unit(name)
 
 void export_sum(struct export *export, struct ctl_requests *out)
@@ -392,6 +396,37 @@ int recompress_run(struct zstore_ctx *ctx, const struct export_table *exports,
 	return rig.store.roomless ? -ENOSPC : 0;
 }
 
+/* Any that is not there: nobody looks at it. */
+static struct writeback *made_up_writeback(void)
+{
+	return (struct writeback *)(void *)&rig.store;
+}
+
+void writeback_tell(struct writeback *writeback, struct ctl_backing *out)
+{
+	ck_assert_ptr_eq(writeback, made_up_writeback());
+	CTL_BACKING(FILL_POLICY)
+}
+
+int writeback_all(struct writeback *writeback, struct zstore_ctx *ctx,
+		  struct writeback_run *run)
+{
+	(void)ctx;
+	ck_assert_ptr_eq(writeback, made_up_writeback());
+	rig.store.written = run->how;
+	run->at.nr_tried = rig_counter("pages_tried");
+	run->at.nr_done = rig_counter("pages_written");
+	run->at.bytes = rig_counter("bytes_written");
+	run->at.nr_blocks = rig_counter("blocks");
+	run->nr_failed = 0;
+	return rig.store.roomless ? -ENOSPC : 0;
+}
+
+void rig_remove_backing(void)
+{
+	rig.writebacks[0] = NULL;
+}
+
 int train_run(struct zstore *store, struct zstore_ctx *ctx,
 	      enum zstore_codec codec, bool is_swapped, size_t dict_bytes,
 	      struct train_report *out, struct ctl_error *error)
@@ -469,6 +504,9 @@ static void start(unsigned idle_ms, size_t nr_exports)
 	params.log = rig.log;
 	add_exports(nr_exports);
 	params.exports = &rig.exports;
+	for (size_t i = 0; i < nr_exports; i++)
+		rig.writebacks[i] = made_up_writeback();
+	params.writebacks = rig.writebacks;
 	ck_assert_int_eq(control_start(&params, &rig.control), 0);
 }
 

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "zstore/zstore_backing.h"
 #include "zstore/zstore_recompress.h"
 
 /* Far beyond what a busy machine needs, seconds. */
@@ -36,6 +37,7 @@ struct rig_store {
 	atomic_uint idle_age_s; /* that idle was asked for last */
 	atomic_bool roomless; /* recompress finds no room */
 	struct zstore_recompress recompressed; /* that it was asked for last */
+	struct zstore_writeback written; /* the same of writeback */
 	atomic_uint nr_blocks; /* that a save has before its end */
 	atomic_uint damaged_block; /* what cannot be made, from 1 on; 0: none */
 	atomic_int nr_saves; /* begun and not ended */
@@ -61,6 +63,9 @@ void rig_stop(void);
 
 /* Start one with two exports, "" and "second", of the same store. */
 void rig_start_two(void);
+
+/* The first export has no backing, and never had. */
+void rig_remove_backing(void);
 
 /* Start one that waits for its clients RIG_IDLE_MS only. */
 #define RIG_IDLE_MS 1000u

@@ -108,6 +108,60 @@ START_TEST(recompress_refuses_the_rest)
 }
 END_TEST
 
+#define WRITEBACK(arguments) \
+	"{\"id\":1,\"command\":\"writeback\",\"arguments\":{" arguments "}}"
+
+START_TEST(writeback_takes_what_zram_takes)
+{
+	const struct zstore_writeback *how = &rig_store()->written;
+
+	ask(WRITEBACK("\"type\":\"idle\""), "pages_tried");
+	ck_assert(how->is_idle && !how->is_huge && !how->is_incompressible);
+	ck_assert(!how->singly);
+	ck_assert_uint_eq(how->since_s, UINT32_MAX);
+	ck_assert_uint_eq(how->end, 0);
+	ask(WRITEBACK("\"type\":\"huge\""), "pages_written");
+	ck_assert(!how->is_idle && how->is_huge && !how->is_incompressible);
+	ask(WRITEBACK("\"type\":\"huge_idle\""), "bytes_written");
+	ck_assert(how->is_idle && how->is_huge && !how->is_incompressible);
+	ask(WRITEBACK("\"type\":\"incompressible\""), "blocks");
+	ck_assert(!how->is_idle && !how->is_huge && how->is_incompressible);
+	ask(WRITEBACK("\"first\":0,\"last\":0"), "blocks");
+	ck_assert(!how->is_idle && !how->is_huge && !how->is_incompressible);
+	ck_assert_uint_eq(how->first, 0);
+	ck_assert_uint_eq(how->end, 1);
+}
+END_TEST
+
+START_TEST(writeback_refuses_the_rest)
+{
+	ask_wrongly(WRITEBACK("\"type\":\"all\""), "EINVAL", "huge_idle");
+	ask_wrongly(WRITEBACK(""), "EINVAL", "'type'");
+	ask_wrongly(WRITEBACK("\"first\":0"), "EINVAL", "together");
+	ask_wrongly(WRITEBACK("\"first\":2,\"last\":1"), "EINVAL", "in order");
+	ask_wrongly(WRITEBACK("\"first\":0,\"last\":4611686018427387904"),
+		    "EINVAL", "pages of the disk");
+	rig_remove_backing();
+	ask_wrongly(WRITEBACK("\"type\":\"idle\""), "EINVAL", "--backing");
+}
+END_TEST
+
+/* What was written is told, and why it was not all. */
+START_TEST(writeback_tells_why_it_ended)
+{
+	int fd = rig_connect();
+	json_t *reply;
+
+	rig_store()->roomless = true;
+	reply = rig_ask(fd, WRITEBACK("\"type\":\"huge\""));
+	ck_assert_ptr_nonnull(strstr(json_string_value(json_object_get(
+					     rig_result(reply, 1), "problem")),
+				     "full"));
+	json_decref(reply);
+	close(fd);
+}
+END_TEST
+
 /* Each codec that learns, one after the other. */
 START_TEST(training_goes_through_the_codecs)
 {
@@ -146,6 +200,9 @@ static Suite *suite(void)
 	tcase_add_test(tcase, idle_marks_all_or_what_is_old);
 	tcase_add_test(tcase, recompress_takes_what_zram_takes);
 	tcase_add_test(tcase, recompress_refuses_the_rest);
+	tcase_add_test(tcase, writeback_takes_what_zram_takes);
+	tcase_add_test(tcase, writeback_refuses_the_rest);
+	tcase_add_test(tcase, writeback_tells_why_it_ended);
 	tcase_add_test(tcase, training_goes_through_the_codecs);
 	suite_add_tcase(suite, tcase);
 	return suite;

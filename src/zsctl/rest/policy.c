@@ -36,6 +36,23 @@ static void print_gain(const json_t *policy)
 	       text_member(policy, "pages_sharing", CTL_UNIT_COUNT, done));
 }
 
+static void print_writeback(const json_t *policy)
+{
+	char reason[TEXT_BYTES], age[TEXT_BYTES], rounds[TEXT_BYTES];
+	char pages[TEXT_BYTES], bytes[TEXT_BYTES];
+
+	printf("  backing   pages that were not accessed for %s are written "
+	       "out: %s\n",
+	       text_member(policy, "writeback_age_seconds", CTL_UNIT_SECONDS,
+			   age),
+	       text_member(policy, "writeback_reason", CTL_UNIT_TEXT, reason));
+	printf("            %s pages so far, %s of objects, in %s rounds and "
+	       "between them\n",
+	       text_member(policy, "pages_written_out", CTL_UNIT_COUNT, pages),
+	       text_member(policy, "bytes_written_out", CTL_UNIT_BYTES, bytes),
+	       text_member(policy, "writeback_rounds", CTL_UNIT_COUNT, rounds));
+}
+
 static void print_policy(const json_t *policy, const json_t *disk,
 			 const char *title)
 {
@@ -45,6 +62,8 @@ static void print_policy(const json_t *policy, const json_t *disk,
 	printf("%s%s: %s\n", title,
 	       text_member(policy, "state", CTL_UNIT_TEXT, state),
 	       text_member(policy, "reason", CTL_UNIT_TEXT, reason));
+	if (json_is_string(json_object_get(policy, "writeback_reason")))
+		print_writeback(policy);
 	if (!json_is_string(json_object_get(disk, "recomp_algorithm")))
 		return;
 	printf("  pages     that were not accessed for %s become %s\n",

@@ -11,6 +11,7 @@
 #include "base/bits.h"
 #include "base/check.h"
 #include "base/units.h"
+#include "policy/writeback/writeback.h"
 #include "serve/busy_poll.h"
 #include "zsd/options/options.h"
 #include "zsd/options/values.h"
@@ -52,67 +53,88 @@ static const struct argp_option argp_options[] = {
 	 "--recompress); off where clients must not find out what others "
 	 "store",
 	 5},
+	{"backing", KEY_BACKING, "PATH", 0,
+	 "Have a file or a block device behind the disk, for what has rested "
+	 "longest and what does not compress. What it holds is of no use without "
+	 "this zsd",
+	 6},
+	{"incompressible", KEY_INCOMPRESSIBLE, "store|backing", 0,
+	 "Keep what does not compress in memory, or write it to the backing at "
+	 "once (default where there is one)",
+	 7},
+	{"writeback-age", KEY_WRITEBACK_AGE, "SECONDS", 0,
+	 "How long pages rest at most before they are written to the backing "
+	 "(default 90000); the fuller memory is, the shorter, down to a 300th",
+	 8},
+	{"writeback-limit", KEY_WRITEBACK_LIMIT, "SIZE", 0,
+	 "Most that may be written to the backing in 24 hours (default 1G); 0 "
+	 "for no limit",
+	 9},
+	{"encrypt", KEY_ENCRYPT, "on|off", OPTION_ARG_OPTIONAL,
+	 "Encrypt what is written to the backing, by a key that is in memory "
+	 "alone (default on)",
+	 10},
 	{"checksum", KEY_CHECKSUM, NULL, 0,
-	 "Keep a checksum of each object, and compare it at each read", 6},
+	 "Keep a checksum of each object, and compare it at each read", 11},
 	{"dictionary", KEY_DICTIONARY, "FILE", 0,
 	 "With zstd or plz: compress with this dictionary, which zsctl train, "
 	 "or for zstd zstd --train, made",
-	 7},
+	 12},
 	{"mem-limit", 'm', "SIZE", 0,
 	 "Most memory that may be used, objects and metadata, at least 1M; "
 	 "0 for no limit (default)",
-	 8},
+	 13},
 	{"reserve", 'r', "SIZE", 0,
 	 "Free memory to keep ready for writes (default 4M; with --swap 16M)",
-	 9},
-	{"threads", 't', "N", 0, "Worker threads (default: one per core)", 10},
+	 14},
+	{"threads", 't', "N", 0, "Worker threads (default: one per core)", 15},
 	{"chain-size", KEY_CHAIN_SIZE, "N", 0,
-	 "Pages per zspage at most, 4 to 16 (default 16)", 11},
+	 "Pages per zspage at most, 4 to 16 (default 16)", 16},
 	{"export-name", 'n', "NAME", 0,
 	 "Name of the export (default: empty; that one is always accepted)",
-	 12},
+	 17},
 	{"export", KEY_EXPORT, "NAME[,KEY=VALUE...]", 0,
 	 "Serve a disk of that name; may be given for several. Keys are the "
-	 "options of a disk: size, algorithm, checksum, dictionary, mem-limit, "
-	 "reserve, chain-size, description, read-only, restore; the option "
-	 "itself is for those that lack the key",
-	 13},
+	 "options of a disk: size, algorithm, backing, checksum, dictionary, "
+	 "mem-limit, reserve, chain-size, description, read-only, restore and "
+	 "others of a disk; the option itself is for those that lack the key",
+	 18},
 	{"description", KEY_DESCRIPTION, "TEXT", 0,
 	 "What clients are told of the export (default: compressed memory)",
-	 14},
+	 19},
 	{"read-only", KEY_READ_ONLY, NULL, 0, "Let no client change the disk",
-	 15},
+	 20},
 	{"max-connections", KEY_MAX_CONNECTIONS, "N", 0,
-	 "Connections at most (default 64)", 16},
+	 "Connections at most (default 64)", 21},
 	{"handshake-timeout", KEY_HANDSHAKE_TIMEOUT, "SECONDS", 0,
-	 "Drop a client that has not negotiated by then (default 10)", 17},
+	 "Drop a client that has not negotiated by then (default 10)", 22},
 	{"stop-timeout", KEY_STOP_TIMEOUT, "SECONDS", 0,
 	 "When told to end, close clients that are still attached by then; "
 	 "0 to wait for them as long as it takes (default)",
-	 18},
-	{"pid-file", 'P', "PATH", 0, "Write the process id when ready", 19},
+	 23},
+	{"pid-file", 'P', "PATH", 0, "Write the process id when ready", 24},
 	{"daemon", KEY_DAEMON, NULL, 0,
-	 "Go to the background when ready, and log to the system's log", 20},
-	{"verbose", 'v', NULL, 0, "Log connections as they come and go", 21},
+	 "Go to the background when ready, and log to the system's log", 25},
+	{"verbose", 'v', NULL, 0, "Log connections as they come and go", 26},
 	{"swap", KEY_SWAP, "strict", OPTION_ARG_OPTIONAL,
 	 "This machine swaps on the disk: lock memory, and never wait for "
 	 "memory that swapping is to free; strict: end where a measure fails, "
 	 "instead of warning",
-	 22},
+	 27},
 	{"survive", KEY_SURVIVE, "strict|off", OPTION_ARG_OPTIONAL,
 	 "Keep the disks and the connections in a process of its own: another "
 	 "server goes on where one dies, and clients do not notice (default "
 	 "with --swap; off otherwise); strict: end where the kernel may swap "
 	 "out what is kept, instead of warning",
-	 23},
+	 28},
 	{"poll", KEY_POLL, "MICROSECONDS", OPTION_ARG_OPTIONAL,
 	 "Look for the next request for that long before a worker sleeps: less "
 	 "delay, but a core busy while requests come fast; 0: never. Without a "
 	 "number 200, which is the default with --swap where there are two cores",
-	 24},
+	 29},
 	{"restore", KEY_RESTORE, "FILE", 0,
 	 "Begin with what zsctl save wrote to FILE, which also says the size",
-	 25},
+	 30},
 	{"version", 'V', NULL, 0, "Print program version", -1},
 	{0},
 };
@@ -243,6 +265,13 @@ static error_t check_disk(const struct server_params *server,
 			   who);
 		return EINVAL;
 	}
+	if (disk->incompressible == INCOMPRESSIBLE_BACKING && !disk->backing) {
+		argp_error(state,
+			   "%s--incompressible backing: give --backing PATH "
+			   "with it",
+			   who);
+		return EINVAL;
+	}
 	for (const struct disk_params *other = server->disks; other < disk;
 	     other++) {
 		if (strcmp(other->name, disk->name) == 0) {
@@ -320,6 +349,9 @@ static error_t end(struct options *options, struct argp_state *state)
 		disk->store.share = disk->share == SHARE_ON ||
 				    (disk->share == SHARE_AS_RECOMPRESS &&
 				     disk->store.recomp.ops);
+		disk->policy.writes_huge =
+			disk->backing &&
+			disk->incompressible != INCOMPRESSIBLE_STORE;
 		err = check_disk(server, disk, state);
 	}
 	if (server->poll_us == POLL_UNSET)
@@ -360,6 +392,10 @@ static void set_defaults(struct server_params *server)
 	server->disks[0].store.reserve_bytes = RESERVE_UNSET;
 	server->poll_us = POLL_UNSET;
 	server->disks[0].policy.age_s = DECIDE_DEFAULT_AGE_S;
+	server->disks[0].policy.writeback_age_s =
+		DECIDE_DEFAULT_WRITEBACK_AGE_S;
+	server->disks[0].writeback_day_bytes = WRITEBACK_DAY_BYTES;
+	server->disks[0].encrypt = true;
 	server->disks[0].store.chain_size = ZS_CHAIN_SIZE_DEFAULT;
 	BUG_ON(zcomp_parse(OPTIONS_ALGORITHM, &server->disks[0].store.zcomp));
 	server->disks[0].name = "";

@@ -12,6 +12,7 @@
 #include "base/units.h"
 #include "serve/busy_poll.h"
 #include "zsd/options/options.h"
+#include "zsd/options/utf8.h"
 #include "zsd/options/values.h"
 
 /* A day: a bound that keeps milliseconds far from any overflow. */
@@ -138,54 +139,6 @@ static error_t take_text(const struct value *value,
 	return 0;
 }
 
-/* Bytes that follow the first one of a character, or -1. RFC 3629. */
-static int nr_following(unsigned char first)
-{
-	if (first < 0x80)
-		return 0;
-	if (first >= 0xc2 && first < 0xe0)
-		return 1;
-	if (first >= 0xe0 && first < 0xf0)
-		return 2;
-	return first >= 0xf0 && first < 0xf5 ? 3 : -1;
-}
-
-/* The second byte must not make a longer form than is needed, a surrogate, or
- * what is beyond Unicode. */
-static bool is_second(unsigned char first, unsigned char second)
-{
-	switch (first) {
-	case 0xe0:
-		return second >= 0xa0;
-	case 0xed:
-		return second < 0xa0;
-	case 0xf0:
-		return second >= 0x90;
-	case 0xf4:
-		return second < 0x90;
-	default:
-		return true;
-	}
-}
-
-static bool is_utf8(const char *text)
-{
-	const unsigned char *at = (const unsigned char *)text;
-
-	while (*at) {
-		const unsigned char first = *at++;
-		const int nr = nr_following(first);
-
-		if (nr < 0 || (nr && !is_second(first, *at)))
-			return false;
-		for (int i = 0; i < nr; i++) {
-			if ((*at++ & 0xc0) != 0x80)
-				return false;
-		}
-	}
-	return true;
-}
-
 static error_t take_name(const struct value *value,
 			 const struct value_source *source, const char *text,
 			 void *field)
@@ -193,7 +146,7 @@ static error_t take_name(const struct value *value,
 	if (strlen(text) > EXPORT_MAX_NAME_BYTES)
 		return refuse(value, source, "it must have at most %u bytes",
 			      EXPORT_MAX_NAME_BYTES);
-	if (!is_utf8(text))
+	if (!utf8_is_valid(text))
 		return refuse(value, source, "it must be UTF-8");
 	*(const char **)field = text;
 	return 0;
@@ -322,6 +275,22 @@ static error_t take_share(const struct value *value,
 	return 0;
 }
 
+static error_t take_incompressible(const struct value *value,
+				   const struct value_source *source,
+				   const char *text, void *field)
+{
+	enum incompressible_mode *mode = field;
+
+	if (strcmp(text, "store") == 0)
+		*mode = INCOMPRESSIBLE_STORE;
+	else if (strcmp(text, "backing") == 0)
+		*mode = INCOMPRESSIBLE_BACKING;
+	else
+		return refuse(value, source, "'%s' must be store or backing",
+			      text);
+	return 0;
+}
+
 static error_t take_swap(const struct value *value,
 			 const struct value_source *source, const char *text,
 			 void *field)
@@ -378,6 +347,14 @@ static const struct value values[] = {
 	 1, DECIDE_MAX_AGE_S},
 	{KEY_RECOMPRESS_THRESHOLD, "recompress-threshold", take_threshold,
 	 DISK(policy.threshold_bytes), 0, 0},
+	{KEY_BACKING, "backing", take_text, DISK(backing), 0, 0},
+	{KEY_ENCRYPT, "encrypt", take_flag, DISK(encrypt), 0, 0},
+	{KEY_INCOMPRESSIBLE, "incompressible", take_incompressible,
+	 DISK(incompressible), 0, 0},
+	{KEY_WRITEBACK_AGE, "writeback-age", take_number,
+	 DISK(policy.writeback_age_s), 1, DECIDE_MAX_AGE_S},
+	{KEY_WRITEBACK_LIMIT, "writeback-limit", take_size,
+	 DISK(writeback_day_bytes), 0, 0},
 	{KEY_CHECKSUM, "checksum", take_flag, DISK(store.checksum), 0, 0},
 	{KEY_DICTIONARY, "dictionary", take_text, DISK(dictionary), 0, 0},
 	{'m', "mem-limit", take_limit, DISK(store.mem_limit_bytes), 0, 0},

@@ -39,6 +39,11 @@ enum {
 	KEY_RECOMPRESS_AGE,
 	KEY_RECOMPRESS_THRESHOLD,
 	KEY_SHARE,
+	KEY_BACKING,
+	KEY_ENCRYPT,
+	KEY_INCOMPRESSIBLE,
+	KEY_WRITEBACK_AGE,
+	KEY_WRITEBACK_LIMIT,
 };
 
 /* Where a value comes from, for what is said of a wrong one. */

@@ -193,6 +193,8 @@ int kept_take_over(struct server *s)
 	if (err)
 		return server_complain(s, "the keeper is gone", err);
 	err = adopt_stores(s);
+	if (!err)
+		err = backings_start(s);
 	if (err)
 		return err;
 	atomic_store(&s->nr_resuming, 1); /* until all are given to workers */

@@ -153,6 +153,8 @@ static int create_store(struct server *s, size_t index, struct zstore **out)
 	int err;
 
 	err = restore_describe(s, index, &params);
+	if (!err)
+		err = backings_open(s, index, &params);
 	if (err)
 		return err;
 	err = reserve_create(s->keeper, &reserve);
@@ -282,8 +284,10 @@ int exports_watch(struct server *s)
 	};
 	int err;
 
-	for (size_t i = 0; i < s->params->nr_disks; i++)
+	for (size_t i = 0; i < s->params->nr_disks; i++) {
 		params.disks[i] = s->params->disks[i].policy;
+		params.disks[i].writeback = s->writebacks[i];
+	}
 	err = policy_start(&params, &s->policy);
 	return err ? server_complain(s, "cannot start the policy thread", err)
 		   : 0;
