@@ -53,6 +53,7 @@ void zstore_scratch_destroy(struct zstore_scratch *scratch)
 	if (!scratch)
 		return;
 	BUG_ON(!list_is_empty(&scratch->codecs));
+	free(scratch->brought);
 	free(scratch);
 }
 
@@ -107,6 +108,29 @@ static void put_codec(struct codec *codec)
 	free(codec);
 }
 
+/* --- blocks --------------------------------------------------------------- */
+
+/* Have room for them, for a store with a backing. 0 or -ENOMEM. */
+static int get_blocks(struct zstore_scratch *scratch,
+		      const struct zstore *store)
+{
+	if (!store->block_pages || scratch->brought)
+		return 0;
+	scratch->brought =
+		alloc_lines(ZSTORE_NEED_MAX * sizeof(*scratch->brought));
+	return scratch->brought ? 0 : -ENOMEM;
+}
+
+/* Another store may come to be where this one is. */
+static void forget_blocks(struct zstore_scratch *scratch,
+			  const struct zstore *store)
+{
+	for (unsigned i = 0; scratch->brought && i < ZSTORE_NEED_MAX; i++) {
+		if (scratch->brought[i].store == store)
+			scratch->brought[i].store = NULL;
+	}
+}
+
 /* --- contexts ------------------------------------------------------------ */
 
 static void put_codecs(struct zstore_ctx *ctx)
@@ -144,7 +168,7 @@ int zstore_ctx_create(struct zstore *store, struct zstore_scratch *scratch,
 		return -ENOMEM;
 	ctx->store = store;
 	ctx->scratch = scratch;
-	if (get_codecs(ctx)) {
+	if (get_blocks(scratch, store) || get_codecs(ctx)) {
 		free(ctx);
 		return -ENOMEM;
 	}
@@ -175,5 +199,6 @@ void zstore_ctx_destroy(struct zstore_ctx *ctx)
 		store->retired_dict_pages[i] += ctx->dict_pages[i];
 	pthread_mutex_unlock(&store->ctxs_lock);
 	put_codecs(ctx);
+	forget_blocks(ctx->scratch, store);
 	free(ctx);
 }

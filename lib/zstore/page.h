@@ -16,10 +16,17 @@
 int page_bring(struct zstore_ctx *ctx, uint64_t index,
 	       uint64_t slot) ZSD_MUST_CHECK;
 
-/* What such a page has in it. Return: NULL where it is not there: @err receives
- * -ENODATA where page_bring() is to be called, or -EIO. */
+/*
+ * What such a page has in it, until the next page_bring(). Return: NULL where
+ * it is not there: @err receives -ENODATA where that is to be called, -EAGAIN
+ * where the page is another by now, or -EIO.
+ */
 const void *page_in_block(const struct zstore_ctx *ctx, uint64_t index,
 			  uint64_t slot, int *err);
+
+/* Afterwards: whether that was the page's. */
+bool page_was_in_block(const struct zstore_ctx *ctx, uint64_t index,
+		       uint64_t slot);
 
 /* Before pages [first, end) are read: 0, or -EINPROGRESS where blocks of them
  * are not here, and the context does not wait. */

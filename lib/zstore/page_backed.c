@@ -11,19 +11,36 @@
 #include "zstore/page.h"
 #include "zstore/sum.h"
 
-/*
- * Reads of one block before it is taken for damaged. The first may have been of
- * what was in it before: it became free, was written and named again just then.
- */
-#define MAX_LOOKS 2u
-
-static bool is_brought(const struct zstore_ctx *ctx, uint32_t block)
+/* In the scratch memory, or NULL. */
+static struct zstore_brought *find_brought(const struct zstore_ctx *ctx,
+					   uint32_t block)
 {
-	const struct zstore_scratch *scratch = ctx->scratch;
+	const struct zstore *store = ctx->store;
+	struct zstore_brought *brought = ctx->scratch->brought;
 
-	return scratch->block_store == ctx->store &&
-	       scratch->block_number == block &&
-	       scratch->block_sum == zstore_block_sum(ctx->store, block);
+	for (unsigned i = 0; i < ZSTORE_NEED_MAX; i++, brought++) {
+		if (brought->store != store || brought->number != block ||
+		    brought->sum != zstore_block_sum(store, block))
+			continue;
+		brought->used = ++ctx->scratch->clock;
+		return brought;
+	}
+	return NULL;
+}
+
+/* The one that was not used for the longest time: none that page_need() found
+ * or asked for. */
+static struct zstore_brought *take_oldest(struct zstore_scratch *scratch)
+{
+	struct zstore_brought *oldest = scratch->brought;
+
+	for (unsigned i = 1; i < ZSTORE_NEED_MAX; i++) {
+		if (scratch->brought[i].used < oldest->used)
+			oldest = &scratch->brought[i];
+	}
+	oldest->store = NULL;
+	oldest->used = ++scratch->clock;
+	return oldest;
 }
 
 /* Without waiting. */
@@ -40,71 +57,89 @@ static int get(const struct zstore_backing *backing, uint32_t block, void *dst)
 	return err;
 }
 
-/* Return: 0; -EAGAIN where it is not what was written, or was being replaced. */
-static int bring(struct zstore_ctx *ctx, uint32_t block)
-{
-	const struct zstore_backing *backing = &ctx->store->params.backing;
-	struct zstore_scratch *scratch = ctx->scratch;
-	const uint32_t sum = zstore_block_sum(ctx->store, block);
-	int err;
-
-	scratch->block_store = NULL;
-	if (ctx->never_waits)
-		err = get(backing, block, scratch->block);
-	else
-		err = backing->read(backing->arg, block, scratch->block);
-	if (err)
-		return err;
-	count(ctx, COUNT_block_reads, 1);
-	if (sum_object(scratch->block, ZSD_PAGE_BYTES) != sum)
-		return -EAGAIN;
-	scratch->block_store = ctx->store;
-	scratch->block_number = block;
-	scratch->block_sum = sum;
-	return 0;
-}
-
 static bool says(const struct zstore *store, uint64_t index, uint64_t slot)
 {
 	return slot_load(&store->slots[index]) == slot;
 }
 
+/*
+ * Return: 0; -EAGAIN where its page went, or another block of that number came,
+ * meanwhile. That the slot says it after the checksum was looked at means that
+ * it was written before: it can only be what it was when it was written.
+ */
+static int bring(struct zstore_ctx *ctx, uint64_t index, uint64_t slot)
+{
+	const struct zstore *store = ctx->store;
+	const struct zstore_backing *backing = &store->params.backing;
+	const uint32_t block = slot_block(slot);
+	const uint32_t sum = zstore_block_sum(store, block);
+	struct zstore_brought *to = take_oldest(ctx->scratch);
+	int err;
+
+	if (!says(store, index, slot))
+		return -EAGAIN;
+	if (ctx->never_waits)
+		err = get(backing, block, to->bytes);
+	else
+		err = backing->read(backing->arg, block, to->bytes);
+	if (err)
+		return err;
+	count(ctx, COUNT_block_reads, 1);
+	if (sum_object(to->bytes, ZSD_PAGE_BYTES) != sum)
+		return says(store, index, slot) &&
+				       zstore_block_sum(store, block) == sum
+			       ? -EIO
+			       : -EAGAIN;
+	to->number = block;
+	to->sum = sum;
+	to->store = store;
+	return 0;
+}
+
 int page_bring(struct zstore_ctx *ctx, uint64_t index, uint64_t slot)
 {
-	const uint32_t block = slot_block(slot);
-	int err = -EAGAIN;
+	int err;
 
 	if (slot_kind(slot) != SLOT_BACKED)
 		return 0;
-	if (unlikely(block >= ctx->store->header.nr_blocks))
+	if (unlikely(slot_block(slot) >= ctx->store->header.nr_blocks))
 		return -EIO;
-	for (unsigned i = 0; i < MAX_LOOKS && err == -EAGAIN; i++)
-		err = bring(ctx, block);
+	do {
+		err = bring(ctx, index, slot);
+	} while (err == -EAGAIN && says(ctx->store, index, slot));
 	if (err == -EINPROGRESS || !err)
 		return err;
-	if (!says(ctx->store, index, slot))
-		return 0;
-	return err == -EAGAIN ? -EIO : err;
+	return says(ctx->store, index, slot) ? err : 0;
+}
+
+bool page_was_in_block(const struct zstore_ctx *ctx, uint64_t index,
+		       uint64_t slot)
+{
+	/* The block as well: the page may have been written out again, into
+	 * another one of that number. */
+	return says(ctx->store, index, slot) &&
+	       find_brought(ctx, slot_block(slot));
 }
 
 const void *page_in_block(const struct zstore_ctx *ctx, uint64_t index,
 			  uint64_t slot, int *err)
 {
-	const unsigned char *block = ctx->scratch->block;
+	const struct zstore_brought *brought;
 	const void *found;
 
 	*err = -EIO;
 	if (unlikely(slot_block(slot) >= ctx->store->header.nr_blocks))
 		return NULL;
-	if (!is_brought(ctx, slot_block(slot))) {
+	brought = find_brought(ctx, slot_block(slot));
+	if (!brought) {
 		*err = -ENODATA;
 		return NULL;
 	}
-	found = slot_is_huge(slot) ? block
-				   : block_find(block, (uint32_t)index,
+	found = slot_is_huge(slot) ? brought->bytes
+				   : block_find(brought->bytes, (uint32_t)index,
 						slot_len_bytes(slot));
 	/* It is what a block of that number had, but not this page's. */
-	if (!found && !says(ctx->store, index, slot))
+	if (!found && !page_was_in_block(ctx, index, slot))
 		*err = -EAGAIN;
 	return found;
 }
@@ -135,7 +170,7 @@ int page_need(struct zstore_ctx *ctx, uint64_t first, uint64_t end)
 
 		if (slot_kind(slot) == SLOT_BACKED && slot_is_sound(slot, i) &&
 		    slot_block(slot) < store->header.nr_blocks &&
-		    !is_brought(ctx, slot_block(slot)))
+		    !find_brought(ctx, slot_block(slot)))
 			note_block(slot_block(slot), blocks, &nr);
 	}
 	return nr ? backing->need(backing->arg, blocks, nr) : 0;

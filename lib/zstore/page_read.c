@@ -120,7 +120,7 @@ static int take_backed(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
 	if (!src)
 		return err;
 	err = take(ctx, slot, src, dst);
-	return slot_load(&ctx->store->slots[index]) == slot ? err : -EAGAIN;
+	return page_was_in_block(ctx, index, slot) ? err : -EAGAIN;
 }
 
 /* How page @index is read as @slot says. Return: 0, -EIO, or what

@@ -93,8 +93,10 @@ struct zstore_backing {
 	/* Have some blocks brought here, all of them or none. Must not wait.
 	 * Return: 0 where all are here, or -EINPROGRESS. */
 	int (*need)(void *arg, const uint32_t *blocks, unsigned nr);
-	/* Copy a block that is here to @dst. Must not wait. Return: 0, -ENOENT
-	 * where it is not here, or -EREMOTEIO where it cannot be read. */
+	/* Copy a block that is here to @dst. Must not wait. What it had before
+	 * a write that has ended is not here any more, nor comes. Return: 0,
+	 * -ENOENT where it is not here, or -EREMOTEIO where it cannot be
+	 * read. */
 	int (*get)(void *arg, uint32_t block, void *dst);
 	/* Read a block, and wait for it. Return: 0 or -EREMOTEIO. */
 	int (*read)(void *arg, uint32_t block, void *dst);

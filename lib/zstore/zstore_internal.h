@@ -191,18 +191,26 @@ struct zstore {
 	int64_t retired_dict_pages[ZSTORE_MAX_DICTS + 1]; /* the same */
 };
 
+/* A block that was read. */
+struct zstore_brought {
+	const struct zstore *store; /* NULL: none */
+	uint32_t number;
+	uint32_t sum; /* of its bytes */
+	uint64_t used; /* when last, by zstore_scratch.clock */
+	unsigned char bytes[ZSD_PAGE_BYTES];
+};
+
 /* What a thread has once, however many stores it works with. */
 struct zstore_scratch {
 	/* Pages, each for one step and never across a call that uses it. */
 	unsigned char page[ZSD_PAGE_BYTES]; /* being patched */
 	unsigned char compressed[ZSD_PAGE_BYTES]; /* made by pack() */
 	unsigned char object[ZSD_PAGE_BYTES]; /* zs_obj_read_begin()'s */
-	/* The last block that was read: of which store, and its checksum. That
-	 * stays until the next one, across calls. */
-	unsigned char block[ZSD_PAGE_BYTES];
-	const struct zstore *block_store; /* NULL: none */
-	uint32_t block_number;
-	uint32_t block_sum;
+	/* The last ZSTORE_NEED_MAX blocks that were read: all that one request
+	 * needs. They stay across calls. NULL until there is a context of a
+	 * store that has a backing. */
+	struct zstore_brought *brought;
+	uint64_t clock; /* of their uses */
 	struct list_node codecs; /* struct codec, ctx.c */
 };
 

@@ -81,6 +81,13 @@ static unsigned char *bytes_of(uint64_t index)
 	return behind.bytes + (size_t)block_of(index) * ZSD_PAGE_BYTES;
 }
 
+/* What was read is to be read once more. */
+static void forget_blocks(void)
+{
+	for (unsigned i = 0; i < ZSTORE_NEED_MAX; i++)
+		rig.ctx->scratch->brought[i].store = NULL;
+}
+
 /* --- zram's vectors -------------------------------------------------------- */
 
 static const uint32_t lengths[] = {4096, 100, 3000, 4096, 3010};
@@ -304,6 +311,9 @@ START_TEST(who_serves_never_waits)
 	ck_assert_int_eq(zstore_read(rig.ctx, 0, sizeof(page), page), 0);
 	ck_assert_mem_eq(page, rig.flat, sizeof(page));
 
+	/* It still has what it read. */
+	ck_assert_int_eq(zstore_read(rig.ctx, 0, sizeof(page), page), 0);
+	forget_blocks();
 	ck_assert_int_eq(zstore_write(rig.ctx, 5, 10, "0123456789"),
 			 -EINPROGRESS);
 	ck_assert_int_eq(zstore_write_zeroes(rig.ctx, 5, ZSD_PAGE_BYTES),
@@ -316,6 +326,41 @@ START_TEST(who_serves_never_waits)
 	behind.arrives_at_once = true;
 	behind_arrive(&behind);
 	rig_write(&rig, 5, 10, "0123456789");
+}
+END_TEST
+
+/* As a server does. Return: what it says in the end. */
+static int read_patiently(uint64_t index, unsigned nr, void *dst)
+{
+	int err = -EINPROGRESS;
+
+	for (unsigned i = 0; i < 10 && err == -EINPROGRESS; i++) {
+		behind_arrive(&behind);
+		err = zstore_read(rig.ctx, index * ZSD_PAGE_BYTES,
+				  nr * ZSD_PAGE_BYTES, dst);
+	}
+	return err;
+}
+
+/* The first and the last have a block together, and others are between. */
+START_TEST(neighbours_in_turn_in_two_blocks)
+{
+	unsigned char pages[ZSTORE_NEED_MAX * ZSD_PAGE_BYTES];
+
+	for (unsigned i = 0; i < ZSTORE_NEED_MAX; i++)
+		told_put(i, i % 2 ? 4096 : 300, 5000);
+	ck_assert_int_eq(run(), 0);
+	ck_assert_uint_eq(block_of(0), block_of(ZSTORE_NEED_MAX - 1));
+	zstore_ctx_never_wait(rig.ctx);
+	for (unsigned i = 0; i < 3; i++) {
+		ck_assert_int_eq(read_patiently(0, ZSTORE_NEED_MAX, pages), 0);
+		ck_assert_mem_eq(pages, rig.flat, sizeof(pages));
+		told_put(40 + i, 4096, 5000);
+		ck_assert_int_eq(run(), 0);
+		ck_assert_int_eq(read_patiently(40 + i, 1, pages), 0);
+	}
+	behind.arrives_at_once = true;
+	behind_arrive(&behind);
 }
 END_TEST
 
@@ -367,7 +412,7 @@ START_TEST(a_flipped_bit_is_found_out)
 			const unsigned char mask =
 				(unsigned char)(1u << bit % 8);
 
-			rig.ctx->scratch->block_store = NULL;
+			forget_blocks();
 			*byte ^= mask;
 			ck_assert_int_eq(zstore_read(rig.ctx,
 						     i * ZSD_PAGE_BYTES,
@@ -377,6 +422,24 @@ START_TEST(a_flipped_bit_is_found_out)
 		}
 	}
 	ck_assert_uint_gt(rig_stats(&rig).corrupt_reads, 0);
+}
+END_TEST
+
+/* Who never waits is told so, too, and does not ask for ever. */
+START_TEST(damage_ends_the_patience)
+{
+	unsigned char page[ZSD_PAGE_BYTES];
+
+	told_put(0, 1000, 5000);
+	ck_assert_int_eq(run(), 0);
+	*bytes_of(0) ^= 1;
+	zstore_ctx_never_wait(rig.ctx);
+	ck_assert_int_eq(read_patiently(0, 1, page), -EIO);
+	ck_assert_uint_eq(rig_stats(&rig).corrupt_reads, 1);
+	*bytes_of(0) ^= 1;
+	ck_assert_int_eq(read_patiently(0, 1, page), 0);
+	behind.arrives_at_once = true;
+	behind_arrive(&behind);
 }
 END_TEST
 
@@ -588,9 +651,11 @@ static Suite *suite(void)
 	tcase_add_test(tc, a_block_is_free_with_its_last_page);
 	tcase_add_test(tc, what_is_backed_reads_as_before);
 	tcase_add_test(tc, who_serves_never_waits);
+	tcase_add_test(tc, neighbours_in_turn_in_two_blocks);
 	tcase_add_test(tc, a_block_that_cannot_be_read_costs_its_pages_alone);
 	tcase_add_test(tc, a_block_that_cannot_be_written_stays_in_memory);
 	tcase_add_test(tc, a_flipped_bit_is_found_out);
+	tcase_add_test(tc, damage_ends_the_patience);
 	tcase_add_test(tc, a_full_backing_is_said);
 	tcase_add_test(tc, what_changes_meanwhile_stays_in_memory);
 	tcase_add_test(tc, the_same_slot_is_not_the_same_page);
