@@ -91,6 +91,18 @@ static bool is_stored_with(struct zstore *store, unsigned number)
 	return false;
 }
 
+/* Whether a page that is in a block is being read with it. Under ctxs_lock. */
+static bool is_read_with(struct zstore *store, unsigned number)
+{
+	struct zstore_ctx *ctx, *next;
+
+	list_for_each_safe (ctx, next, &store->ctxs, struct zstore_ctx, node) {
+		if (atomic_load(&ctx->dict_read) == number)
+			return true;
+	}
+	return false;
+}
+
 static bool is_current(const struct zstore *store, unsigned number)
 {
 	return zstore_dict_current(store, store->dict_codecs[number]) == number;
@@ -104,9 +116,11 @@ static bool is_needed(struct zstore *store, unsigned number)
 	if (is_current(store, number) || store->dict_holds[number])
 		return true;
 	pthread_mutex_lock(&store->ctxs_lock);
-	/* In this order: what a context stored is counted before it switches */
+	/* In this order: what a context stored is counted before it switches,
+	 * and who reads a page says so while that is still counted. */
 	is_needed = is_stored_with(store, number) ||
-		    count_pages(store, number) != 0;
+		    count_pages(store, number) != 0 ||
+		    is_read_with(store, number);
 	pthread_mutex_unlock(&store->ctxs_lock);
 	return is_needed;
 }

@@ -114,12 +114,19 @@ static int take_backed(struct zstore_ctx *ctx, uint64_t index, uint64_t slot,
 				   const void *src, void *dst),
 		       void *dst)
 {
+	const _Atomic uint64_t *home = &ctx->store->slots[index];
 	int err;
 	const void *src = page_in_block(ctx, index, slot, &err);
 
 	if (!src)
 		return err;
-	err = take(ctx, slot, src, dst);
+	/* Say so, then see whether the page still keeps its dictionary there:
+	 * then that is not let go of before this is taken back. */
+	atomic_store(&ctx->dict_read, slot_dict(slot));
+	err = -EAGAIN;
+	if ((atomic_load(home) & ~SLOT_LOCKED) == slot)
+		err = take(ctx, slot, src, dst);
+	atomic_store_explicit(&ctx->dict_read, 0, memory_order_release);
 	return page_was_in_block(ctx, index, slot) ? err : -EAGAIN;
 }
 

@@ -228,6 +228,9 @@ struct zstore_ctx {
 	_Atomic int64_t dict_pages[ZSTORE_MAX_DICTS + 1];
 	/* By codec: that it stores with, or did last. */
 	_Atomic uint32_t dicts[ZSTORE_CODECS];
+	/* With which it reads a page that is in a block; 0: none. An object is
+	 * pinned instead. */
+	_Atomic uint32_t dict_read;
 };
 
 static inline struct zstore_header *
