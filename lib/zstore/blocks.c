@@ -191,25 +191,31 @@ uint64_t zstore_block_mark(uint32_t block)
 
 uint64_t zstore_blocks_sum(const struct zstore *store)
 {
-	uint64_t sum = 0;
+	uint64_t marks = 0;
 
 	for (uint32_t i = 0; i < store->header.nr_blocks; i++)
-		sum += zstore_block_mark(i) *
-		       atomic_load_explicit(&store->block_pages[i],
-					    memory_order_relaxed);
-	return sum;
+		marks += zstore_block_mark(i) *
+			 atomic_load_explicit(&store->block_pages[i],
+					      memory_order_relaxed);
+	return marks;
+}
+
+/* As zstore_stats(): what moved meanwhile may be missing. */
+static uint64_t sum(struct zstore *store, enum zstore_counter counter)
+{
+	const int64_t n = zstore_sum(store, counter);
+
+	return n > 0 ? (uint64_t)n : 0;
 }
 
 void zstore_backing_stats(struct zstore *store,
 			  struct zstore_backing_stats *out)
 {
-	const int64_t used = zstore_sum(store, COUNT_blocks_used);
-
 	*out = (struct zstore_backing_stats){
-		.blocks_used = used > 0 ? (uint64_t)used : 0,
+		.blocks_used = sum(store, COUNT_blocks_used),
 		.blocks = store->header.nr_blocks,
-		.pages_backed = (uint64_t)zstore_sum(store, COUNT_pages_backed),
-		.bytes_backed = (uint64_t)zstore_sum(store, COUNT_bytes_backed),
-		.block_reads = (uint64_t)zstore_sum(store, COUNT_block_reads),
+		.pages_backed = sum(store, COUNT_pages_backed),
+		.bytes_backed = sum(store, COUNT_bytes_backed),
+		.block_reads = sum(store, COUNT_block_reads),
 	};
 }
