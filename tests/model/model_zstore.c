@@ -4,8 +4,9 @@
  *
  * One thread, so that content and counters can be told to the byte. Each
  * round has a disk of its own: with one codec or two, with and without a limit
- * that is too small for all of it, with and without dictionaries. All of them,
- * and a small one that lives beside them all along, share one scratch.
+ * that is too small for all of it, with and without dictionaries, and with a
+ * backing, too small or not. All of them, and a small one that lives beside
+ * them all along, share one scratch.
  */
 #include "config.h"
 
@@ -27,18 +28,19 @@ static const struct {
 	const char *secondary; /* NULL: none */
 	uint64_t limit_bytes; /* about; 0: none */
 	bool has_dicts; /* of the primary codec */
+	uint32_t nr_blocks; /* of the backing; 0: none */
 } rounds[] = {
-	{"lz4", "plz", 0, false},
-	{"zstd", NULL, 0, true},
-	{"lz4", "zstd", 2 * MIB, false},
-	{"zstd", NULL, MIB, false},
-	{"lz4:20", NULL, 3 * MIB, false},
-	{"zstd:1", "plz", 0, true},
-	{"zstd:-5", NULL, 0, true},
-	{"lz4:65537", "zstd:3", 0, false},
-	{"zstd:-1", "zstd:9", 2 * MIB, true},
-	{"zstd:1", "zstd:9", 0, false},
-	{"lz4", NULL, MIB / 2, false},
+	{"lz4", "plz", 0, false, 0},
+	{"zstd", NULL, 0, true, 1600},
+	{"lz4", "zstd", 2 * MIB, false, 200},
+	{"zstd", NULL, MIB, false, 0},
+	{"lz4:20", NULL, 3 * MIB, false, 60},
+	{"zstd:1", "plz", 0, true, 600},
+	{"zstd:-5", NULL, 0, true, 0},
+	{"lz4:65537", "zstd:3", 0, false, 3},
+	{"zstd:-1", "zstd:9", 2 * MIB, true, 1600},
+	{"zstd:1", "zstd:9", 0, false, 0},
+	{"lz4", NULL, MIB / 2, false, MAX_BLOCKS},
 };
 
 /* --- the flat disk ------------------------------------------------------- */
@@ -124,6 +126,18 @@ static uint64_t pages_of(uint64_t offset, size_t bytes)
 	       1;
 }
 
+static int read_range(struct model *m, uint64_t offset, size_t bytes,
+		      unsigned char *dst)
+{
+	struct zstore_ctx *ctx = draw_ctx(m);
+	int err;
+
+	do {
+		err = zstore_read(ctx, offset, bytes, dst);
+	} while (must_wait(m, err));
+	return err;
+}
+
 /*
  * A write of @src failed for lack of room at the last @nr_failed of its pages:
  * they are old, the others new. Take over into the flat disk what is.
@@ -133,7 +147,7 @@ static void take_over_failed(struct model *m, uint64_t offset, size_t bytes,
 {
 	unsigned char found[MAX_IO_BYTES];
 	const unsigned char *p = found;
-	int err = zstore_read(m->ctx, offset, bytes, found);
+	int err = read_range(m, offset, bytes, found);
 	size_t n;
 
 	CHECK_MODEL(m, !err, "read after a write that failed: %d", err);
@@ -204,8 +218,12 @@ static void write_range(struct model *m, uint64_t offset, size_t bytes,
 			const unsigned char *src)
 {
 	uint64_t nr_refused = refuse_count();
-	int err = zstore_write(m->ctx, offset, bytes, src);
+	struct zstore_ctx *ctx = draw_ctx(m);
+	int err;
 
+	do {
+		err = zstore_write(ctx, offset, bytes, src);
+	} while (must_wait(m, err));
 	take_over(m, nr_refused, err, offset, bytes, src);
 }
 
@@ -233,16 +251,25 @@ static void op_write_range(void *arg)
 	write_range(m, offset, bytes, src);
 }
 
+static void trim_range(struct model *m, uint64_t offset, size_t bytes)
+{
+	zstore_trim(m->ctx, offset, bytes);
+	forget(m, offset, bytes);
+}
+
 static void op_store_zeroes(void *arg)
 {
 	static const unsigned char zeros[MAX_IO_BYTES];
 	uint64_t nr_refused = refuse_count(), offset;
 	struct model *m = arg;
+	struct zstore_ctx *ctx = draw_ctx(m);
 	size_t bytes;
 	int err;
 
 	draw_range(m, &offset, &bytes);
-	err = zstore_store_zeroes(m->ctx, offset, bytes);
+	do {
+		err = zstore_store_zeroes(ctx, offset, bytes);
+	} while (must_wait(m, err));
 	take_over(m, nr_refused, err, offset, bytes, zeros);
 }
 
@@ -253,8 +280,7 @@ static void op_trim(void *arg)
 	size_t bytes;
 
 	draw_range(m, &offset, &bytes);
-	zstore_trim(m->ctx, offset, bytes);
-	forget(m, offset, bytes);
+	trim_range(m, offset, bytes);
 }
 
 /* What a failed write of zeros left: either edge old or new, else zeros. */
@@ -265,7 +291,7 @@ static void take_over_zeroes(struct model *m, uint64_t offset, size_t bytes)
 
 	for (; bytes; offset += n, bytes -= n) {
 		n = first_part(offset, bytes);
-		CHECK_MODEL(m, !zstore_read(m->ctx, offset, n, found),
+		CHECK_MODEL(m, !read_range(m, offset, n, found),
 			    "read after a write of zeros that failed");
 		note_access(m, offset / ZSD_PAGE_BYTES);
 		if (memcmp(found, zeros, n) == 0) {
@@ -286,11 +312,14 @@ static void op_write_zeroes(void *arg)
 {
 	uint64_t offset, nr_refused = refuse_count();
 	struct model *m = arg;
+	struct zstore_ctx *ctx = draw_ctx(m);
 	size_t bytes;
 	int err;
 
 	draw_range(m, &offset, &bytes);
-	err = zstore_write_zeroes(m->ctx, offset, bytes);
+	do {
+		err = zstore_write_zeroes(ctx, offset, bytes);
+	} while (must_wait(m, err));
 	if (err) {
 		check_failure(m, nr_refused, err);
 		take_over_zeroes(m, offset, bytes);
@@ -315,7 +344,7 @@ static void compare(struct model *m, uint64_t offset, size_t bytes)
 	for (enum zstore_stage stage = ZSTORE_NEAR_SLOT;
 	     stage <= ZSTORE_NEAR_OBJECT; stage++)
 		zstore_prefetch(m->ctx, offset, stage);
-	err = zstore_read(m->ctx, offset, bytes, found);
+	err = read_range(m, offset, bytes, found);
 	CHECK_MODEL(m, !err, "read of %zu bytes at %" PRIu64 ": %d", bytes,
 		    offset, err);
 	for (size_t n; bytes; offset += n, p += n, bytes -= n) {
@@ -351,6 +380,33 @@ static void op_compare_all(void *arg)
 	for (uint64_t at = 0; at < DISK_BYTES; at += ZSD_PAGE_BYTES)
 		compare(m, at, ZSD_PAGE_BYTES);
 	m->nr_compared++;
+}
+
+/* Read, written as it is or anew, in a part or as a whole, or trimmed. */
+void disturb_page(struct model *m, uint64_t index)
+{
+	const uint64_t offset = index * ZSD_PAGE_BYTES;
+	unsigned char page[ZSD_PAGE_BYTES];
+
+	memcpy(page, flat_page(m, index), sizeof(page));
+	switch (model_rng_below(&m->rng, 5)) {
+	case 0:
+		compare(m, offset, sizeof(page));
+		break;
+	case 1:
+		trim_range(m, offset, sizeof(page));
+		break;
+	case 2:
+		write_range(m, offset, 10, page);
+		break;
+	case 3:
+		model_rng_fill(&m->rng, page, 10);
+		write_range(m, offset, sizeof(page), page);
+		break;
+	default:
+		write_range(m, offset, sizeof(page), page);
+		break;
+	}
 }
 
 /* What zstore_extent() must say of a page. */
@@ -523,6 +579,9 @@ static const struct model_op ops[] = {
 	{"mark idle pages", {10, 10, 10}, op_mark_idle},
 	{"look at a block", {300, 300, 300}, op_block},
 	{"recompress", {30, 30, 30}, op_recompress},
+	{"write out", {15, 15, 15}, op_write_out},
+	{"count blocks", {30, 30, 30}, op_count_blocks},
+	{"read what fails", {50, 50, 50}, op_read_failing},
 };
 
 /* --- rounds -------------------------------------------------------------- */
@@ -581,17 +640,20 @@ static void open_store(struct model *m, size_t round)
 	parse_codec(m, rounds[round].algorithm, &m->params.zcomp);
 	parse_codec(m, rounds[round].secondary, &m->params.recomp);
 	refuse_one_in(0);
+	open_backing(m, rounds[round].nr_blocks);
 	err = zstore_create(&m->params, &m->store);
 	CHECK_MODEL(m, !err, "zstore_create: %d", err);
 	open_codecs(m);
 	train_dicts(m, rounds[round].has_dicts);
 	err = zstore_ctx_create(m->store, m->beside.scratch, &m->ctx);
 	CHECK_MODEL(m, !err, "zstore_ctx_create: %d", err);
+	open_server(m);
 	sharing_open(&m->sharing, &m->run, m->ctx, DISK_PAGES / (1 + round));
 	memset(m->flat, 0, sizeof(m->flat));
 	memset(m->is_stored, 0, sizeof(m->is_stored));
 	m->nr_stored = 0;
 	m->nr_failed_writes = 0;
+	m->nr_failed_reads = 0;
 	m->cursor = (struct zs_compact_cursor){0};
 	begin_ages(m);
 }
@@ -614,8 +676,10 @@ static void close_store(struct model *m)
 	m->nr_shared += sharing_close(&m->sharing);
 	m->nr_moved += stats.objs_moved;
 	m->nr_compacted += stats.pages_compacted;
+	zstore_ctx_destroy(m->server);
 	zstore_ctx_destroy(m->ctx);
 	zstore_destroy(m->store);
+	close_backing(m);
 	for (unsigned i = 0; i < ZSTORE_CODECS; i++)
 		zcomp_ctx_destroy(m->zcomp[i]);
 }
@@ -671,5 +735,6 @@ int main(void)
 	model_report_fact(&m.run, "times verified", m.nr_verified);
 	report_counts(&m);
 	report_rest(&m);
+	report_back(&m);
 	return EXIT_SUCCESS;
 }

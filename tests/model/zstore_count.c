@@ -153,8 +153,10 @@ static void tally_page(struct model *m, uint64_t index, struct tally *tally)
 	CHECK_MODEL(m, zstore_block(m->store, index, &block),
 		    "page %" PRIu64 " is not there", index);
 	tally->nr_same += block.is_same;
-	tally->nr_huge += block.is_huge;
-	tally->nr_bytes += block.bytes;
+	if (!block.is_backed) {
+		tally->nr_huge += block.is_huge;
+		tally->nr_bytes += block.bytes;
+	}
 	CHECK_MODEL(m, block.is_same == model_page_is_same(flat_page(m, index)),
 		    "page %" PRIu64 " is %ssame-filled", index,
 		    block.is_same ? "" : "not ");
@@ -194,9 +196,14 @@ void op_count(void *arg)
 	CHECK_MODEL(m, stats.failed_writes == m->nr_failed_writes,
 		    "failed_writes %" PRIu64 ", not %" PRIu64,
 		    stats.failed_writes, m->nr_failed_writes);
-	CHECK_MODEL(m, !stats.failed_reads && !stats.corrupt_reads,
-		    "failed_reads %" PRIu64 ", corrupt_reads %" PRIu64,
-		    stats.failed_reads, stats.corrupt_reads);
+	CHECK_MODEL(m,
+		    stats.failed_reads == m->nr_failed_reads &&
+			    !stats.corrupt_reads,
+		    "failed_reads %" PRIu64 ", not %" PRIu64
+		    ", corrupt_reads %" PRIu64,
+		    stats.failed_reads, m->nr_failed_reads,
+		    stats.corrupt_reads);
+	op_count_blocks(m);
 	m->nr_huge += tally.nr_huge;
 	m->nr_same += tally.nr_same;
 	m->nr_counted++;

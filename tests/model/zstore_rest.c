@@ -52,8 +52,7 @@ void op_begin_epoch(void *arg)
 	m->nr_epochs++;
 }
 
-/* As likely some seconds ago as some days; UINT32_MAX: whenever. */
-static uint32_t draw_since(struct model *m)
+uint32_t draw_since(struct model *m)
 {
 	uint64_t age =
 		model_rng_next(&m->rng) >> model_rng_range(&m->rng, 40, 63);
@@ -68,9 +67,7 @@ static bool is_object(struct model *m, uint64_t index)
 	return m->is_stored[index] && !model_page_is_same(flat_page(m, index));
 }
 
-/* What is said of one page. */
-static void check_block(struct model *m, uint64_t index,
-			struct zstore_block *block)
+void check_block(struct model *m, uint64_t index, struct zstore_block *block)
 {
 	bool is_stored;
 
@@ -119,7 +116,8 @@ void op_mark_idle(void *arg)
 	for (uint64_t i = 0; i < DISK_PAGES; i++) {
 		struct zstore_block block;
 
-		m->may_be_idle[i] = is_object(m, i) && m->accessed_s[i] < since;
+		m->may_be_idle[i] = is_object(m, i) && !is_backed(m, i) &&
+				    m->accessed_s[i] < since;
 		check_block(m, i, &block);
 		CHECK_MODEL(m,
 			    since != UINT32_MAX ||
@@ -161,14 +159,7 @@ struct before {
 	bool is_due;
 };
 
-static uint64_t slot_of(const struct model *m, uint64_t index)
-{
-	return slot_exists(m->store, index) ? slot_load(&m->store->slots[index])
-					    : 0;
-}
-
-/* Whether another page has its object, too. */
-static bool has_sharers(const struct model *m, uint64_t index)
+bool has_sharers(const struct model *m, uint64_t index)
 {
 	const uint64_t slot = slot_of(m, index);
 
@@ -188,8 +179,8 @@ static bool may_be_due(struct model *m, const struct zstore_recompress *how,
 {
 	unsigned dict;
 
-	if (!is_object(m, index) || block->is_incompressible ||
-	    block->accessed_s >= how->since_s ||
+	if (!is_object(m, index) || block->is_backed ||
+	    block->is_incompressible || block->accessed_s >= how->since_s ||
 	    block->bytes < how->threshold_bytes ||
 	    (how->is_huge && !block->is_huge) ||
 	    (how->is_idle && !block->is_idle))
