@@ -17,7 +17,8 @@
  *           the others' parts must be whole, too
  *
  * Beside the workers others do what needs no client: see threads.h. Each worker
- * has a page on another disk, too, and one scratch for both.
+ * has a page on another disk, too, and one scratch for both. Some of them never
+ * wait for a block of the backing, but come again.
  *
  * What it does depends on the seed and on how the threads are scheduled.
  */
@@ -25,6 +26,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,10 +53,14 @@ static const struct {
 	const char *secondary;
 	uint64_t limit_bytes; /* 0: none */
 	unsigned refuse_one_in; /* request for memory; 0: none */
+	uint32_t nr_blocks; /* of the backing; 0: there is none */
+	bool is_failing; /* it */
 } rounds[] = {
-	{"lz4", "plz", 0, 0},	     {"zstd", "plz", 0, 0},
-	{"lz4", "zstd", 5 * MIB, 0}, {"zstd:-3", "zstd:9", 3 * MIB, 0},
-	{"lz4", "plz", 0, 3},
+	{"lz4", "plz", 0, 0, 0, false},
+	{"zstd", "plz", 0, 0, NR_PAGES, false},
+	{"lz4", "zstd", 5 * MIB, 0, NR_PAGES, true},
+	{"zstd:-3", "zstd:9", 3 * MIB, 0, 40, false},
+	{"lz4", "plz", 0, 3, 300, false},
 };
 
 /* Contents that own pages have in common. */
@@ -77,6 +83,7 @@ struct worker {
 	uint32_t part[NR_PARTED]; /* version; 0: zeros */
 	uint32_t seen[NR_SHARED][NR_WORKERS]; /* newest version read */
 	uint64_t nr_enospc, nr_foreign, nr_zeros, nr_without_memory;
+	uint64_t nr_eio, nr_waits;
 };
 
 /* --- stamps -------------------------------------------------------------- */
@@ -147,6 +154,31 @@ static uint64_t offset_of(uint32_t page)
 
 /* --- I/O ----------------------------------------------------------------- */
 
+/* Whether it is to be done again, when what it needs has come. */
+static bool must_wait(struct worker *w, int err)
+{
+	if (err != -EINPROGRESS)
+		return false;
+	CHECK_MODEL(w->m, w->m->behind.nr_blocks, "worker %u waits", w->id);
+	w->nr_waits++;
+	/* When all are done, nobody else brings it. */
+	if (!atomic_load(&w->m->nr_running) || model_rng_one_in(&w->rng, 20))
+		(void)behind_arrive(&w->m->behind);
+	else
+		sched_yield();
+	return true;
+}
+
+/* An error is the backing's. */
+static bool is_failure(struct worker *w, int err)
+{
+	if (err != -EIO || !w->m->is_failing)
+		return false;
+	w->nr_eio++;
+	return true;
+}
+
+/* It fails where the backing does, but not for ever. */
 static void read_disk(struct worker *w, uint64_t offset, size_t bytes,
 		      void *dst)
 {
@@ -155,7 +187,9 @@ static void read_disk(struct worker *w, uint64_t offset, size_t bytes,
 	for (enum zstore_stage stage = ZSTORE_NEAR_SLOT;
 	     stage <= ZSTORE_NEAR_OBJECT; stage++)
 		zstore_prefetch(w->ctx, offset, stage);
-	err = zstore_read(w->ctx, offset, bytes, dst);
+	do {
+		err = zstore_read(w->ctx, offset, bytes, dst);
+	} while (must_wait(w, err) || is_failure(w, err));
 	CHECK_MODEL(w->m, !err, "worker %u: read at %" PRIu64 ": %d", w->id,
 		    offset, err);
 }
@@ -166,6 +200,8 @@ static bool check_written(struct worker *w, uint64_t offset, int err)
 {
 	if (!err)
 		return true;
+	if (is_failure(w, err)) /* to read what was to be patched */
+		return false;
 	if (w->m->is_scarce) {
 		CHECK_MODEL(w->m, err == -ENOSPC || err == -ENOMEM,
 			    "worker %u: write at %" PRIu64 ": %d", w->id,
@@ -182,8 +218,12 @@ static bool check_written(struct worker *w, uint64_t offset, int err)
 static bool write_disk(struct worker *w, uint64_t offset, size_t bytes,
 		       const void *src)
 {
-	return check_written(w, offset,
-			     zstore_write(w->ctx, offset, bytes, src));
+	int err;
+
+	do {
+		err = zstore_write(w->ctx, offset, bytes, src);
+	} while (must_wait(w, err));
+	return check_written(w, offset, err);
 }
 
 /* --- own pages ----------------------------------------------------------- */
@@ -390,10 +430,12 @@ static void op_zero_part(void *arg)
 	struct worker *w = arg;
 	uint32_t i = draw_parted(w);
 	uint64_t offset = part_offset(i, w->id);
+	int err;
 
-	if (check_written(w, offset,
-			  zstore_write_zeroes(w->ctx, offset,
-					      part_bytes(w->id))))
+	do {
+		err = zstore_write_zeroes(w->ctx, offset, part_bytes(w->id));
+	} while (must_wait(w, err));
+	if (check_written(w, offset, err))
 		w->part[i] = 0;
 }
 
@@ -551,6 +593,7 @@ static void open_store(struct model *m, size_t round)
 		err = zcomp_parse(rounds[round].secondary, &m->params.recomp);
 	CHECK_MODEL(m, !err, "zcomp_parse: %d", err);
 	refuse_one_in(0);
+	open_backing(m, rounds[round].nr_blocks, rounds[round].is_failing);
 	err = zstore_create(&m->params, &m->store);
 	CHECK_MODEL(m, !err, "zstore_create: %d", err);
 	train_dicts(m);
@@ -579,6 +622,8 @@ static void open_worker(struct worker *w, struct model *m, unsigned id,
 	if (!err)
 		err = zstore_ctx_create(m->beside, w->scratch, &w->beside_ctx);
 	CHECK_MODEL(m, !err, "contexts of a worker: %d", err);
+	if (id % 2)
+		zstore_ctx_never_wait(w->ctx);
 }
 
 static void close_worker(struct worker *w)
@@ -608,6 +653,9 @@ static void close_store(struct model *m, struct worker *workers)
 {
 	struct zs_pool_stats stats;
 
+	m->is_failing = false;
+	if (m->behind.nr_blocks)
+		behind_fail(&m->behind, 0, 0);
 	for (unsigned id = 0; id < NR_WORKERS; id++) {
 		for (uint32_t i = id; i < NR_OWN; i += NR_WORKERS)
 			check_own(&workers[id], i);
@@ -628,6 +676,7 @@ static void close_store(struct model *m, struct worker *workers)
 		close_worker(&workers[id]);
 	zstore_destroy(m->store);
 	zstore_destroy(m->beside);
+	close_backing(m);
 }
 
 int main(void)
@@ -636,7 +685,7 @@ int main(void)
 	static struct worker workers[NR_WORKERS];
 	uint64_t counts[NR_WORKERS][ARRAY_SIZE(ops)] = {{0}};
 	uint64_t nr_enospc = 0, nr_foreign = 0, nr_zeros = 0, nr_ops;
-	uint64_t nr_without_memory = 0;
+	uint64_t nr_without_memory = 0, nr_eio = 0, nr_waits = 0;
 
 	model_run_begin(&m.run, "model_threads");
 	nr_ops = m.run.nr_ops / ARRAY_SIZE(rounds) / NR_WORKERS;
@@ -651,6 +700,8 @@ int main(void)
 			nr_without_memory += workers[id].nr_without_memory;
 			nr_foreign += workers[id].nr_foreign;
 			nr_zeros += workers[id].nr_zeros;
+			nr_eio += workers[id].nr_eio;
+			nr_waits += workers[id].nr_waits;
 		}
 		close_store(&m, workers);
 		m.run.op += nr_ops * NR_WORKERS;
@@ -665,6 +716,9 @@ int main(void)
 	model_report_fact(&m.run, "shared pages that another wrote",
 			  nr_foreign);
 	model_report_fact(&m.run, "shared pages that were zeros", nr_zeros);
+	model_report_fact(&m.run, "errors of the backing", nr_eio);
+	model_report_fact(&m.run, "times that blocks were not here", nr_waits);
 	report_beside(&m);
+	report_back(&m);
 	return EXIT_SUCCESS;
 }

@@ -5,7 +5,8 @@
  *
  * What they do must change nothing that a worker can see: one compacts, keeps
  * house and adds dictionaries, one recompresses, one has equal pages share
- * their objects, one begins epochs and marks idle pages, and one verifies.
+ * their objects, one begins epochs and marks idle pages, one verifies, and
+ * where there is a backing one writes pages out and one brings blocks.
  *
  * Threads: members are one's own, or atomic, or do not change.
  */
@@ -15,6 +16,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "model/behind.h"
 #include "model/model.h"
 #include "model/train.h"
 #include "zstore/zstore.h"
@@ -41,6 +43,8 @@ struct model {
 	struct zstore *store;
 	struct zstore *beside; /* another disk, of a page for each worker */
 	bool is_scarce; /* memory, in this round */
+	bool is_failing; /* the backing, the same */
+	struct behind behind; /* .nr_blocks 0: there is none in this round */
 	_Atomic unsigned nr_running; /* workers that are not done */
 	struct dicts dicts[ZSTORE_CODECS];
 	/* When the current epoch began; who sees it is in that one, or later */
@@ -51,12 +55,14 @@ struct model {
 	uint64_t nr_slices, nr_compactions, nr_housekeepings, nr_verified;
 	uint64_t nr_moved, nr_compacted, nr_dicts[ZSTORE_CODECS];
 	uint64_t nr_epochs, nr_marked, nr_tried, nr_recompressed, nr_shared;
+	uint64_t nr_out_tried, nr_written_out, nr_blocks_written, nr_given_up;
+	uint64_t nr_full, nr_arrivals;
 };
 
 #define CHECK_MODEL(m, cond, ...) MODEL_CHECK(&(m)->run, cond, __VA_ARGS__)
 
 /* Those beside the workers. */
-#define NR_BESIDE 5u
+#define NR_BESIDE 7u
 
 struct beside {
 	pthread_t threads[NR_BESIDE];
@@ -65,6 +71,26 @@ struct beside {
 /* They end when no worker is running any more. */
 void start_beside(struct model *m, struct beside *beside);
 void join_beside(struct beside *beside);
+
+/* --- threads_back.c: the backing ------------------------------------------- */
+
+/* Before the store is made: 0 for none. Release: close_backing(). */
+void open_backing(struct model *m, uint32_t nr_blocks, bool is_failing);
+void close_backing(struct model *m);
+
+/* One that writes out, and one that brings what was asked for. */
+void *run_writer_out(void *arg);
+void *run_bringer(void *arg);
+
+/* The figures must be what the slots say. */
+void check_blocks(struct model *m);
+
+void report_back(const struct model *m);
+
+/* --- threads_beside.c ------------------------------------------------------ */
+
+/* Since when pages have rested, to be asked for. */
+uint32_t draw_since(struct model *m, struct model_rng *rng);
 
 /* Make what may be added for this round's codecs. */
 void train_dicts(struct model *m);
