@@ -4,22 +4,34 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "model/behind.h"
 
-void behind_init(struct behind *behind, uint32_t nr_blocks)
+/* Between the two parts of a block that is torn, µs. */
+#define TEAR_US 50u
+
+void behind_init_over(struct behind *behind, uint32_t nr_blocks,
+		      unsigned char *bytes)
 {
-	*behind = (struct behind){.nr_blocks = nr_blocks, .random = 1};
+	*behind = (struct behind){
+		.nr_blocks = nr_blocks, .bytes = bytes, .random = 1};
 	pthread_mutex_init(&behind->lock, NULL);
-	behind->bytes = calloc(nr_blocks, ZSD_PAGE_BYTES);
 	behind->states = calloc(nr_blocks, 1);
 	BUG_ON(!behind->bytes || !behind->states);
 }
 
+void behind_init(struct behind *behind, uint32_t nr_blocks)
+{
+	behind_init_over(behind, nr_blocks, calloc(nr_blocks, ZSD_PAGE_BYTES));
+	behind->owns_bytes = true;
+}
+
 void behind_fini(struct behind *behind)
 {
-	free(behind->bytes);
+	if (behind->owns_bytes)
+		free(behind->bytes);
 	free(behind->states);
 	pthread_mutex_destroy(&behind->lock);
 }
@@ -129,20 +141,35 @@ void behind_fail(struct behind *behind, unsigned reads, unsigned writes)
 	pthread_mutex_unlock(&behind->lock);
 }
 
+/* Under the lock, which others may have meanwhile. */
+static void write_block(struct behind *behind,
+			const struct zstore_block_out *out)
+{
+	unsigned char *dst = block_at(behind, out->number);
+	const size_t half = ZSD_PAGE_BYTES / 2;
+
+	memcpy(dst, out->bytes, half);
+	if (fails(behind, behind->write_tears)) {
+		pthread_mutex_unlock(&behind->lock);
+		usleep(TEAR_US);
+		pthread_mutex_lock(&behind->lock);
+	}
+	memcpy(dst + half, out->bytes + half, half);
+}
+
 int behind_write(struct behind *behind, const struct zstore_block_out *out)
 {
 	int err = 0;
 
 	pthread_mutex_lock(&behind->lock);
-	behind->states[out->number] = BEHIND_AWAY;
 	if (fails(behind, behind->write_fails)) {
 		behind->nr_write_failures++;
 		err = -EREMOTEIO;
 	} else {
 		behind->nr_writes++;
-		memcpy(block_at(behind, out->number), out->bytes,
-		       ZSD_PAGE_BYTES);
+		write_block(behind, out);
 	}
+	behind->states[out->number] = BEHIND_AWAY;
 	pthread_mutex_unlock(&behind->lock);
 	return err;
 }

@@ -23,11 +23,14 @@ enum behind_state {
 struct behind {
 	pthread_mutex_t lock; /* all below */
 	unsigned char *bytes;
+	bool owns_bytes;
 	uint8_t *states; /* enum behind_state, by block */
 	uint32_t nr_blocks;
 	bool arrives_at_once;
 	unsigned read_fails; /* one of so many; 0: none */
 	unsigned write_fails;
+	unsigned write_tears; /* one of so many comes in two parts, and others
+			       * may read in between; 0: none */
 	uint64_t nr_reads;
 	uint64_t nr_read_failures;
 	uint64_t nr_writes;
@@ -38,6 +41,11 @@ struct behind {
 /* Release: behind_fini(). */
 void behind_init(struct behind *behind, uint32_t nr_blocks);
 void behind_fini(struct behind *behind);
+
+/* The same over the caller's bytes, which may be other processes', too; what is
+ * here is one's own. */
+void behind_init_over(struct behind *behind, uint32_t nr_blocks,
+		      unsigned char *bytes);
 
 /* For struct zstore_params. */
 struct zstore_backing behind_backing(struct behind *behind);

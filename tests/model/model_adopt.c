@@ -2,7 +2,8 @@
 /*
  * A disk whose processes are killed, one after the other, at any moment: while
  * threads write, trim, have equal pages share their objects, compact, keep
- * house, recompress and begin epochs, and while it is being adopted.
+ * house, recompress, write pages out and begin epochs, and while it is being
+ * adopted.
  *
  * A page's content follows from its number and its version. A journal, in
  * memory that outlives the processes, has for each page the version that was
@@ -10,14 +11,17 @@
  * was accessed last, or an earlier one. Each process adopts the disk, compares
  * every page with the two, before, while and after the rest is rebuilt, has it
  * verified, and goes on until it is killed. No page may be told to be older
- * than it is.
+ * than it is. The bytes of the backing outlive the processes, too: a block may
+ * be torn where one died, but then it is no page's.
  *
  * One generation counts as OPS_PER_GENERATION operations of ZSD_MODEL_OPS.
  */
 #include "config.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -29,6 +33,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/bits.h"
+#include "model/behind.h"
 #include "model/model.h"
 #include "model/own_ctx.h"
 #include "model/sharing.h"
@@ -36,6 +42,7 @@
 #include "zstore/zstore.h"
 #include "zstore/zstore_age.h"
 #include "zstore/zstore_dict.h"
+#include "zstore/zstore_internal.h"
 #include "zstore/zstore_recompress.h"
 
 #define OPS_PER_GENERATION 1200u
@@ -47,6 +54,8 @@
 #define STRIDE 3u
 
 #define DISK_BYTES ((uint64_t)NR_PAGES * STRIDE * ZSD_PAGE_BYTES)
+
+#define MAX_BLOCKS NR_PAGES
 
 /* How long a process goes on after it has begun to write, and how long one
  * lives that is killed before, at most. */
@@ -61,10 +70,12 @@ static const struct {
 	const char *secondary;
 	bool checksum;
 	uint64_t limit_bytes; /* 0: none */
+	uint32_t nr_blocks; /* of the backing; 0: there is none */
 } rounds[] = {
-	{"lz4", "plz", false, 0},
-	{"zstd:1", "zstd:9", true, 0},
-	{"lz4", "zstd:1", true, 1200 * KIB},
+	{"lz4", "plz", false, 0, MAX_BLOCKS},
+	{"zstd:1", "zstd:9", true, 0, 60},
+	{"lz4", "zstd:1", true, 1200 * KIB, 0},
+	{"zstd:1", "plz", true, 1200 * KIB, 200},
 };
 
 /* Contents that pages have in common; half of all are such. */
@@ -88,9 +99,11 @@ struct journal {
 	_Atomic uint32_t now_s; /* of one that began: the last, or before it */
 	_Atomic bool has_adopted, is_writing; /* the process at hand */
 	_Atomic uint64_t nr_old, nr_new; /* of pages that were being written */
-	_Atomic uint64_t nr_changes, nr_full, nr_compactions, nr_shared;
+	_Atomic uint64_t nr_changes, nr_no_room, nr_compactions, nr_shared;
 	_Atomic uint64_t nr_dicts[ZSTORE_CODECS], nr_recompressed,
 		nr_incompressible;
+	_Atomic uint64_t nr_written_out, nr_blocks, nr_full, nr_waits;
+	_Atomic uint64_t nr_adopted; /* backed pages */
 };
 
 static struct model {
@@ -100,6 +113,8 @@ static struct model {
 	struct journal *journal;
 	int image_fd;
 	struct zstore *store; /* of the process at hand */
+	struct behind behind; /* its bytes are all processes' */
+	unsigned char *behind_bytes;
 	struct dicts dicts[ZSTORE_CODECS];
 	uint64_t nr_early, nr_rebuilding; /* deaths */
 } m;
@@ -170,6 +185,28 @@ static uint64_t offset_of(uint32_t index)
 
 /* --- a process: changing --------------------------------------------------- */
 
+/* Whether it is to be done again, when what it needs has come. */
+static bool must_wait(int err)
+{
+	if (err != -EINPROGRESS)
+		return false;
+	m.journal->nr_waits++;
+	if (!behind_arrive(&m.behind))
+		sched_yield();
+	return true;
+}
+
+static int write_range(struct zstore_ctx *ctx, uint64_t offset, size_t bytes,
+		       const void *src)
+{
+	int err;
+
+	do {
+		err = zstore_write(ctx, offset, bytes, src);
+	} while (must_wait(err));
+	return err;
+}
+
 static int make_change(struct zstore_ctx *ctx, uint32_t index, uint32_t version)
 {
 	unsigned char page[ZSD_PAGE_BYTES];
@@ -180,10 +217,10 @@ static int make_change(struct zstore_ctx *ctx, uint32_t index, uint32_t version)
 	switch (change_of(&rng, version)) {
 	case CHANGE_WRITE:
 		fill_page(&rng, page);
-		return zstore_write(ctx, offset_of(index), sizeof(page), page);
+		return write_range(ctx, offset_of(index), sizeof(page), page);
 	case CHANGE_PATCH:
 		choose_patch(&rng, page, &at, &bytes);
-		return zstore_write(ctx, offset_of(index) + at, bytes, page);
+		return write_range(ctx, offset_of(index) + at, bytes, page);
 	case CHANGE_TRIM:
 		break;
 	}
@@ -216,7 +253,7 @@ static void change_page(struct zstore_ctx *ctx, uint32_t index)
 		m.journal->pages[index].done = version;
 	if (!err && !is_trim(index, version))
 		m.journal->pages[index].accessed_s = now_s;
-	m.journal->nr_full += err != 0;
+	m.journal->nr_no_room += err != 0;
 	m.journal->nr_changes++;
 }
 
@@ -240,6 +277,8 @@ static void *be_writer(void *arg)
 	struct zstore_ctx *ctx;
 
 	MODEL_CHECK(&m.run, !own_ctx_create(m.store, &ctx), "no context");
+	if (writer->id % 2)
+		zstore_ctx_never_wait(ctx);
 	for (;;) {
 		uint64_t of_mine = NR_PAGES / NR_WRITERS;
 
@@ -335,6 +374,50 @@ static void *be_rester(void *arg)
 	return NULL;
 }
 
+/* One pass, two blocks at a time. */
+static void write_out(struct zstore_ctx *ctx, struct model_rng *rng)
+{
+	static struct zstore_block_out outs[2];
+	const struct zstore_writeback how = {
+		.is_idle = model_rng_one_in(rng, 4),
+		.is_huge = model_rng_one_in(rng, 4),
+		.singly = model_rng_one_in(rng, 3),
+		.since_s = UINT32_MAX,
+	};
+	struct zstore_writing at = {0};
+	unsigned nr = 0;
+	int more;
+
+	do {
+		more = zstore_writeback_fill(ctx, &how, &at, &outs[nr], 10000);
+		nr += more == 1;
+		while (nr && (nr == ARRAY_SIZE(outs) || more != 1)) {
+			struct zstore_block_out *out = &outs[--nr];
+
+			zstore_writeback_end(ctx, &how, &at, out,
+					     behind_write(&m.behind, out));
+			m.journal->nr_blocks++;
+		}
+	} while (more == 1 || more == -EAGAIN);
+	MODEL_CHECK(&m.run, !more || more == -ENOSPC,
+		    "zstore_writeback_fill: %d", more);
+	m.journal->nr_full += more == -ENOSPC;
+	m.journal->nr_written_out += at.nr_done;
+}
+
+static void *be_writer_out(void *arg)
+{
+	struct writer *writer = arg;
+	struct zstore_ctx *ctx;
+
+	MODEL_CHECK(&m.run, !own_ctx_create(m.store, &ctx), "no context");
+	for (;;) {
+		write_out(ctx, &writer->rng);
+		usleep(100);
+	}
+	return NULL;
+}
+
 /* What goes on beside: by this thread until it is killed. */
 static void __attribute__((noreturn)) keep_house(struct model_rng rng)
 {
@@ -368,8 +451,11 @@ static void read_page(struct zstore_ctx *ctx, uint32_t index,
 		      unsigned char *page)
 {
 	uint32_t now_s = m.journal->now_s;
-	int err = zstore_read(ctx, offset_of(index), ZSD_PAGE_BYTES, page);
+	int err;
 
+	do {
+		err = zstore_read(ctx, offset_of(index), ZSD_PAGE_BYTES, page);
+	} while (must_wait(err));
 	MODEL_CHECK(&m.run, !err, "page %u: %d", index, err);
 	m.journal->pages[index].accessed_s = now_s;
 }
@@ -428,11 +514,40 @@ static void check_page(struct zstore_ctx *ctx, uint32_t index)
 		    m.journal->pages[index].done);
 }
 
+/* How many pages a block has follows from the slots. */
+static void check_blocks(void)
+{
+	static bool is_used[MAX_BLOCKS];
+	struct zstore_backing_stats stats;
+	uint64_t nr_pages = 0, nr_used = 0;
+
+	for (uint64_t i = 0; i < m.store->nr_slots; i++) {
+		uint64_t slot = slot_exists(m.store, i)
+					? slot_load(&m.store->slots[i])
+					: 0;
+
+		if (slot_kind(slot) != SLOT_BACKED)
+			continue;
+		nr_pages++;
+		nr_used += !is_used[slot_block(slot)];
+		is_used[slot_block(slot)] = true;
+	}
+	zstore_backing_stats(m.store, &stats);
+	MODEL_CHECK(&m.run,
+		    stats.pages_backed == nr_pages &&
+			    stats.blocks_used == nr_used,
+		    "%" PRIu64 " pages in %" PRIu64
+		    " blocks, counted are %" PRIu64 ", %" PRIu64,
+		    nr_pages, nr_used, stats.pages_backed, stats.blocks_used);
+	m.journal->nr_adopted += nr_pages;
+}
+
 static void check_all(struct zstore_ctx *ctx)
 {
 	struct zstore_verify_report report;
 	int err = zstore_verify(ctx, &report);
 
+	check_blocks();
 	MODEL_CHECK(&m.run, !err, "%s", report.text);
 	for (uint32_t i = 0; i < NR_PAGES; i++)
 		check_page(ctx, i);
@@ -445,6 +560,7 @@ static void *be_reader(void *arg)
 	struct zstore_ctx *ctx;
 
 	MODEL_CHECK(&m.run, !own_ctx_create(m.store, &ctx), "no context");
+	zstore_ctx_never_wait(ctx);
 	while (!zstore_is_settled(m.store))
 		check_page(ctx,
 			   (uint32_t)model_rng_below(&reader->rng, NR_PAGES));
@@ -485,7 +601,7 @@ static struct zstore_ctx *adopt(void)
 
 static void __attribute__((noreturn)) be_process(void)
 {
-	static struct writer writers[NR_WRITERS], rester, sharer;
+	static struct writer writers[NR_WRITERS], rester, sharer, writer_out;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	alarm(HANG_S);
@@ -495,6 +611,8 @@ static void __attribute__((noreturn)) be_process(void)
 		start(&writers[id], id, be_writer);
 	start(&rester, NR_WRITERS + 2, be_rester);
 	start(&sharer, NR_WRITERS + 3, be_sharer);
+	if (m.params.backing.nr_blocks)
+		start(&writer_out, NR_WRITERS + 4, be_writer_out);
 	m.journal->is_writing = true;
 	keep_house(own_rng(NR_WRITERS));
 }
@@ -553,6 +671,22 @@ static void train_dicts(const struct zcomp_params *params, struct dicts *dicts)
 	}
 }
 
+static void open_backing(uint32_t nr_blocks)
+{
+	if (!nr_blocks)
+		return;
+	behind_init_over(&m.behind, nr_blocks, m.behind_bytes);
+	m.behind.write_tears = 3;
+	m.params.backing = behind_backing(&m.behind);
+}
+
+static void close_disk(void)
+{
+	close(m.image_fd);
+	if (m.params.backing.nr_blocks)
+		behind_fini(&m.behind);
+}
+
 /* The first process makes it, and lets go of it. */
 static void make_disk(size_t round)
 {
@@ -570,6 +704,7 @@ static void make_disk(size_t round)
 			    !zcomp_parse(rounds[round].secondary,
 					 &m.params.recomp),
 		    "%s", rounds[round].algorithm);
+	open_backing(rounds[round].nr_blocks);
 	MODEL_CHECK(&m.run, !zstore_create(&m.params, &store), "no store");
 	m.image_fd = dup(zstore_image_fd(store));
 	zstore_destroy(store);
@@ -583,21 +718,29 @@ static void make_disk(size_t round)
 	train_dicts(&m.params.recomp, &m.dicts[ZSTORE_SECONDARY]);
 }
 
+static void *map_shared(size_t bytes)
+{
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	MODEL_CHECK(&m.run, p != MAP_FAILED, "mmap");
+	return p;
+}
+
 int main(void)
 {
 	uint64_t nr_generations;
 
 	model_run_begin(&m.run, "model_adopt");
 	model_rng_init(&m.rng, m.run.seed);
-	m.journal = mmap(NULL, sizeof(*m.journal), PROT_READ | PROT_WRITE,
-			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	MODEL_CHECK(&m.run, m.journal != MAP_FAILED, "mmap");
+	m.journal = map_shared(sizeof(*m.journal));
+	m.behind_bytes = map_shared(MAX_BLOCKS * ZSD_PAGE_BYTES);
 	nr_generations = m.run.nr_ops / OPS_PER_GENERATION / ARRAY_SIZE(rounds);
 	for (size_t round = 0; round < ARRAY_SIZE(rounds); round++) {
 		make_disk(round);
 		for (uint64_t i = 0; i < nr_generations; i++, m.run.op++)
 			live_one_life();
-		close(m.image_fd);
+		close_disk();
 	}
 	model_report_fact(&m.run, "generations", m.run.op);
 	model_report_fact(&m.run, "deaths before it wrote", m.nr_early);
@@ -607,7 +750,7 @@ int main(void)
 	       (unsigned long long)m.journal->nr_new);
 	model_report_fact(&m.run, "pages that were being written",
 			  m.journal->nr_old + m.journal->nr_new);
-	model_report_fact(&m.run, "writes without room", m.journal->nr_full);
+	model_report_fact(&m.run, "writes without room", m.journal->nr_no_room);
 	model_report_fact(&m.run, "compactions", m.journal->nr_compactions);
 	model_report_fact(&m.run, "pages given another's object",
 			  m.journal->nr_shared);
@@ -619,6 +762,15 @@ int main(void)
 			  m.journal->nr_recompressed);
 	model_report_fact(&m.run, "incompressible pages",
 			  m.journal->nr_incompressible);
+	model_report_fact(&m.run, "pages written out",
+			  m.journal->nr_written_out);
+	model_report_fact(&m.run, "blocks", m.journal->nr_blocks);
+	model_report_fact(&m.run, "times the backing was full",
+			  m.journal->nr_full);
+	model_report_fact(&m.run, "times blocks were not here",
+			  m.journal->nr_waits);
+	model_report_fact(&m.run, "backed pages adopted",
+			  m.journal->nr_adopted);
 	model_report_fact(&m.run, "seconds of all epochs", m.journal->clock_s);
 	return 0;
 }

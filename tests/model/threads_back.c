@@ -30,6 +30,7 @@ void open_backing(struct model *m, uint32_t nr_blocks, bool is_failing)
 		return;
 	behind_init(&m->behind, nr_blocks);
 	behind_fail(&m->behind, is_failing ? 10 : 0, is_failing ? 5 : 0);
+	m->behind.write_tears = 4;
 	m->params.backing = behind_backing(&m->behind);
 }
 
