@@ -7,7 +7,7 @@
  * rebuilt the verifier must be content.
  *
  *   ZSD_STEP_EVERY=N  adopt each Nth image (default 16)
- *   ZSD_STEP_DEEDS=N  deeds of the process (default 18)
+ *   ZSD_STEP_DEEDS=N  deeds of the process (default 22, at least 6)
  *   ZSD_STEP_SEED=N   which they are; a fresh one if unset
  */
 #include "config.h"
@@ -26,6 +26,7 @@
 
 #include "adopt_rig.h"
 #include "dict_rig.h"
+#include "model/behind.h"
 #include "model/own_ctx.h"
 #include "quiet.h"
 #include "suite.h"
@@ -35,7 +36,7 @@
 
 #define DISK_PAGES    48u
 #define MAX_DEEDS     10000u
-#define DEFAULT_DEEDS 18u
+#define DEFAULT_DEEDS 22u
 #define DEFAULT_EVERY 16u
 
 /* By this the process says that it enters or leaves what need not be stepped
@@ -44,6 +45,12 @@
 
 static struct store_rig rig;
 static struct zstore_sharing *sharing; /* the process's */
+
+/* Its bytes are the process's and its heirs', who only read: what a copy of the
+ * image does not name is free, and may be written any further. */
+#define NR_BLOCKS 20u
+static struct behind behind;
+static unsigned char *behind_bytes;
 
 /* --- deeds ----------------------------------------------------------------- */
 
@@ -58,6 +65,8 @@ enum deed_kind {
 	DEED_RECOMPRESS,
 	DEED_BEGIN_EPOCH,
 	DEED_SHARE,
+	DEED_WRITE_OUT,
+	DEED_READ,
 };
 
 static struct deed {
@@ -75,6 +84,7 @@ static unsigned nr_deeds;
 /* Shared with the process. */
 static struct progress {
 	_Atomic unsigned nr_done;
+	_Atomic unsigned nr_written_out; /* pages */
 } * progress;
 
 static unsigned char dicts[3][4 * KIB];
@@ -92,9 +102,26 @@ static enum deed_kind choose_kind(struct model_rng *rng)
 		return rare[model_rng_below(rng, ARRAY_SIZE(rare))];
 	if (model_rng_one_in(rng, 6))
 		return DEED_SHARE;
+	if (model_rng_one_in(rng, 4))
+		return model_rng_one_in(rng, 3) ? DEED_READ : DEED_WRITE_OUT;
 	if (model_rng_one_in(rng, 5))
 		return DEED_TRIM;
 	return model_rng_one_in(rng, 6) ? DEED_PATCH : DEED_WRITE;
+}
+
+/* However few deeds there are: a page that is written out is read, patched,
+ * written out again, and trimmed. */
+static void begin_plan(void)
+{
+	static const enum deed_kind kinds[] = {
+		DEED_WRITE, DEED_WRITE_OUT, DEED_READ,
+		DEED_PATCH, DEED_WRITE_OUT, DEED_TRIM,
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
+		deeds[i].kind = kinds[i];
+		deeds[i].index = deeds[0].index;
+	}
 }
 
 static unsigned long number_from(const char *variable, unsigned long otherwise)
@@ -120,16 +147,19 @@ static void plan(bool has_dicts)
 		deed->index = model_rng_below(&rig.rng, DISK_PAGES);
 		model_page_fill(&rig.rng, model_page_kind(&rig.rng),
 				deed->page);
+		if (!i) /* is written out: it is not same-filled */
+			model_page_fill(&rig.rng, MODEL_PAGE_TEXT, deed->page);
 		/* Some are equal. */
 		if (i && !model_rng_one_in(&rig.rng, 3))
 			memcpy(deed->page,
 			       deeds[model_rng_below(&rig.rng, i)].page,
 			       sizeof(deed->page));
-		if (has_dicts && i % 12 == 5) {
+		if (has_dicts && i % 12 == 7) {
 			deed->kind = DEED_ADD_DICT;
 			deed->index = i / 12 % 3;
 		}
 	}
+	begin_plan();
 }
 
 static bool is_about_a_page(const struct deed *deed)
@@ -268,6 +298,33 @@ static int share(void)
 	return more;
 }
 
+/* A block of two pages or of one. */
+static int write_out(const struct deed *deed)
+{
+	static struct zstore_block_out out;
+	const struct zstore_writeback how = {
+		.singly = deed->index % 2,
+		.since_s = UINT32_MAX,
+	};
+	struct zstore_writing at = {0};
+	int more =
+		zstore_writeback_fill(rig.ctx, &how, &at, &out, 4 * DISK_PAGES);
+
+	if (more == 1)
+		zstore_writeback_end(rig.ctx, &how, &at, &out,
+				     behind_write(&behind, &out));
+	progress->nr_written_out += (unsigned)at.nr_done;
+	return more == 1 || more == -ENOSPC ? 0 : more;
+}
+
+static int read_page(const struct deed *deed)
+{
+	unsigned char page[ZSD_PAGE_BYTES];
+
+	return zstore_read(rig.ctx, deed->index * ZSD_PAGE_BYTES, sizeof(page),
+			   page);
+}
+
 static int do_deed(const struct deed *deed)
 {
 	struct zs_compacted done;
@@ -295,6 +352,10 @@ static int do_deed(const struct deed *deed)
 		return 0;
 	case DEED_SHARE:
 		return share();
+	case DEED_WRITE_OUT:
+		return write_out(deed);
+	case DEED_READ:
+		return read_page(deed);
 	}
 	return -EINVAL;
 }
@@ -448,6 +509,7 @@ static void step_through(void)
 	       (unsigned long long)nr_steps, (unsigned long long)nr_images,
 	       every());
 	ck_assert_uint_eq(nr_applied, nr_deeds);
+	ck_assert_uint_ge(progress->nr_written_out, 2);
 	ck_assert_uint_gt(nr_images, 10 * nr_deeds);
 }
 
@@ -472,6 +534,9 @@ static void open_rig(const char *algorithm, const char *secondary,
 	params.reserve_bytes = 16 * ZSD_PAGE_BYTES;
 	params.checksum = checksum;
 	params.share = true;
+	behind_bytes = map_shared(NR_BLOCKS * ZSD_PAGE_BYTES, MAP_SHARED);
+	behind_init_over(&behind, NR_BLOCKS, behind_bytes);
+	params.backing = behind_backing(&behind);
 	rig_open(&rig, &params);
 	progress = map_shared(sizeof(*progress), MAP_SHARED);
 	last = map_shared(rig.store->image.bytes, MAP_PRIVATE);
@@ -485,6 +550,8 @@ static void teardown(void)
 	munmap(last, rig.store->image.bytes);
 	zstore_sharing_destroy(sharing);
 	rig_close(&rig);
+	behind_fini(&behind);
+	munmap(behind_bytes, NR_BLOCKS * ZSD_PAGE_BYTES);
 }
 
 START_TEST(no_instruction_tears_it)
