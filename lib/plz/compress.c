@@ -6,6 +6,7 @@
 #include <xxhash.h>
 
 #include "base/bits.h"
+#include "base/check.h"
 #include "plz/plz_internal.h"
 
 /* The two states stand before the words, 4 bytes each. */
@@ -20,11 +21,6 @@ size_t plz_workspace_bytes(enum plz_use use)
 static uint32_t sum_of(const void *page)
 {
 	return (uint32_t)XXH3_64bits(page, ZSD_PAGE_BYTES);
-}
-
-static void copy_rows(const struct plz_model *model, struct plz_workspace *work)
-{
-	memcpy(work->rows, model->rows, sizeof(work->rows));
 }
 
 /* --- entropy ------------------------------------------------------------- */
@@ -77,14 +73,15 @@ int plz_compress(const struct plz_model *model, enum plz_effort effort,
 		 struct plz_workspace *work, const void *page, void *dst,
 		 size_t dst_bytes, size_t *out_bytes)
 {
-	unsigned nr_tokens = effort == PLZ_FAST
-				     ? plz_parse_fast(model, work, page)
-				     : plz_parse_optimal(model, work, page);
-	unsigned nr_steps = plz_make_steps(model, page, work->tokens, nr_tokens,
-					   work->steps);
+	unsigned nr_tokens, nr_steps;
 	size_t bytes;
 
-	copy_rows(model, work);
+	BUG_ON(!model->tables);
+	nr_tokens = effort == PLZ_FAST ? plz_parse_fast(model, work, page)
+				       : plz_parse_optimal(model, work, page);
+	nr_steps = plz_make_steps(model, page, work->tokens, nr_tokens,
+				  work->steps);
+	memcpy(work->rows, model->tables->rows, sizeof(work->rows));
 	model->coder->encode(model, work, nr_steps);
 	bytes = put_words(work, nr_steps, sum_of(page), dst_bytes);
 	if (!bytes)
@@ -109,7 +106,7 @@ int plz_decompress(const struct plz_model *model, struct plz_workspace *work,
 	memcpy(work->words, (const uint8_t *)src + STATES_BYTES,
 	       src_bytes - STATES_BYTES);
 	memset(work->words + src_bytes - STATES_BYTES, 0, sizeof(uint16_t));
-	copy_rows(model, work);
+	plz_model_rows(model, work->rows);
 	err = model->coder->decode(model, work, src_bytes - STATES_BYTES, page,
 				   state);
 	if (err)

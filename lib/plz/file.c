@@ -45,23 +45,18 @@ static int write_new(const char *path, const uint8_t *bytes, size_t nr_bytes)
 int plz_model_write(const struct plz_model *model, const char *path)
 {
 	size_t nr_bytes = plz_model_bytes(model);
-	uint8_t *bytes = malloc(nr_bytes);
 	char *temp = NULL;
 	int err;
 
-	if (!bytes || asprintf(&temp, "%s.new", path) < 0) {
-		free(bytes);
+	if (asprintf(&temp, "%s.new", path) < 0)
 		return -ENOMEM;
-	}
-	plz_model_save(model, bytes);
 	unlink(temp); /* left behind by one that was stopped */
-	err = write_new(temp, bytes, nr_bytes);
+	err = write_new(temp, model->bytes, nr_bytes);
 	if (!err && rename(temp, path))
 		err = -errno;
 	if (err)
 		unlink(temp);
 	free(temp);
-	free(bytes);
 	return err;
 }
 
@@ -88,21 +83,23 @@ int plz_model_read(const char *path, struct plz_model **out)
 {
 	uint8_t *bytes = malloc(MAX_FILE_BYTES);
 	ssize_t nr_bytes;
-	int fd;
+	int fd, err;
 
 	if (!bytes)
 		return -ENOMEM;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0) {
-		int err = -errno;
-
+		err = -errno;
 		free(bytes);
 		return err;
 	}
 	nr_bytes = read_all(fd, bytes, MAX_FILE_BYTES);
 	close(fd);
-	nr_bytes = nr_bytes < 0 ? nr_bytes
-				: plz_model_load(bytes, (size_t)nr_bytes, out);
-	free(bytes);
-	return (int)nr_bytes;
+	err = nr_bytes < 0 ? (int)nr_bytes
+			   : plz_model_load(bytes, (size_t)nr_bytes, out);
+	if (err)
+		free(bytes);
+	else
+		(*out)->own_bytes = bytes;
+	return err;
 }

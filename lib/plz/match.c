@@ -37,19 +37,20 @@ static uint32_t hash(uint32_t string, unsigned bits)
  * last nibble, which is the same for all blocks. */
 #define MAX_BLOCK_BITS (4u * 12)
 
-static unsigned block_bits(const struct plz_model *model, uint32_t block)
+static unsigned block_bits(const struct plz_tables *tables, uint32_t block)
 {
-	return plz_place_price(model, 0, block) >> PLZ_PRICE_BITS;
+	return plz_place_price(tables, 0, block) >> PLZ_PRICE_BITS;
 }
 
 /* Put the places of a block behind those of the same hash that came before. */
-static void index_block(struct plz_model *model, uint32_t block, uint32_t end)
+static void index_block(struct plz_tables *tables, const uint8_t *dict,
+			uint32_t block, uint32_t end)
 {
 	end = min_u32(end, block + BLOCK_BYTES);
 	for (uint32_t i = block; i < end; i++) {
-		uint32_t h = hash(load32(model->dict + i), PLZ_DICT_HASH_BITS);
+		uint32_t h = hash(load32(dict + i), PLZ_DICT_HASH_BITS);
 
-		model->dict_place[model->dict_end[h]++] = (uint16_t)i;
+		tables->dict_place[tables->dict_end[h]++] = (uint16_t)i;
 	}
 }
 
@@ -57,16 +58,17 @@ static void index_block(struct plz_model *model, uint32_t block, uint32_t end)
  * A counting sort by hash. The places of a hash come in the order of their
  * price, the cheapest first, since few of them are looked at.
  */
-void plz_index_dict(struct plz_model *model)
+void plz_index_dict(struct plz_tables *tables, const uint8_t *dict,
+		    uint32_t dict_bytes)
 {
-	uint32_t end = model->dict_bytes < 4 ? 0 : model->dict_bytes - 3;
-	uint16_t *dict_end = model->dict_end;
+	uint32_t end = dict_bytes < 4 ? 0 : dict_bytes - 3;
+	uint16_t *dict_end = tables->dict_end;
 	uint32_t first = 0;
 
-	memset(dict_end, 0, sizeof(model->dict_end));
+	memset(dict_end, 0, sizeof(tables->dict_end));
 	for (uint32_t i = 0; i < end; i++)
-		dict_end[hash(load32(model->dict + i), PLZ_DICT_HASH_BITS)]++;
-	for (uint32_t h = 0; h < ARRAY_SIZE(model->dict_end); h++) {
+		dict_end[hash(load32(dict + i), PLZ_DICT_HASH_BITS)]++;
+	for (uint32_t h = 0; h < ARRAY_SIZE(tables->dict_end); h++) {
 		uint16_t nr = dict_end[h];
 
 		dict_end[h] = (uint16_t)first; /* and moves on as they come */
@@ -74,8 +76,8 @@ void plz_index_dict(struct plz_model *model)
 	}
 	for (unsigned bits = 0; bits <= MAX_BLOCK_BITS; bits++)
 		for (uint32_t i = 0; i < end; i += BLOCK_BYTES)
-			if (block_bits(model, i) == bits)
-				index_block(model, i, end);
+			if (block_bits(tables, i) == bits)
+				index_block(tables, dict, i, end);
 }
 
 /* --- a page -------------------------------------------------------------- */
@@ -153,15 +155,16 @@ static unsigned find_in_dict(const struct plz_model *model, const uint8_t *page,
 			     unsigned at, unsigned longest,
 			     struct plz_found *found)
 {
+	const struct plz_tables *tables = model->tables;
 	const uint8_t *here = page + at;
 	uint32_t string = load32(here), h = hash(string, PLZ_DICT_HASH_BITS);
-	unsigned first = h ? model->dict_end[h - 1] : 0;
-	unsigned end = min_u32(model->dict_end[h], first + PLZ_DICT_DEPTH);
+	unsigned first = h ? tables->dict_end[h - 1] : 0;
+	unsigned end = min_u32(tables->dict_end[h], first + PLZ_DICT_DEPTH);
 	unsigned nr = 0;
 
 	longest = longest > 3 ? longest : 3;
 	for (unsigned i = first; i < end; i++) {
-		uint32_t place = model->dict_place[i];
+		uint32_t place = tables->dict_place[i];
 		uint32_t most =
 			min_u32(ZSD_PAGE_BYTES - at, model->dict_bytes - place);
 		const uint8_t *there = model->dict + place;

@@ -49,32 +49,24 @@ static uint64_t sum_of(const uint8_t *bytes, size_t nr_bytes)
 
 /* --- in memory ----------------------------------------------------------- */
 
-/* Where places of the dictionary are, in bytes from the model. */
-static size_t place_offset(size_t dict_bytes)
+size_t plz_model_memory(void)
 {
-	return align_up(sizeof(struct plz_model) + dict_bytes,
-			sizeof(uint16_t));
+	return align_up(sizeof(struct plz_model), PLZ_WORKSPACE_ALIGN);
 }
 
-size_t plz_model_memory(size_t dict_bytes)
+struct plz_model *plz_model_new(const uint8_t *bytes)
 {
-	return align_up(place_offset(dict_bytes) +
-				dict_bytes * sizeof(uint16_t),
-			PLZ_WORKSPACE_ALIGN);
-}
-
-struct plz_model *plz_model_new(size_t dict_bytes)
-{
-	size_t bytes = plz_model_memory(dict_bytes);
-	struct plz_model *model = aligned_alloc(PLZ_WORKSPACE_ALIGN, bytes);
+	struct plz_model *model =
+		aligned_alloc(PLZ_WORKSPACE_ALIGN, plz_model_memory());
 
 	if (!model)
 		return NULL;
-	memset(model, 0, bytes);
-	model->dict_bytes = (uint32_t)dict_bytes;
-	model->dict_place = (uint16_t *)(void *)((unsigned char *)model +
-						 place_offset(dict_bytes));
-	model->coder = plz_coder_at(0);
+	*model = (struct plz_model){
+		.coder = plz_coder_at(0),
+		.bytes = bytes,
+		.dict = bytes + OFFSET_REST + ROWS_BYTES,
+		.dict_bytes = load32(bytes + OFFSET_DICT),
+	};
 	for (unsigned s = 0; s < PLZ_NR_SYMBOLS; s++)
 		for (unsigned i = 0; i < PLZ_NR_SYMBOLS; i++)
 			model->goals[s].start[i] =
@@ -87,13 +79,11 @@ struct plz_model *plz_model_new(size_t dict_bytes)
 
 void plz_model_free(struct plz_model *model)
 {
+	if (!model)
+		return;
+	plz_model_rest(model);
+	free(model->own_bytes);
 	free(model);
-}
-
-void plz_model_finish(struct plz_model *model)
-{
-	plz_make_prices(model);
-	plz_index_dict(model);
 }
 
 const char *plz_model_coder(const struct plz_model *model)
@@ -115,24 +105,53 @@ size_t plz_model_bytes(const struct plz_model *model)
 
 void plz_model_save(const struct plz_model *model, void *dst)
 {
-	uint8_t *bytes = dst, *p = bytes + OFFSET_REST;
-	uint64_t sum;
+	memcpy(dst, model->bytes, plz_model_bytes(model));
+}
 
+void plz_bytes_begin(uint8_t *bytes, const void *dict, size_t dict_bytes)
+{
 	memcpy(bytes, magic, sizeof(magic));
 	store32(bytes + OFFSET_VERSION, FORMAT_VERSION);
 	store32(bytes + OFFSET_ROWS, PLZ_NR_ROWS);
-	store32(bytes + OFFSET_DICT, model->dict_bytes);
+	store32(bytes + OFFSET_DICT, (uint32_t)dict_bytes);
 	store32(bytes + OFFSET_ZERO, 0);
+	if (dict_bytes)
+		memcpy(bytes + OFFSET_REST + ROWS_BYTES, dict, dict_bytes);
+}
+
+void plz_bytes_finish(uint8_t *bytes, const struct plz_row *rows)
+{
+	uint8_t *p = bytes + OFFSET_REST;
+	uint64_t sum;
+
 	for (unsigned r = 0; r < PLZ_NR_ROWS; r++) {
 		for (unsigned s = 1; s < PLZ_NR_SYMBOLS; s++, p += 2) {
-			uint16_t start = htole16(model->rows[r].start[s]);
+			uint16_t start = htole16(rows[r].start[s]);
 
 			memcpy(p, &start, sizeof(start));
 		}
 	}
-	memcpy(p, model->dict, model->dict_bytes);
-	sum = htole64(sum_of(bytes, plz_model_bytes(model)));
+	sum = htole64(
+		sum_of(bytes, plz_model_room(load32(bytes + OFFSET_DICT))));
 	memcpy(bytes + OFFSET_SUM, &sum, sizeof(sum));
+}
+
+/* The row at @p, before which there are two bytes of something else. */
+static inline void load_row(const uint8_t *p, struct plz_row *row)
+{
+	memcpy(row->start, p - sizeof(row->start[0]), sizeof(row->start));
+	row->start[0] = 0;
+	for (unsigned s = 1; s < PLZ_NR_SYMBOLS; s++)
+		row->start[s] = le16toh(row->start[s]);
+}
+
+void plz_model_rows(const struct plz_model *model, struct plz_row *rows)
+{
+	const uint8_t *p = model->bytes + OFFSET_REST;
+
+	for (unsigned r = 0; r < PLZ_NR_ROWS; r++)
+		load_row(p + r * ROW_BYTES, &rows[r]);
+	memset(&rows[PLZ_NR_ROWS], 0, sizeof(rows[PLZ_NR_ROWS]));
 }
 
 /* Return: 0, -EPROTO or -EBADMSG. */
@@ -154,16 +173,11 @@ static int check_frame(const uint8_t *bytes, size_t nr_bytes)
 	return le64toh(sum) == sum_of(bytes, nr_bytes) ? 0 : -EBADMSG;
 }
 
-static bool load_row(const uint8_t *p, struct plz_row *row)
+bool plz_row_is_sound(const struct plz_row *row)
 {
 	unsigned end = PLZ_TOTAL;
 
-	row->start[0] = 0;
 	for (unsigned s = PLZ_NR_SYMBOLS - 1; s > 0; s--) {
-		uint16_t start;
-
-		memcpy(&start, p + (size_t)2 * (s - 1), sizeof(start));
-		row->start[s] = le16toh(start);
 		if (row->start[s] + PLZ_LEAST > end)
 			return false;
 		end = row->start[s];
@@ -179,17 +193,16 @@ int plz_model_load(const void *src, size_t src_bytes, struct plz_model **out)
 
 	if (err)
 		return err;
-	model = plz_model_new(load32(bytes + OFFSET_DICT));
+	for (unsigned r = 0; r < PLZ_NR_ROWS; r++) {
+		struct plz_row row;
+
+		load_row(rows + r * ROW_BYTES, &row);
+		if (!plz_row_is_sound(&row))
+			return -EBADMSG;
+	}
+	model = plz_model_new(bytes);
 	if (!model)
 		return -ENOMEM;
-	for (unsigned r = 0; r < PLZ_NR_ROWS; r++) {
-		if (!load_row(rows + r * ROW_BYTES, &model->rows[r])) {
-			plz_model_free(model);
-			return -EBADMSG;
-		}
-	}
-	memcpy(model->dict, rows + ROWS_BYTES, model->dict_bytes);
-	plz_model_finish(model);
 	*out = model;
 	return 0;
 }

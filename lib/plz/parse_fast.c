@@ -27,7 +27,8 @@ static void consider(const struct parser *p, unsigned at, unsigned kind,
 {
 	const uint32_t *sum = p->work->literal_sum + at;
 	int gain = (int)(sum[length] - sum[0]) -
-		   (int)(price + plz_length_price(p->model, kind, at, length));
+		   (int)(price +
+			 plz_length_price(p->model->tables, kind, at, length));
 
 	if (gain <= best->gain)
 		return;
@@ -62,7 +63,8 @@ static unsigned consider_repeats(const struct parser *p, unsigned at,
 static struct choice choose(const struct parser *p, unsigned at,
 			    unsigned before, unsigned longer_than)
 {
-	const uint16_t *price = p->model->price[plz_row_token(before, at)];
+	const uint16_t *price =
+		p->model->tables->price[plz_row_token(before, at)];
 	struct choice best = {.gain = 0};
 	struct plz_candidates found;
 
@@ -73,7 +75,7 @@ static struct choice choose(const struct parser *p, unsigned at,
 		const struct plz_found *f = &found.page[i];
 
 		consider(p, at, PLZ_PAGE, f->length, f->where,
-			 price[PLZ_PAGE] + plz_distance_price(p->model,
+			 price[PLZ_PAGE] + plz_distance_price(p->model->tables,
 							      f->length, at,
 							      f->where),
 			 &best);
@@ -82,8 +84,8 @@ static struct choice choose(const struct parser *p, unsigned at,
 		const struct plz_found *f = &found.dict[i];
 
 		consider(p, at, PLZ_DICT, f->length, f->where,
-			 price[PLZ_DICT] +
-				 plz_place_price(p->model, at, f->where),
+			 price[PLZ_DICT] + plz_place_price(p->model->tables, at,
+							   f->where),
 			 &best);
 	}
 	return best;
@@ -114,7 +116,7 @@ unsigned plz_parse_fast(const struct plz_model *model,
 	struct choice now, next;
 	bool has_next = false;
 
-	plz_sum_literals(model, page, work->literal_sum);
+	plz_sum_literals(model->tables, page, work->literal_sum);
 	plz_finder_start(&work->finder);
 	while (at < ZSD_PAGE_BYTES) {
 		now = has_next ? next : choose(&p, at, p.state.before, 1);

@@ -53,13 +53,14 @@ static void lead_on_by_lengths(struct search *s, unsigned kind, unsigned least,
 
 	for (; length <= most; length++) {
 		unsigned price =
-			plz_length_price(s->model, kind, s->at, length);
+			plz_length_price(s->model->tables, kind, s->at, length);
 
 		if (kind == PLZ_PAGE)
-			price += plz_distance_price(s->model, length, s->at,
-						    where);
+			price += plz_distance_price(s->model->tables, length,
+						    s->at, where);
 		if (kind == PLZ_DICT)
-			price += plz_place_price(s->model, s->at, where);
+			price +=
+				plz_place_price(s->model->tables, s->at, where);
 		lead_on(s, kind, length, where, price);
 	}
 }
@@ -72,7 +73,7 @@ static void try_literal(struct search *s, const struct plz_state *state)
 		state->before);
 
 	lead_on(s, PLZ_LITERAL, 1, 0,
-		plz_literal_price(s->model, s->page[s->at], &c));
+		plz_literal_price(s->model->tables, s->page[s->at], &c));
 }
 
 static void try_matches(struct search *s, const struct plz_state *state)
@@ -109,7 +110,8 @@ static const struct plz_state *arrive(struct search *s)
 		plz_state_after(&node->state, s->model, from, &node->token);
 	}
 	s->token_price =
-		s->model->price[plz_row_token(node->state.before, s->at)];
+		s->model->tables
+			->price[plz_row_token(node->state.before, s->at)];
 	s->longest.length = 0;
 	return &node->state;
 }

@@ -9,7 +9,9 @@
  *
  * - model: what is known: a dictionary, and how often each symbol comes in each
  *   context as a page begins. Trained on pages; read-only from then on, and
- *   shared by all threads.
+ *   shared by all threads. Its bytes are all that reading takes.
+ * - tables: what storing takes besides, twice as much, which follows from the
+ *   model. They are there from plz_model_ready() to plz_model_rest().
  * - workspace: memory of a thread, given by the caller. Nothing lasts there
  *   between calls, and no other memory is taken: compressing and decompressing
  *   allocate nothing.
@@ -60,7 +62,7 @@ enum plz_effort {
 
 /**
  * plz_compress() - compress a page
- * @model:     what it is compressed with
+ * @model:     what it is compressed with; it is ready
  * @effort:    how long to look for tokens; the result is read in the same way
  * @work:      plz_workspace_bytes(PLZ_TO_STORE), aligned to PLZ_WORKSPACE_ALIGN
  * @page:      ZSD_PAGE_BYTES
@@ -83,9 +85,9 @@ int plz_compress(const struct plz_model *model, enum plz_effort effort,
  * @src:       @src_bytes, of which each is read once
  * @page:      receives ZSD_PAGE_BYTES; garbage on error
  *
- * Hostile @src never makes it read outside @src and the model, nor write
- * outside
- * @page and @work. Cost: some 10 us and 30 ns for each byte of @src; bounded
+ * Hostile @src never makes it read outside @src and the model, nor write outside
+ * @page and @work; nor do a model's bytes that have changed since it was loaded:
+ * then no page reads. Cost: some 10 us and 30 ns for each byte of @src; bounded
  * for any @src. Return: 0, or -EBADMSG where @src is no page of this model.
  */
 int plz_decompress(const struct plz_model *model, struct plz_workspace *work,
@@ -111,8 +113,8 @@ int plz_decompress(const struct plz_model *model, struct plz_workspace *work,
  *              thousand pages on
  * @out:        receives the model; untouched on error
  *
- * The same samples give the same model on every machine. Cost: some 0.7 ms a
- * page; 1.5 MiB of memory while it runs, besides the model.
+ * The model is ready. The same samples give the same one on every machine.
+ * Cost: some 0.7 ms a page; 1.5 MiB of memory while it runs, besides the model.
  * Return: 0, -EMSGSIZE where a number is out of range, or -ENOMEM.
  * Release: plz_model_free().
  */
@@ -122,9 +124,23 @@ int plz_train(const void *pages, size_t nr_pages, const void *dict,
 /* plz_model_free() - when no call uses it; takes NULL too */
 void plz_model_free(struct plz_model *model);
 
-/* Bytes of memory that a model with such a dictionary takes: 240 KiB, and three
- * times the dictionary. */
-size_t plz_model_memory(size_t dict_bytes);
+/**
+ * plz_model_ready() - make the tables that storing takes, if there are none
+ *
+ * No call stores with the model meanwhile; any may read. Takes memory from the
+ * system. Cost: some 0.7 ms.
+ * Return: 0, -ENOMEM, or -EBADMSG where the model's bytes have changed since it
+ * was loaded.
+ */
+int plz_model_ready(struct plz_model *model) ZSD_MUST_CHECK;
+
+/* plz_model_rest() - give them back, if there are any; as plz_model_ready() */
+void plz_model_rest(struct plz_model *model);
+
+/* Bytes of memory that a model takes, besides its own bytes; and its tables,
+ * with such a dictionary: 240 KiB, and twice the dictionary. */
+size_t plz_model_memory(void);
+size_t plz_tables_memory(size_t dict_bytes);
 
 /* Which instructions a model's pages are coded with: "avx2", "sse2", "neon" or
  * "portable". */
@@ -142,11 +158,13 @@ void plz_model_save(const struct plz_model *model, void *dst);
 
 /**
  * plz_model_load() - make a model of what plz_model_save() wrote
- * @src: hostile bytes are answered with an error: whatever passes is a model
- *       that can be used, if not one that is good for anything
- * @out: receives the model; untouched on error
+ * @src: kept by reference: it stays as it is until the model is freed. Hostile
+ *       bytes are answered with an error: whatever passes is a model that can
+ *       be used, if not one that is good for anything
+ * @out: receives the model, which is to be read with: see plz_model_ready();
+ *       untouched on error
  *
- * Cost: some 5 ms, for the tables that storing takes.
+ * Cost: some 50 us.
  * Return: 0, or
  *   -EPROTO   these bytes are of another version of the format
  *   -EBADMSG  these bytes are no model, or a damaged one
@@ -168,7 +186,8 @@ int plz_model_write(const struct plz_model *model,
 		    const char *path) ZSD_MUST_CHECK;
 
 /**
- * plz_model_read() - load a model from a file
+ * plz_model_read() - load a model from a file, which is not needed any more then
+ * @out: as of plz_model_load()
  *
  * Return: 0, or as of plz_model_load(), -EBADMSG too where the file is longer
  * than any model is, or -errno of what the system refused.

@@ -26,12 +26,13 @@
 
 #define PLZ_DICT_HASH_BITS 15u
 
-/* Made once, then read-only. */
-struct plz_model {
+/*
+ * What storing takes besides: all that can be made of a model's bytes. The rows
+ * are here once more, so that an encoder has rows that are some, whatever
+ * happens to those bytes: a decoder can do with any, an encoder divides by them.
+ */
+struct plz_tables {
 	struct plz_row rows[PLZ_NR_ROWS + 1]; /* how a page begins; zeros */
-	struct plz_row goals[PLZ_NR_SYMBOLS]; /* see PLZ_RATE */
-	const struct plz_coder *coder;
-	uint32_t dict_bytes;
 
 	/* For the parsers: what a symbol costs, or how often it comes. */
 	uint16_t price[PLZ_NR_PLAIN_ROWS][PLZ_NR_SYMBOLS];
@@ -40,25 +41,49 @@ struct plz_model {
 	/* Places of the dictionary by hash of 4 bytes; where those of a hash
 	 * end, and the next one's start. */
 	uint16_t dict_end[1u << PLZ_DICT_HASH_BITS];
-	uint16_t *dict_place; /* dict_bytes of them, behind the dictionary */
-
-	uint8_t dict[]; /* dict_bytes */
+	uint16_t dict_place[]; /* as many as it has bytes */
 };
 
-/* Prices, and the order of places, which is theirs. prices.c */
-void plz_make_prices(struct plz_model *model);
-/* match.c */
-void plz_index_dict(struct plz_model *model);
-/* All that follows from rows and dictionary. model.c */
-void plz_model_finish(struct plz_model *model);
-/* One whose rows and dictionary are still to be filled in, or NULL. model.c */
-struct plz_model *plz_model_new(size_t dict_bytes);
+/* But for the tables, made once, then read-only. */
+struct plz_model {
+	struct plz_row goals[PLZ_NR_SYMBOLS]; /* see PLZ_RATE */
+	const struct plz_coder *coder;
+	const uint8_t *bytes; /* all of them, as docs/plz.md has them */
+	const uint8_t *dict; /* in these */
+	uint32_t dict_bytes;
+	struct plz_tables *tables; /* NULL: it is to be read with alone */
+	uint8_t *own_bytes; /* where bytes are not the caller's; or NULL */
+};
+
+/* --- model.c */
+
+/* Of bytes that are sound, but for the rows maybe. Or NULL. */
+struct plz_model *plz_model_new(const uint8_t *bytes);
+/* Bytes of such a model, with no rows yet; sum_up() is still to come. */
+void plz_bytes_begin(uint8_t *bytes, const void *dict, size_t dict_bytes);
+/* Put rows into a model's bytes. */
+void plz_bytes_finish(uint8_t *bytes, const struct plz_row *rows);
+/* All rows, and the zeros behind them. */
+void plz_model_rows(const struct plz_model *model, struct plz_row *rows);
+bool plz_row_is_sound(const struct plz_row *row);
+
+/* --- tables.c */
+
+/* Memory for them; PLZ_WORKSPACE_ALIGN. Or NULL. */
+struct plz_tables *plz_tables_new(size_t dict_bytes);
+/* All that follows from their rows and the model's dictionary. */
+void plz_tables_finish(struct plz_tables *tables,
+		       const struct plz_model *model);
+/* Prices, and the order of places, which is theirs. prices.c, match.c */
+void plz_make_prices(struct plz_tables *tables);
+void plz_index_dict(struct plz_tables *tables, const uint8_t *dict,
+		    uint32_t dict_bytes);
 
 /* A literal and its token, where @c says what is around it. */
-unsigned plz_literal_price(const struct plz_model *model, unsigned byte,
+unsigned plz_literal_price(const struct plz_tables *tables, unsigned byte,
 			   const struct plz_literal_context *c);
 /* @sum: of the first 0 .. ZSD_PAGE_BYTES bytes as literals, nearly. */
-void plz_sum_literals(const struct plz_model *model, const uint8_t *page,
+void plz_sum_literals(const struct plz_tables *tables, const uint8_t *page,
 		      uint32_t *sum);
 
 /* The byte at @distance before @at, which must be no longer than up to the

@@ -9,11 +9,11 @@
 
 #include "plz/plz_internal.h"
 
-static inline unsigned plz_length_price(const struct plz_model *model,
+static inline unsigned plz_length_price(const struct plz_tables *tables,
 					unsigned kind, unsigned at,
 					unsigned length)
 {
-	const uint16_t *price = model->price[plz_row_length(kind, at)];
+	const uint16_t *price = tables->price[plz_row_length(kind, at)];
 	unsigned rest = length - plz_least_length(kind), nr = 1, row, sum;
 
 	if (rest < PLZ_SHORT_LENGTHS)
@@ -26,32 +26,32 @@ static inline unsigned plz_length_price(const struct plz_model *model,
 	rest -= plz_length_from(nr);
 	row = plz_row_length_more(kind, nr);
 	for (unsigned i = 0; i < nr; i++)
-		sum += model->price[row + i][rest >> 4 * (nr - 1 - i) & 15];
+		sum += tables->price[row + i][rest >> 4 * (nr - 1 - i) & 15];
 	return sum;
 }
 
-static inline unsigned plz_distance_price(const struct plz_model *model,
+static inline unsigned plz_distance_price(const struct plz_tables *tables,
 					  unsigned length, unsigned at,
 					  unsigned distance)
 {
 	unsigned bits = 31 - (unsigned)__builtin_clz(distance);
 	unsigned rest = distance - (1u << bits);
-	unsigned sum = model->price[plz_row_bits(length, at)][bits];
+	unsigned sum = tables->price[plz_row_bits(length, at)][bits];
 
 	if (bits > 8)
-		sum += model->price[PLZ_ROW_DIST_HIGH + bits][rest >> 8];
+		sum += tables->price[PLZ_ROW_DIST_HIGH + bits][rest >> 8];
 	if (bits > 4)
-		sum += model->price[plz_row_dist_mid(bits, rest >> 8)]
-				   [rest >> 4 & 15];
+		sum += tables->price[plz_row_dist_mid(bits, rest >> 8)]
+				    [rest >> 4 & 15];
 	if (bits > 0)
-		sum += model->price[plz_row_dist_low(bits, length)][rest & 15];
+		sum += tables->price[plz_row_dist_low(bits, length)][rest & 15];
 	return sum;
 }
 
-static inline unsigned plz_place_price(const struct plz_model *model,
+static inline unsigned plz_place_price(const struct plz_tables *tables,
 				       unsigned at, unsigned place)
 {
-	const uint16_t(*price)[PLZ_NR_SYMBOLS] = model->price;
+	const uint16_t(*price)[PLZ_NR_SYMBOLS] = tables->price;
 	unsigned sum = price[PLZ_ROW_PLACE_HIGH][place >> 12];
 
 	sum += price[PLZ_ROW_PLACE_MID + (place >> 12)][place >> 8 & 15];

@@ -83,9 +83,32 @@ static void make_row(const uint64_t *count, struct plz_row *row)
 static void make_rows(struct trainer *t, struct plz_model *model)
 {
 	for (unsigned r = 0; r < PLZ_NR_ROWS; r++)
-		make_row(t->count[r], &model->rows[r]);
-	plz_model_finish(model);
+		make_row(t->count[r], &model->tables->rows[r]);
+	plz_tables_finish(model->tables, model);
 	memset(t->count, 0, sizeof(t->count));
+}
+
+/* A model with bytes of its own, which has no rows yet, and tables. Or NULL. */
+static struct plz_model *begin(const void *dict, size_t dict_bytes)
+{
+	uint8_t *bytes = malloc(plz_model_room(dict_bytes));
+	struct plz_model *model;
+
+	if (!bytes)
+		return NULL;
+	plz_bytes_begin(bytes, dict, dict_bytes);
+	model = plz_model_new(bytes);
+	if (!model) {
+		free(bytes);
+		return NULL;
+	}
+	model->own_bytes = bytes;
+	model->tables = plz_tables_new(dict_bytes);
+	if (!model->tables) {
+		plz_model_free(model);
+		return NULL;
+	}
+	return model;
 }
 
 int plz_train(const void *pages, size_t nr_pages, const void *dict,
@@ -97,7 +120,7 @@ int plz_train(const void *pages, size_t nr_pages, const void *dict,
 	if (!nr_pages || nr_pages > PLZ_TRAIN_MAX_PAGES ||
 	    dict_bytes > PLZ_DICT_MAX_BYTES)
 		return -EMSGSIZE;
-	model = plz_model_new(dict_bytes);
+	model = begin(dict, dict_bytes);
 	t = aligned_alloc(PLZ_WORKSPACE_ALIGN,
 			  (sizeof(*t) + PLZ_WORKSPACE_ALIGN - 1) &
 				  ~(size_t)(PLZ_WORKSPACE_ALIGN - 1));
@@ -106,8 +129,6 @@ int plz_train(const void *pages, size_t nr_pages, const void *dict,
 		free(t);
 		return -ENOMEM;
 	}
-	if (dict_bytes)
-		memcpy(model->dict, dict, dict_bytes);
 	memset(t->count, 0, sizeof(t->count));
 	make_rows(t, model); /* all alike */
 	for (unsigned round = 0; round < NR_ROUNDS; round++) {
@@ -117,6 +138,7 @@ int plz_train(const void *pages, size_t nr_pages, const void *dict,
 		make_rows(t, model);
 	}
 	free(t);
+	plz_bytes_finish(model->own_bytes, model->tables->rows);
 	*out = model;
 	return 0;
 }

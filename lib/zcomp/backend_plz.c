@@ -103,11 +103,14 @@ static size_t dict_part(size_t nr_bytes)
 			       : 0;
 }
 
-static size_t model_memory(int level, size_t src_bytes_max, size_t nr_bytes)
+static size_t model_memory(int level, enum zcomp_use use, size_t src_bytes_max,
+			   size_t nr_bytes)
 {
 	(void)level;
 	(void)src_bytes_max;
-	return plz_model_memory(dict_part(nr_bytes));
+	return use == ZCOMP_TO_DECOMPRESS
+		       ? plz_model_memory()
+		       : plz_tables_memory(dict_part(nr_bytes));
 }
 
 static int model_create(int level, size_t src_bytes_max, const void *bytes,
@@ -122,6 +125,18 @@ static int model_create(int level, size_t src_bytes_max, const void *bytes,
 		return err == -ENOMEM ? err : -EINVAL;
 	*out = model;
 	return 0;
+}
+
+static int model_ready(void *model)
+{
+	int err = plz_model_ready(model);
+
+	return err == -EBADMSG ? -EINVAL : err;
+}
+
+static void model_rest(void *model)
+{
+	plz_model_rest(model);
 }
 
 static void model_destroy(void *model)
@@ -189,6 +204,8 @@ const struct zcomp_ops zcomp_plz = {
 	.dict_bytes_besides = model_bytes_besides,
 	.dict_memory = model_memory,
 	.dict_create = model_create,
+	.dict_ready = model_ready,
+	.dict_rest = model_rest,
 	.dict_destroy = model_destroy,
 	.train = model_train,
 };

@@ -37,7 +37,10 @@
 #define TRAIN_SEGMENT_BYTES 256u
 
 struct zstd_digest {
-	void *cdict_memory;
+	const void *bytes; /* the dictionary, the caller's */
+	size_t nr_bytes;
+	ZSTD_compressionParameters cparams; /* it is made ready by */
+	void *cdict_memory; /* NULL: it is not ready */
 	void *ddict_memory;
 	const ZSTD_CDict *cdict; /* in cdict_memory */
 	const ZSTD_DDict *ddict; /* in ddict_memory */
@@ -167,15 +170,6 @@ static int zstd_create(int level, size_t src_bytes_max, void **out)
 
 /* --- dictionaries -------------------------------------------------------- */
 
-static void zstd_dict_destroy(void *arg)
-{
-	struct zstd_digest *digest = arg;
-
-	free(digest->cdict_memory);
-	free(digest->ddict_memory);
-	free(digest);
-}
-
 /* As the library would choose, but with an entry for every second byte: the
  * table is filled only once, and read by all threads. */
 static ZSTD_compressionParameters
@@ -190,72 +184,87 @@ dict_parameters(int level, size_t src_bytes_max, size_t nr_bytes)
 	return cparams;
 }
 
-/* Memory that the two halves of a digest take, bytes. */
-struct digest_room {
-	size_t cdict;
-	size_t ddict;
-};
-
-static struct digest_room digest_room(int level, size_t src_bytes_max,
-				      size_t nr_bytes)
+static size_t cdict_room(ZSTD_compressionParameters cparams, size_t nr_bytes)
 {
-	return (struct digest_room){
-		.cdict = ZSTD_estimateCDictSize_advanced(
-			nr_bytes,
-			dict_parameters(level, src_bytes_max, nr_bytes),
-			ZSTD_dlm_byRef),
-		.ddict = ZSTD_estimateDDictSize(nr_bytes, ZSTD_dlm_byRef),
-	};
+	return ZSTD_estimateCDictSize_advanced(nr_bytes, cparams,
+					       ZSTD_dlm_byRef);
 }
 
-static size_t zstd_dict_memory(int level, size_t src_bytes_max, size_t nr_bytes)
+static size_t ddict_room(size_t nr_bytes)
 {
-	struct digest_room room = digest_room(level, src_bytes_max, nr_bytes);
-
-	return sizeof(struct zstd_digest) + room.cdict + room.ddict;
+	return ZSTD_estimateDDictSize(nr_bytes, ZSTD_dlm_byRef);
 }
 
-static int init_cdict(struct zstd_digest *digest, size_t room,
-		      const void *bytes, size_t nr_bytes,
-		      ZSTD_compressionParameters cparams)
+static size_t zstd_dict_memory(int level, enum zcomp_use use,
+			       size_t src_bytes_max, size_t nr_bytes)
 {
+	return use == ZCOMP_TO_DECOMPRESS
+		       ? sizeof(struct zstd_digest) + ddict_room(nr_bytes)
+		       : cdict_room(dict_parameters(level, src_bytes_max,
+						    nr_bytes),
+				    nr_bytes);
+}
+
+static void zstd_dict_rest(void *arg)
+{
+	struct zstd_digest *digest = arg;
+
+	free(digest->cdict_memory);
+	digest->cdict_memory = NULL;
+	digest->cdict = NULL;
+}
+
+static int zstd_dict_ready(void *arg)
+{
+	struct zstd_digest *digest = arg;
+	size_t room = cdict_room(digest->cparams, digest->nr_bytes);
+
+	if (digest->cdict)
+		return 0;
 	digest->cdict_memory = malloc(room);
 	if (!digest->cdict_memory)
 		return -ENOMEM;
-	digest->cdict = ZSTD_initStaticCDict(digest->cdict_memory, room, bytes,
-					     nr_bytes, ZSTD_dlm_byRef,
-					     ZSTD_dct_fullDict, cparams);
-	return digest->cdict ? 0 : -EINVAL;
+	digest->cdict =
+		ZSTD_initStaticCDict(digest->cdict_memory, room, digest->bytes,
+				     digest->nr_bytes, ZSTD_dlm_byRef,
+				     ZSTD_dct_fullDict, digest->cparams);
+	if (digest->cdict)
+		return 0;
+	zstd_dict_rest(digest);
+	return -EINVAL;
 }
 
-static int init_ddict(struct zstd_digest *digest, size_t room,
-		      const void *bytes, size_t nr_bytes)
+static void zstd_dict_destroy(void *arg)
 {
-	digest->ddict_memory = malloc(room);
-	if (!digest->ddict_memory)
-		return -ENOMEM;
-	digest->ddict = ZSTD_initStaticDDict(digest->ddict_memory, room, bytes,
-					     nr_bytes, ZSTD_dlm_byRef,
-					     ZSTD_dct_fullDict);
-	return digest->ddict ? 0 : -EINVAL;
+	struct zstd_digest *digest = arg;
+
+	free(digest->cdict_memory);
+	free(digest->ddict_memory);
+	free(digest);
 }
 
 static int zstd_dict_create(int level, size_t src_bytes_max, const void *bytes,
 			    size_t nr_bytes, void **out)
 {
-	struct digest_room room = digest_room(level, src_bytes_max, nr_bytes);
 	struct zstd_digest *digest = calloc(1, sizeof(*digest));
-	int err;
+	size_t room = ddict_room(nr_bytes);
 
 	if (!digest)
 		return -ENOMEM;
-	err = init_cdict(digest, room.cdict, bytes, nr_bytes,
-			 dict_parameters(level, src_bytes_max, nr_bytes));
-	if (!err)
-		err = init_ddict(digest, room.ddict, bytes, nr_bytes);
-	if (err) {
+	digest->bytes = bytes;
+	digest->nr_bytes = nr_bytes;
+	digest->cparams = dict_parameters(level, src_bytes_max, nr_bytes);
+	digest->ddict_memory = malloc(room);
+	if (!digest->ddict_memory) {
 		zstd_dict_destroy(digest);
-		return err;
+		return -ENOMEM;
+	}
+	digest->ddict = ZSTD_initStaticDDict(digest->ddict_memory, room, bytes,
+					     nr_bytes, ZSTD_dlm_byRef,
+					     ZSTD_dct_fullDict);
+	if (!digest->ddict) {
+		zstd_dict_destroy(digest);
+		return -EINVAL;
 	}
 	*out = digest;
 	return 0;
@@ -297,6 +306,7 @@ static void attach(struct zstd_scratch *scratch,
 {
 	size_t ret;
 
+	BUG_ON(digest && !digest->cdict);
 	/* One that failed for want of room left its session open. */
 	ret = ZSTD_CCtx_reset(scratch->cctx, ZSTD_reset_session_only);
 	BUG_ON(ZSTD_isError(ret));
@@ -367,6 +377,8 @@ const struct zcomp_ops zcomp_zstd = {
 	.decompress = zstd_decompress,
 	.dict_memory = zstd_dict_memory,
 	.dict_create = zstd_dict_create,
+	.dict_ready = zstd_dict_ready,
+	.dict_rest = zstd_dict_rest,
 	.dict_destroy = zstd_dict_destroy,
 	.train = zstd_train,
 };

@@ -152,8 +152,23 @@ int zcomp_dict_create(const struct zcomp_params *params, size_t src_bytes_max,
 		free(dict);
 		return err;
 	}
+	err = zcomp_dict_ready(dict);
+	if (err) {
+		zcomp_dict_destroy(dict);
+		return err;
+	}
 	*out = dict;
 	return 0;
+}
+
+int zcomp_dict_ready(struct zcomp_dict *dict)
+{
+	return dict->ops->dict_ready(dict->digest);
+}
+
+void zcomp_dict_rest(struct zcomp_dict *dict)
+{
+	dict->ops->dict_rest(dict->digest);
 }
 
 void zcomp_dict_destroy(struct zcomp_dict *dict)
@@ -164,11 +179,12 @@ void zcomp_dict_destroy(struct zcomp_dict *dict)
 	free(dict);
 }
 
-size_t zcomp_dict_memory(const struct zcomp_params *params,
+size_t zcomp_dict_memory(const struct zcomp_params *params, enum zcomp_use use,
 			 size_t src_bytes_max, size_t nr_bytes)
 {
-	return sizeof(struct zcomp_dict) +
-	       params->ops->dict_memory(params->level, src_bytes_max, nr_bytes);
+	return (use == ZCOMP_TO_DECOMPRESS ? sizeof(struct zcomp_dict) : 0) +
+	       params->ops->dict_memory(params->level, use, src_bytes_max,
+					nr_bytes);
 }
 
 size_t zcomp_dict_bytes_besides(const struct zcomp_params *params)

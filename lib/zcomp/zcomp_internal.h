@@ -36,9 +36,12 @@ struct zcomp_ops {
 	/* As zcomp_dict_create() and so on; all are NULL where the codec has no
 	 * dictionaries. The first one also where there is nothing besides. */
 	size_t (*dict_bytes_besides)(void);
-	size_t (*dict_memory)(int level, size_t src_bytes_max, size_t nr_bytes);
+	size_t (*dict_memory)(int level, enum zcomp_use use,
+			      size_t src_bytes_max, size_t nr_bytes);
 	int (*dict_create)(int level, size_t src_bytes_max, const void *bytes,
-			   size_t nr_bytes, void **digest);
+			   size_t nr_bytes, void **digest); /* not ready */
+	int (*dict_ready)(void *digest);
+	void (*dict_rest)(void *digest);
 	void (*dict_destroy)(void *digest);
 	int (*train)(int level, const void *samples, unsigned nr_samples,
 		     size_t sample_bytes, void *dst, size_t dst_bytes,

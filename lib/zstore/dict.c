@@ -39,8 +39,12 @@ static uint64_t committed_bytes(uint64_t nr_bytes)
 static uint64_t memory_bytes(const struct zstore *store,
 			     enum zstore_codec codec, uint64_t nr_bytes)
 {
+	const struct zcomp_params *zcomp = zstore_codec(store, codec);
+
 	return committed_bytes(nr_bytes) +
-	       zcomp_dict_memory(zstore_codec(store, codec), ZSD_PAGE_BYTES,
+	       zcomp_dict_memory(zcomp, ZCOMP_TO_DECOMPRESS, ZSD_PAGE_BYTES,
+				 nr_bytes) +
+	       zcomp_dict_memory(zcomp, ZCOMP_TO_COMPRESS, ZSD_PAGE_BYTES,
 				 nr_bytes);
 }
 

@@ -174,6 +174,7 @@ static void open_factory_model(void)
 	else
 		must(plz_model_load(model, bytes, &bench.factory_model),
 		     "the factory model");
+	must(plz_model_ready(bench.factory_model), "its tables");
 }
 
 static void open_method(struct method *m)

@@ -96,7 +96,7 @@ static void take_words(const uint8_t *src, size_t bytes)
 		memcpy(state, src, sizeof(state));
 		memcpy(work->words, src + sizeof(state), bytes - sizeof(state));
 		memset(work->words + bytes - sizeof(state), 0, 2);
-		memcpy(work->rows, model->rows, sizeof(work->rows));
+		plz_model_rows(model, work->rows);
 		err = plz_coder_at(i)->decode(
 			model, work, bytes - sizeof(state), page, state);
 		FUZZ_CHECK(!err || err == -EBADMSG, "another error: %d", err);
@@ -141,6 +141,7 @@ static void take_model(struct fuzz_input *in, const uint8_t *src, size_t bytes)
 		memcpy(other + OFFSET_SUM, &sum, sizeof(sum));
 	if (!plz_model_load(other, saved_bytes, &m)) {
 		memcpy(page, src, min_u64(bytes, sizeof(page)));
+		FUZZ_CHECK(!plz_model_ready(m), "no memory");
 		round_trip(m, page);
 		plz_model_free(m);
 	}

@@ -35,6 +35,7 @@ static struct model {
 	struct model_run run;
 	struct model_rng rng;
 	struct plz_model *plz[NR_MODELS];
+	uint8_t *loaded[NR_MODELS]; /* what it was loaded from, if it was */
 	struct plz_workspace *work;
 	struct slot slots[NR_PAGES];
 	uint64_t nr_too_long, nr_damaged, nr_read;
@@ -122,6 +123,8 @@ static void store(void *arg)
 	slot->model = (unsigned)model_rng_below(&m->rng, NR_MODELS);
 	slot->bytes = 0;
 	m->plz[slot->model]->coder = any_coder(m);
+	err = plz_model_ready(m->plz[slot->model]);
+	MODEL_CHECK(&m->run, !err, "plz_model_ready: %d", err);
 	err = plz_compress(m->plz[slot->model], effort, m->work, slot->page,
 			   slot->packed, room, &slot->bytes);
 	MODEL_CHECK(&m->run, !err || err == -ENOSPC, "plz_compress: %d", err);
@@ -193,23 +196,32 @@ static void damage(void *arg)
 static void reload(void *arg)
 {
 	struct model *m = arg;
-	struct plz_model **plz = &m->plz[model_rng_below(&m->rng, NR_MODELS)];
-	size_t bytes = plz_model_bytes(*plz);
+	size_t i = model_rng_below(&m->rng, NR_MODELS);
+	size_t bytes = plz_model_bytes(m->plz[i]);
 	uint8_t *saved = malloc(bytes);
 	int err;
 
 	MODEL_CHECK(&m->run, saved, "no memory");
-	plz_model_save(*plz, saved);
-	plz_model_free(*plz);
-	err = plz_model_load(saved, bytes, plz);
+	plz_model_save(m->plz[i], saved);
+	plz_model_free(m->plz[i]);
+	free(m->loaded[i]);
+	m->loaded[i] = saved;
+	err = plz_model_load(saved, bytes, &m->plz[i]);
 	MODEL_CHECK(&m->run, !err, "plz_model_load: %d", err);
-	free(saved);
+}
+
+/* What needs no tables reads without them. */
+static void rest(void *arg)
+{
+	struct model *m = arg;
+
+	plz_model_rest(m->plz[model_rng_below(&m->rng, NR_MODELS)]);
 }
 
 static const struct model_op ops[] = {
 	{"change", {8, 8, 8}, change},	{"store", {6, 6, 6}, store},
 	{"read", {8, 8, 8}, read_back}, {"damage", {2, 2, 2}, damage},
-	{"reload", {1, 1, 1}, reload},
+	{"reload", {1, 1, 1}, reload},	{"rest", {1, 1, 1}, rest},
 };
 
 int main(void)
@@ -242,8 +254,10 @@ int main(void)
 	model_report_fact(&m->run, "pages read", m->nr_read);
 	model_report_fact(&m->run, "pages without room", m->nr_too_long);
 	model_report_fact(&m->run, "damage found", m->nr_damaged);
-	for (unsigned i = 0; i < NR_MODELS; i++)
+	for (unsigned i = 0; i < NR_MODELS; i++) {
 		plz_model_free(m->plz[i]);
+		free(m->loaded[i]);
+	}
 	free(work);
 	return 0;
 }

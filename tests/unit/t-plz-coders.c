@@ -116,7 +116,7 @@ static void encode_by_definition(struct plz_row *rows,
 START_TEST(rows_adapt_as_they_are_defined)
 {
 	const struct plz_coder *coder = plz_coder_at((unsigned)_i);
-	struct plz_model *model = plz_model_new(0);
+	struct plz_model *model = rig_model(1, 0);
 	struct plz_workspace *work = rig_workspace(PLZ_TO_STORE);
 	static struct plz_row rows[PLZ_NR_ROWS + 1];
 	static struct plz_coded coded[PLZ_MAX_STEPS];

@@ -25,6 +25,7 @@ static void setup(void)
 	const void *model = plz_factory_model(&bytes);
 
 	ck_assert_int_eq(plz_model_load(model, bytes, &factory), 0);
+	ck_assert_int_eq(plz_model_ready(factory), 0);
 	work = rig_workspace(PLZ_TO_STORE);
 }
 

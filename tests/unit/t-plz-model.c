@@ -89,6 +89,7 @@ START_TEST(what_is_saved_loads_and_codes_the_same)
 	unsigned char *first = saved(model, &bytes), *second;
 
 	ck_assert_int_eq(plz_model_load(first, bytes, &again), 0);
+	ck_assert_int_eq(plz_model_ready(again), 0);
 	second = saved(again, &twice);
 	ck_assert_uint_eq(bytes, twice);
 	ck_assert_mem_eq(first, second, bytes);
@@ -198,6 +199,7 @@ START_TEST(strange_rows_that_pass_are_good_enough)
 	}
 	sum_up(p, bytes);
 	ck_assert_int_eq(plz_model_load(p, bytes, &strange), 0);
+	ck_assert_int_eq(plz_model_ready(strange), 0);
 	for (unsigned i = 0; i < 2 * MODEL_NR_PAGE_KINDS; i++) {
 		const unsigned char *page = pages + (size_t)i * ZSD_PAGE_BYTES;
 
@@ -225,10 +227,106 @@ START_TEST(a_dictionary_of_any_length_will_do)
 }
 END_TEST
 
+/* --- tables -------------------------------------------------------------- */
+
+START_TEST(a_model_that_rests_reads_and_is_made_ready_again)
+{
+	unsigned char *page = rig_pages(59, 1), back[ZSD_PAGE_BYTES];
+	unsigned char before[PLZ_MAX_BYTES], after[PLZ_MAX_BYTES];
+	size_t n = 0, m = 0;
+
+	ck_assert_int_eq(plz_compress(model, PLZ_OPTIMAL, work, page, before,
+				      sizeof(before), &n),
+			 0);
+	plz_model_rest(model);
+	plz_model_rest(model); /* twice is no harm */
+	ck_assert_int_eq(plz_decompress(model, work, before, n, back), 0);
+	ck_assert_mem_eq(back, page, sizeof(back));
+	ck_assert_int_eq(plz_model_ready(model), 0);
+	ck_assert_int_eq(plz_model_ready(model), 0);
+	ck_assert_int_eq(plz_compress(model, PLZ_OPTIMAL, work, page, after,
+				      sizeof(after), &m),
+			 0);
+	ck_assert_uint_eq(n, m);
+	ck_assert_mem_eq(before, after, n);
+	free(page);
+}
+END_TEST
+
+/* Its bytes are where others may damage them. */
+START_TEST(bytes_that_change_under_a_model_do_no_harm)
+{
+	unsigned char *pages = rig_pages(61, MODEL_NR_PAGE_KINDS);
+	unsigned char packed[PLZ_MAX_BYTES], back[ZSD_PAGE_BYTES];
+	struct plz_model *changed;
+	struct model_rng rng;
+	size_t bytes, n, nr_refused = 0;
+	unsigned char *p = saved(model, &bytes), *sound = saved(model, &bytes);
+
+	model_rng_init(&rng, 61);
+	ck_assert_int_eq(plz_model_load(p, bytes, &changed), 0);
+	for (unsigned i = 0; i < MODEL_NR_PAGE_KINDS; i++) {
+		const unsigned char *page = pages + (size_t)i * ZSD_PAGE_BYTES;
+
+		memcpy(p, sound, bytes);
+		quiet_assert(plz_model_ready(changed) == 0);
+		quiet_assert(plz_compress(changed, PLZ_FAST, work, page, packed,
+					  sizeof(packed), &n) == 0);
+		plz_model_rest(changed);
+		for (unsigned k = 0; k < 200; k++) {
+			size_t at = OFFSET_REST +
+				    model_rng_below(&rng,
+						    bytes - OFFSET_REST - 100);
+			int err;
+
+			model_rng_fill(&rng, p + at, 100);
+			err = plz_decompress(changed, work, packed, n, back);
+			quiet_assert(
+				err == -EBADMSG ||
+				(!err && !memcmp(back, page, sizeof(back))));
+			nr_refused += err == -EBADMSG;
+		}
+		quiet_assert(plz_model_ready(changed) == -EBADMSG);
+	}
+	ck_assert_uint_gt(nr_refused, 0);
+	plz_model_free(changed);
+	free(sound);
+	free(p);
+	free(pages);
+}
+END_TEST
+
+/* What was made ready before stores as the bytes were then. */
+START_TEST(rows_that_change_while_a_model_is_ready_do_no_harm)
+{
+	unsigned char *page = rig_pages(67, 1);
+	unsigned char first[PLZ_MAX_BYTES], second[PLZ_MAX_BYTES];
+	struct plz_model *changed;
+	size_t bytes, n = 0, m = 0;
+	unsigned char *p = saved(model, &bytes);
+
+	ck_assert_int_eq(plz_model_load(p, bytes, &changed), 0);
+	ck_assert_int_eq(plz_model_ready(changed), 0);
+	ck_assert_int_eq(plz_compress(changed, PLZ_FAST, work, page, first,
+				      sizeof(first), &n),
+			 0);
+	memset(p + OFFSET_REST, 0, bytes - OFFSET_REST - RIG_DICT_BYTES);
+	ck_assert_int_eq(plz_compress(changed, PLZ_FAST, work, page, second,
+				      sizeof(second), &m),
+			 0);
+	ck_assert_uint_eq(n, m);
+	ck_assert_mem_eq(first, second, n);
+	plz_model_free(changed);
+	free(p);
+	free(page);
+}
+END_TEST
+
 START_TEST(a_model_says_what_it_takes)
 {
-	ck_assert_uint_ge(plz_model_memory(0), 200 * KIB);
-	ck_assert_uint_le(plz_model_memory(PLZ_DICT_MAX_BYTES), 512 * KIB);
+	ck_assert_uint_le(plz_model_memory(), KIB);
+	ck_assert_uint_ge(plz_tables_memory(0), 200 * KIB);
+	ck_assert_uint_le(plz_tables_memory(PLZ_DICT_MAX_BYTES), 384 * KIB);
 	ck_assert_uint_lt(plz_workspace_bytes(PLZ_TO_READ), 128 * KIB);
 	ck_assert_uint_lt(plz_workspace_bytes(PLZ_TO_STORE), 400 * KIB);
 	ck_assert_ptr_nonnull(plz_model_coder(model));
@@ -371,6 +469,10 @@ int main(void)
 			    (int)ARRAY_SIZE(bad_starts));
 	tcase_add_test(tcase, strange_rows_that_pass_are_good_enough);
 	tcase_add_loop_test(tcase, a_dictionary_of_any_length_will_do, 0, 10);
+	tcase_add_test(tcase, a_model_that_rests_reads_and_is_made_ready_again);
+	tcase_add_test(tcase, bytes_that_change_under_a_model_do_no_harm);
+	tcase_add_test(tcase,
+		       rows_that_change_while_a_model_is_ready_do_no_harm);
 	tcase_add_test(tcase, a_model_says_what_it_takes);
 	tcase_add_test(tcase, training_is_repeatable);
 	tcase_add_test(tcase, training_on_like_pages_makes_denser);

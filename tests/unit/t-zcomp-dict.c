@@ -131,6 +131,43 @@ START_TEST(one_context_uses_several)
 }
 END_TEST
 
+static const char *const resting[] = {"zstd", "plz"};
+
+/* One that rests decompresses, and made ready it compresses as before; also for
+ * a context that last used it before it rested. */
+START_TEST(one_that_rests_decompresses)
+{
+	const struct zcomp_params params = params_of(resting[_i]);
+	static unsigned char bytes[ZCOMP_DICT_MAX_BYTES];
+	struct zcomp_dict *dict = dict_of(
+		&params, bytes, rig_train(&params, 1, bytes, sizeof(bytes)));
+	unsigned char packed[2][ZSD_PAGE_BYTES], back[ZSD_PAGE_BYTES];
+	unsigned char *page = rig_sample_pages(98, 1);
+	struct zcomp_ctx *ctx = ctx_of(&params);
+	size_t n[2];
+
+	for (unsigned i = 0; i < 2; i++) {
+		ck_assert_int_eq(zcomp_dict_ready(dict), 0);
+		ck_assert_int_eq(zcomp_compress(ctx, dict, page, sizeof(back),
+						packed[i], sizeof(packed[i]),
+						&n[i]),
+				 0);
+		zcomp_dict_rest(dict);
+		zcomp_dict_rest(dict);
+		ck_assert_int_eq(zcomp_decompress(ctx, dict, packed[i], n[i],
+						  back, sizeof(back)),
+				 0);
+		ck_assert_mem_eq(back, page, sizeof(back));
+		round_trip(ctx, NULL, page);
+	}
+	ck_assert_uint_eq(n[0], n[1]);
+	ck_assert_mem_eq(packed[0], packed[1], n[0]);
+	zcomp_ctx_destroy(ctx);
+	zcomp_dict_destroy(dict);
+	free(page);
+}
+END_TEST
+
 START_TEST(pages_not_trained_on_become_shorter)
 {
 	const struct zcomp_params params = params_of("zstd");
@@ -148,8 +185,9 @@ START_TEST(pages_not_trained_on_become_shorter)
 		without += round_trip(ctx, NULL, page);
 	}
 	ck_assert_uint_lt(with, without);
-	ck_assert_uint_gt(
-		zcomp_dict_memory(&params, ZSD_PAGE_BYTES, sizeof(bytes)), 0);
+	ck_assert_uint_gt(zcomp_dict_memory(&params, ZCOMP_TO_COMPRESS,
+					    ZSD_PAGE_BYTES, sizeof(bytes)),
+			  0);
 	zcomp_ctx_destroy(ctx);
 	zcomp_dict_destroy(dict);
 	free(pages);
@@ -345,6 +383,8 @@ int main(void)
 	tcase_add_loop_test(tc, every_level_takes_every_dictionary, 0,
 			    (int)ARRAY_SIZE(levels));
 	tcase_add_test(tc, one_context_uses_several);
+	tcase_add_loop_test(tc, one_that_rests_decompresses, 0,
+			    (int)ARRAY_SIZE(resting));
 	tcase_add_test(tc, pages_not_trained_on_become_shorter);
 	tcase_add_test(tc, training_twice_gives_the_same);
 	tcase_add_test(tc, lz4_has_none);
