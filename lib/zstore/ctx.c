@@ -190,6 +190,7 @@ void zstore_ctx_destroy(struct zstore_ctx *ctx)
 
 	if (!ctx)
 		return;
+	zstore_ctx_rest(ctx);
 	store = ctx->store;
 	pthread_mutex_lock(&store->ctxs_lock);
 	list_del(&ctx->node);

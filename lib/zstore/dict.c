@@ -35,17 +35,35 @@ static uint64_t committed_bytes(uint64_t nr_bytes)
 	return align_up(nr_bytes, ZSD_PAGE_BYTES);
 }
 
-/* What one of so many bytes takes in all. */
+/* What one of so many bytes takes while it is ready, besides. */
+static uint64_t ready_bytes(const struct zstore *store, enum zstore_codec codec,
+			    uint64_t nr_bytes)
+{
+	return zcomp_dict_memory(zstore_codec(store, codec), ZCOMP_TO_COMPRESS,
+				 ZSD_PAGE_BYTES, nr_bytes);
+}
+
+/* What it takes as long as it is there. */
 static uint64_t memory_bytes(const struct zstore *store,
 			     enum zstore_codec codec, uint64_t nr_bytes)
 {
-	const struct zcomp_params *zcomp = zstore_codec(store, codec);
-
 	return committed_bytes(nr_bytes) +
-	       zcomp_dict_memory(zcomp, ZCOMP_TO_DECOMPRESS, ZSD_PAGE_BYTES,
+	       zcomp_dict_memory(zstore_codec(store, codec),
+				 ZCOMP_TO_DECOMPRESS, ZSD_PAGE_BYTES,
 				 nr_bytes) +
-	       zcomp_dict_memory(zcomp, ZCOMP_TO_COMPRESS, ZSD_PAGE_BYTES,
-				 nr_bytes);
+	       (codec == ZSTORE_PRIMARY ? ready_bytes(store, codec, nr_bytes)
+					: 0);
+}
+
+/* Of one that is there. */
+static uint64_t memory_now(const struct zstore *store, unsigned number)
+{
+	const enum zstore_codec codec = store->dict_codecs[number];
+	const uint64_t nr_bytes = store->dict_bytes[number];
+
+	return memory_bytes(store, codec, nr_bytes) +
+	       (store->dict_users[number] ? ready_bytes(store, codec, nr_bytes)
+					  : 0);
 }
 
 /* The dictionary of a number, whose ever it is. NULL where there is none. */
@@ -89,7 +107,9 @@ static bool is_stored_with(struct zstore *store, unsigned number)
 	struct zstore_ctx *ctx, *next;
 
 	list_for_each_safe (ctx, next, &store->ctxs, struct zstore_ctx, node) {
-		if (atomic_load(&ctx->dicts[codec]) == number)
+		if (atomic_load(&ctx->dicts[codec]) == number ||
+		    (codec == ZSTORE_SECONDARY &&
+		     atomic_load(&ctx->ready_dict) == number))
 			return true;
 	}
 	return false;
@@ -185,6 +205,22 @@ static unsigned find_number(struct zstore *store)
 	return found;
 }
 
+/*
+ * Digest the bytes that are at home. The secondary codec's dictionaries are
+ * ready only while somebody recompresses; that this one can be is seen now.
+ */
+static int create_dict(const struct zstore *store, unsigned number,
+		       size_t nr_bytes, struct zcomp_dict **out)
+{
+	const enum zstore_codec codec = store->dict_codecs[number];
+	int err = zcomp_dict_create(zstore_codec(store, codec), ZSD_PAGE_BYTES,
+				    dict_home(store, number), nr_bytes, out);
+
+	if (!err && codec == ZSTORE_SECONDARY)
+		zcomp_dict_rest(*out);
+	return err;
+}
+
 /* Put the bytes where they are to stay, and digest them there. */
 static int settle(struct zstore *store, unsigned number, const void *bytes,
 		  size_t nr_bytes, struct zcomp_dict **out)
@@ -195,9 +231,7 @@ static int settle(struct zstore *store, unsigned number, const void *bytes,
 	if (err)
 		goto err;
 	memcpy(dict_home(store, number), bytes, nr_bytes);
-	err = zcomp_dict_create(zstore_codec(store, store->dict_codecs[number]),
-				ZSD_PAGE_BYTES, dict_home(store, number),
-				nr_bytes, out);
+	err = create_dict(store, number, nr_bytes, out);
 	if (err)
 		goto err;
 	return 0;
@@ -207,7 +241,8 @@ err:
 	return err;
 }
 
-/* The same, and count what it takes, before it does. */
+/* The same, and count what it takes, before it does. To see that it is one, it
+ * is made ready in any case. */
 static int charge_and_settle(struct zstore *store, unsigned number,
 			     const void *bytes, size_t nr_bytes,
 			     struct zcomp_dict **out)
@@ -295,6 +330,65 @@ int zstore_dict_add(struct zstore *store, enum zstore_codec codec,
 	publish(store, number, dict);
 	*out = number;
 	return 0;
+}
+
+/* --- being ready ---------------------------------------------------------- */
+
+/* For one context more. */
+static int add_user(struct zstore *store, unsigned number)
+{
+	const uint64_t bytes =
+		ready_bytes(store, ZSTORE_SECONDARY, store->dict_bytes[number]);
+	int err = 0;
+
+	pthread_mutex_lock(&store->ready_lock);
+	/* Recompression makes room. */
+	if (!store->dict_users[number])
+		err = zs_pool_charge(store->pool, bytes, ZS_SHRINKING);
+	if (!err && !store->dict_users[number]) {
+		err = zcomp_dict_ready(dict_of(store, number));
+		if (err)
+			zs_pool_uncharge(store->pool, bytes);
+	}
+	if (!err)
+		atomic_fetch_add(&store->dict_users[number], 1);
+	pthread_mutex_unlock(&store->ready_lock);
+	return err == -EINVAL ? -EIO : err;
+}
+
+static void remove_user(struct zstore *store, unsigned number)
+{
+	pthread_mutex_lock(&store->ready_lock);
+	if (atomic_fetch_sub(&store->dict_users[number], 1) == 1) {
+		zcomp_dict_rest(dict_of(store, number));
+		zs_pool_uncharge(store->pool,
+				 ready_bytes(store, ZSTORE_SECONDARY,
+					     store->dict_bytes[number]));
+	}
+	pthread_mutex_unlock(&store->ready_lock);
+}
+
+int zstore_ctx_ready(struct zstore_ctx *ctx)
+{
+	const unsigned current = zstore_ctx_dict(ctx, ZSTORE_SECONDARY);
+	int err = 0;
+
+	if (likely(ctx->ready_dict == current))
+		return 0;
+	zstore_ctx_rest(ctx);
+	if (current)
+		err = add_user(ctx->store, current);
+	if (!err)
+		atomic_store(&ctx->ready_dict, current);
+	return err;
+}
+
+void zstore_ctx_rest(struct zstore_ctx *ctx)
+{
+	if (!ctx->ready_dict)
+		return;
+	remove_user(ctx->store, ctx->ready_dict);
+	atomic_store(&ctx->ready_dict, 0); /* it may go from now on */
 }
 
 /* --- keeping --------------------------------------------------------------- */
@@ -385,9 +479,7 @@ static int digest(struct zstore *store, unsigned number,
 
 	if (!can_be(store, number, said))
 		return 0;
-	err = zcomp_dict_create(zstore_codec(store, said->codec),
-				ZSD_PAGE_BYTES, dict_home(store, number),
-				said->nr_bytes, &dict);
+	err = create_dict(store, number, said->nr_bytes, &dict);
 	if (!err)
 		atomic_store(&store->dicts[said->codec][number], dict);
 	return err == -ENOMEM ? err : 0;
@@ -480,9 +572,7 @@ bool zstore_dict_info(struct zstore *store, unsigned number,
 		pages = zstore_dict_pages(store, number);
 		*out = (struct zstore_dict_info){
 			.bytes = store->dict_bytes[number],
-			.memory_bytes =
-				memory_bytes(store, store->dict_codecs[number],
-					     store->dict_bytes[number]),
+			.memory_bytes = memory_now(store, number),
 			.pages = pages > 0 ? (uint64_t)pages : 0,
 			.codec = store->dict_codecs[number],
 			.is_current = is_current(store, number),

@@ -338,7 +338,7 @@ static bool compress_again(struct zstore_ctx *ctx, size_t room_bytes,
 {
 	const size_t worth =
 		zcomp_worth_bytes(zstore_codec(ctx->store, ZSTORE_SECONDARY));
-	const unsigned dict = zstore_ctx_dict(ctx, ZSTORE_SECONDARY);
+	const unsigned dict = ctx->ready_dict;
 	const void *src = ctx->scratch->page;
 
 	if (dict && compress(ctx, ZSTORE_SECONDARY, dict, src,

@@ -111,7 +111,8 @@ int page_commit_table(struct zstore *store, _Atomic uint8_t *is_there,
 		      uint64_t offset, enum zs_alloc how) ZSD_MUST_CHECK;
 
 /*
- * Have the secondary codec make its object shorter, if its slot, of which that
+ * Have the secondary codec, with the dictionary that is ready for the context,
+ * make its object shorter, if its slot, of which that
  * is an object's, still says @slot. If that puts it into no smaller size class,
  * or makes it no shorter than @below_bytes, it stays, and the slot says that it
  * is incompressible.

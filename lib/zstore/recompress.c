@@ -52,10 +52,14 @@ static int try_page(struct zstore_ctx *ctx, const struct search *search,
 {
 	const uint32_t threshold = search->how->threshold_bytes;
 	uint32_t after = 0;
-	int err = page_recompress(ctx, index, slot,
-				  threshold ? threshold : UINT32_MAX, &after);
+	int err = zstore_ctx_ready(ctx);
+	const bool is_ready = !err;
 
-	if (err == -ENOSPC || err == -ENOMEM)
+	if (is_ready)
+		err = page_recompress(ctx, index, slot,
+				      threshold ? threshold : UINT32_MAX,
+				      &after);
+	if (!is_ready || err == -ENOSPC || err == -ENOMEM)
 		return err;
 	order_take(&at->order, index, slot);
 	at->nr_tried++;
@@ -65,6 +69,11 @@ static int try_page(struct zstore_ctx *ctx, const struct search *search,
 		at->bytes_after += after;
 	}
 	return 1; /* written meanwhile, or damaged: then it is not due */
+}
+
+void zstore_recompress_end(struct zstore_ctx *ctx)
+{
+	zstore_ctx_rest(ctx);
 }
 
 int zstore_recompress(struct zstore_ctx *ctx,

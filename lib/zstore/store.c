@@ -223,6 +223,7 @@ int zstore_alloc(const struct zstore_params *params, struct zstore **out)
 	}
 	lock_init(&store->adoption_lock, params->inherit_priority);
 	lock_init(&store->dicts_lock, params->inherit_priority);
+	lock_init(&store->ready_lock, params->inherit_priority);
 	lock_init(&store->ctxs_lock, params->inherit_priority);
 	list_init(&store->ctxs);
 	*out = store;
@@ -232,6 +233,7 @@ int zstore_alloc(const struct zstore_params *params, struct zstore **out)
 void zstore_free(struct zstore *store)
 {
 	pthread_mutex_destroy(&store->adoption_lock);
+	pthread_mutex_destroy(&store->ready_lock);
 	pthread_mutex_destroy(&store->dicts_lock);
 	pthread_mutex_destroy(&store->ctxs_lock);
 	zstore_sharers_fini(store);

@@ -17,9 +17,10 @@
  * Nobody waits for that: as long as it is not so, the number is taken.
  *
  * Their bytes are in the store's image, at its metadata; what the codec made
- * of them is on the heap. Both count towards mem_limit. Damage to the bytes is
- * found by zstore_verify() alone: to sum them up for each page would cost more
- * than the page. Until then what was written with them may read wrong.
+ * of them is on the heap, but for what the secondary codec takes to compress
+ * with one: see zstore_recompress.h. All count towards mem_limit. Damage to the
+ * bytes is found by zstore_verify() alone: to sum them up for each page would
+ * cost more than the page. Until then what was written with them may read wrong.
  *
  * Threads: from any, at any time; of two that add at once either may come last
  * and be the current one. I/O goes on beside them, and never waits for them.
@@ -57,7 +58,7 @@ unsigned zstore_dict_current(const struct zstore *store,
 
 struct zstore_dict_info {
 	uint64_t bytes; /* of the dictionary itself */
-	uint64_t memory_bytes; /* that it takes in all */
+	uint64_t memory_bytes; /* that it takes in all now */
 	uint64_t pages; /* stored with it */
 	enum zstore_codec codec; /* whose it is */
 	bool is_current;

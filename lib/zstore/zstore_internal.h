@@ -183,6 +183,10 @@ struct zstore {
 	uint32_t dict_holds[ZSTORE_MAX_DICTS + 1]; /* see zstore_dicts_hold() */
 	uint32_t dict_bytes[ZSTORE_MAX_DICTS + 1]; /* 0: the number is free */
 	enum zstore_codec dict_codecs[ZSTORE_MAX_DICTS + 1];
+	/* Contexts for which one of the secondary codec is ready. Changes, with
+	 * what makes it ready, under ready_lock. */
+	_Atomic uint32_t dict_users[ZSTORE_MAX_DICTS + 1];
+	pthread_mutex_t ready_lock;
 	_Atomic uint32_t dict_current[ZSTORE_CODECS]; /* number, or 0 */
 
 	pthread_mutex_t ctxs_lock; /* the three below */
@@ -231,6 +235,8 @@ struct zstore_ctx {
 	/* With which it reads a page that is in a block; 0: none. An object is
 	 * pinned instead. */
 	_Atomic uint32_t dict_read;
+	/* Of the secondary codec: one that is ready for it, or 0. */
+	_Atomic uint32_t ready_dict;
 };
 
 static inline struct zstore_header *
@@ -395,6 +401,17 @@ int zstore_dicts_load(struct zstore *store) ZSD_MUST_CHECK;
 
 /* What all of them take, bytes. */
 uint64_t zstore_dicts_memory(const struct zstore *store);
+
+/*
+ * Have the secondary codec's current dictionary, if there is one, ready for
+ * this context, which stores with it from now on: ctx->ready_dict. The one
+ * before is not any more. May wait for memory. Return: 0; -ENOSPC, -ENOMEM; or
+ * -EIO where the dictionary is damaged. Then none is ready.
+ */
+int zstore_ctx_ready(struct zstore_ctx *ctx) ZSD_MUST_CHECK;
+
+/* No dictionary is ready for this context any more. */
+void zstore_ctx_rest(struct zstore_ctx *ctx);
 
 /* Make the codec's current dictionary the context's. Return: its number. */
 unsigned zstore_ctx_switch_dict(struct zstore_ctx *ctx,

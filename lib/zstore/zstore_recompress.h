@@ -18,6 +18,10 @@
  * A page is published only if nobody has written it meanwhile, new before old,
  * so that a process may end at any instruction. It is no access to the page.
  *
+ * What the codec needs to make pages shorter, such as plz's tables of up to
+ * 380 KiB, is there only meanwhile: from the first page that a context tries,
+ * within mem_limit, until zstore_recompress_end().
+ *
  * Threads: a cursor is one thread's at a time; I/O goes on beside it.
  * Source: Linux drivers/block/zram/zram_drv.c, its attribute "recompress".
  */
@@ -62,12 +66,22 @@ struct zstore_recompressing {
  * codec, and decompressed once more, to see that it is still the same.
  * Return: 1 where there may be more; 0 at the end; or
  *   -ENOSPC, -ENOMEM  there is no room for the new object, though it would be
- *            shorter: the same page comes again
+ *            shorter, or none for what the codec needs: the same page comes
+ *            again
+ *   -EIO     the codec's current dictionary is damaged
  *   -EINPROGRESS  the image was adopted, and is not rebuilt yet
  */
 int zstore_recompress(struct zstore_ctx *ctx,
 		      const struct zstore_recompress *how,
 		      struct zstore_recompressing *at,
 		      unsigned max_looks) ZSD_MUST_CHECK;
+
+/**
+ * zstore_recompress_end() - give back what recompression took
+ *
+ * After the last call, whatever that returned, and before a longer pause: the
+ * next call takes it anew, some 0.7 ms. Destroying the context does so, too.
+ */
+void zstore_recompress_end(struct zstore_ctx *ctx);
 
 #endif

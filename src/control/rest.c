@@ -151,6 +151,11 @@ static int explain(int err, struct ctl_error *error)
 		return ctl_error_set(error, -EAGAIN,
 				     "the disk was adopted, and is not rebuilt "
 				     "yet");
+	if (err == -EIO)
+		return ctl_error_set(error, err,
+				     "the dictionary that pages are "
+				     "recompressed with is damaged: `zsctl "
+				     "verify` says which");
 	if (err)
 		return ctl_error_set(error, err,
 				     "there is no room ready for shorter "

@@ -227,6 +227,7 @@ static void recompress(struct disk *disk, void (*look)(void *arg),
 				decision.is_short) == 1 &&
 	       goes_on(disk, look, &at, &decision))
 		;
+	zstore_recompress_end(disk->ctx);
 	uv_mutex_lock(&disk->common->lock);
 	add(&disk->before, &at);
 	disk->now = (struct zstore_recompressing){0};

@@ -64,5 +64,6 @@ int recompress_run(struct zstore_ctx *ctx, const struct export_table *exports,
 		nr_retries = lacks_room(more) ? nr_retries + 1 : 0;
 	} while (more == 1 ||
 		 (lacks_room(more) && nr_retries < RECOMPRESS_RETRIES));
+	zstore_recompress_end(ctx);
 	return more;
 }

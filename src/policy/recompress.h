@@ -27,7 +27,7 @@
  * @pace:     the caller's
  * @in_haste: without the rest
  *
- * Return: as zstore_recompress().
+ * Return: as zstore_recompress(), which is to be ended.
  */
 int recompress_piece(struct zstore_ctx *ctx,
 		     const struct zstore_recompress *how,
@@ -42,7 +42,7 @@ int recompress_piece(struct zstore_ctx *ctx,
  * Cost: zstore_recompress() for each page; beside requests up to four times
  * that.
  * Return: 0, or -ENOSPC or -ENOMEM where there was no room for a shorter object
- * for a second, or -EINPROGRESS.
+ * for a second, or -EIO or -EINPROGRESS as zstore_recompress().
  */
 int recompress_run(struct zstore_ctx *ctx, const struct export_table *exports,
 		   const struct zstore_recompress *how,

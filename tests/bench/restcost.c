@@ -160,6 +160,7 @@ static void recompress(void)
 		more = zstore_recompress(bench.ctx, &how, &at, UINT32_MAX);
 	} while (more == 1);
 	must(more, "recompression");
+	zstore_recompress_end(bench.ctx);
 	bench.recompress_us =
 		(double)(bench_now_ns(CLOCK_THREAD_CPUTIME_ID) - start_ns) /
 		1e3 / (double)max_u64(at.nr_tried, 1);

@@ -11,8 +11,9 @@ require jq jq
 
 pages="$dir/pages"
 "$top_builddir/tests/bench/pagegen" --size 24M "$pages"
-# Some of it twice, early: a round may begin before the rest is written.
-dd if="$pages" of="$pages" bs=1M count=1 seek=1 conv=notrunc status=none
+# Some of it twice, early: a round may begin before the rest is written. Little of
+# it, so that sharing alone does not make room enough.
+dd if="$pages" of="$pages" bs=256K count=1 seek=1 conv=notrunc status=none
 
 expect_disk() {
     nbdcopy "$uri" - | cmp - "$pages" || fail "the disk is not what it was"
@@ -42,6 +43,11 @@ has_recompressed() { # PAGES
 
 has_shared() { # PAGES
     [ "$(get_stat policy.pages_sharing)" -gt "$1" ]
+}
+
+# Its tables are there only while pages are recompressed.
+has_model_alone() {
+    [ "$(get_stat dictionary.memory_bytes)" -lt 100000 ]
 }
 
 ask() { # COMMAND...
@@ -116,6 +122,9 @@ eventually has_recompressed 100
 expect_disk
 verify_store
 eventually has_shared 10
+eventually has_model_alone
+ask recompress
+eventually has_model_alone
 expect_disk
 verify_store
 ctl policy >"$dir/output"

@@ -173,6 +173,8 @@ static void recompress(struct model *m, struct zstore_ctx *ctx,
 		more = zstore_recompress(ctx, &how, &at,
 					 (unsigned)model_rng_range(rng, 1,
 								   100000));
+	if (model_rng_one_in(rng, 2))
+		zstore_recompress_end(ctx);
 	CHECK_MODEL(m, more >= 0 || more == -ENOSPC || more == -ENOMEM,
 		    "zstore_recompress: %d", more);
 	CHECK_MODEL(m,

@@ -12,6 +12,7 @@
 #include "model/zstore_model.h"
 #include "zstore/zstore_age.h"
 #include "zstore/zstore_dict.h"
+#include "zstore/zstore_internal.h"
 
 /* --- dictionaries -------------------------------------------------------- */
 
@@ -168,6 +169,25 @@ static void tally_page(struct model *m, uint64_t index, struct tally *tally)
 		    block.bytes, bytes);
 }
 
+/* The store has those of its secondary codec ready only while it recompresses.
+ */
+static void set_ready(struct model *m, bool are_ready)
+{
+	struct zstore *store = m->store;
+
+	for (unsigned i = 1; i <= ZSTORE_MAX_DICTS; i++) {
+		struct zcomp_dict *dict = store->dicts[ZSTORE_SECONDARY][i];
+
+		if (!dict || store->dict_users[i])
+			continue;
+		if (are_ready)
+			CHECK_MODEL(m, !zcomp_dict_ready(dict),
+				    "dictionary %u does not get ready", i);
+		else
+			zcomp_dict_rest(dict);
+	}
+}
+
 /* Compress everything once more: blocks and counters must say the same. */
 void op_count(void *arg)
 {
@@ -175,10 +195,12 @@ void op_count(void *arg)
 	struct zstore_stats stats;
 	struct tally tally = {0};
 
+	set_ready(m, true);
 	for (uint64_t i = 0; i < DISK_PAGES; i++) {
 		if (m->is_stored[i])
 			tally_page(m, i, &tally);
 	}
+	set_ready(m, false);
 	zstore_stats(m->store, &stats);
 	tally.nr_bytes -= sharing_check(&m->run, m->store, &stats);
 	CHECK_MODEL(m, stats.orig_data_size == m->nr_stored * ZSD_PAGE_BYTES,

@@ -295,6 +295,8 @@ static int run_recompression(struct model *m,
 		m->nr_unready++;
 		zstore_housekeep(m->store, UINT64_MAX);
 	} while (more == 1 || (more && tries--));
+	if (model_rng_one_in(&m->rng, 2))
+		zstore_recompress_end(m->ctx);
 	return more;
 }
 

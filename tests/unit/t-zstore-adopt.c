@@ -409,6 +409,7 @@ static void recompress(struct store_rig *r)
 	do {
 		more = zstore_recompress(r->ctx, &how, &at, 1000);
 	} while (more == 1);
+	zstore_recompress_end(r->ctx);
 	ck_assert_int_eq(more, 0);
 	ck_assert_uint_gt(at.nr_done, 0);
 }
