@@ -207,3 +207,19 @@ int mapping_release(const struct mapping *map, uint64_t offset, uint64_t bytes)
 	return range_fallocate(map, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 			       offset, bytes);
 }
+
+/* --- memory for a while -------------------------------------------------- */
+
+void *memory_take(size_t bytes)
+{
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+void memory_give_back(void *memory, size_t bytes)
+{
+	if (memory)
+		munmap(memory, bytes);
+}

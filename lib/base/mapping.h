@@ -114,4 +114,18 @@ bool mapping_next_data(const struct mapping *map, uint64_t *offset,
 int mapping_release(const struct mapping *map, uint64_t offset,
 		    uint64_t bytes) ZSD_MUST_CHECK;
 
+/* --- memory for a while -------------------------------------------------- */
+
+/**
+ * memory_take() - memory of this process alone, zeroed, page-aligned
+ *
+ * For what is large, and comes and goes: it goes back to the system, where the
+ * heap would keep it. Locked where all memory is.
+ * Return: NULL where there is none. Release: memory_give_back().
+ */
+void *memory_take(size_t bytes) ZSD_MUST_CHECK;
+
+/* memory_give_back() - @bytes, which is all of it; takes NULL too */
+void memory_give_back(void *memory, size_t bytes);
+
 #endif

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * What storing takes besides a model, made when somebody is to store.
- *
- * It is a mapping of its own, so that giving it back gives it to the system:
- * the heap would keep it.
- */
+/* What storing takes besides a model, made when somebody is to store. */
 #include "config.h"
 
 #include <errno.h>
-#include <sys/mman.h>
 
 #include "base/bits.h"
+#include "base/mapping.h"
 #include "plz/plz_internal.h"
 
 size_t plz_tables_memory(size_t dict_bytes)
@@ -22,11 +17,7 @@ size_t plz_tables_memory(size_t dict_bytes)
 
 struct plz_tables *plz_tables_new(size_t dict_bytes)
 {
-	void *memory = mmap(NULL, plz_tables_memory(dict_bytes),
-			    PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			    -1, 0);
-
-	return memory == MAP_FAILED ? NULL : memory;
+	return memory_take(plz_tables_memory(dict_bytes));
 }
 
 void plz_tables_finish(struct plz_tables *tables, const struct plz_model *model)
@@ -65,7 +56,6 @@ int plz_model_ready(struct plz_model *model)
 
 void plz_model_rest(struct plz_model *model)
 {
-	if (model->tables)
-		munmap(model->tables, plz_tables_memory(model->dict_bytes));
+	memory_give_back(model->tables, plz_tables_memory(model->dict_bytes));
 	model->tables = NULL;
 }

@@ -324,6 +324,35 @@ START_TEST(memory_is_found)
 }
 END_TEST
 
+/* Pages of the process that have memory. */
+static long resident(void)
+{
+	FILE *statm = fopen("/proc/self/statm", "r");
+	long size, pages = 0;
+
+	ck_assert_ptr_nonnull(statm);
+	ck_assert_int_eq(fscanf(statm, "%ld %ld", &size, &pages), 2);
+	fclose(statm);
+	return pages;
+}
+
+START_TEST(memory_for_a_while_goes_back)
+{
+	const size_t bytes = 8 * MIB;
+	const long before = resident();
+	unsigned char *memory = memory_take(bytes);
+
+	ck_assert_ptr_nonnull(memory);
+	ck_assert(!memory[0] && !memory[bytes - 1]);
+	memset(memory, 1, bytes);
+	ck_assert_int_ge(resident(), before + 2000);
+	memory_give_back(memory, bytes);
+	memory_give_back(NULL, bytes);
+	ck_assert_int_lt(resident(), before + 1000);
+	ck_assert_ptr_null(memory_take(SIZE_MAX / 2));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("base/mapping");
@@ -346,6 +375,7 @@ int main(void)
 	tcase_add_test(tcase, released_pages_can_be_committed_again);
 	tcase_add_test(tcase, a_size_beyond_the_address_space_is_an_error);
 	tcase_add_test(tcase, what_the_kernel_refuses_is_an_error);
+	tcase_add_test(tcase, memory_for_a_while_goes_back);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
 }
