@@ -16,10 +16,15 @@
 #include "base/spin.h"
 #include "zsmalloc/zs_handle.h"
 
-/* Entries committed at a time: 64 KiB, and 32 KiB of tags. */
-#define COMMIT_ENTRIES 8192u
+/* Entries committed at a time: two pages, and a page of tags. A system call for
+ * so many new objects is nothing, and what is not used is no loss. */
+#define COMMIT_ENTRIES 1024u
 #define ENTRIES_BYTES  (COMMIT_ENTRIES * sizeof(uint64_t))
 #define TAGS_BYTES     (COMMIT_ENTRIES * sizeof(uint32_t))
+
+/* A table has a multiple of these: where the parts of an image are follows from
+ * that, so that it must stay as it is. */
+#define TABLE_ENTRIES 8192u
 
 /* Entries that a table for @nr_handles needs: what stashes hold is extra. */
 static uint64_t nr_entries(uint64_t nr_handles)
@@ -27,10 +32,10 @@ static uint64_t nr_entries(uint64_t nr_handles)
 	const uint64_t stashed = (uint64_t)ZS_NR_CLASSES * ZS_STASH_MAX;
 
 	_Static_assert(ZS_MAX_HANDLES + ZS_NR_CLASSES * ZS_STASH_MAX +
-				       COMMIT_ENTRIES <=
+				       TABLE_ENTRIES <=
 			       (uint64_t)1 << 31,
 		       "a header names every handle of the largest table");
-	return align_up(1 + nr_handles + stashed, COMMIT_ENTRIES);
+	return align_up(1 + nr_handles + stashed, TABLE_ENTRIES);
 }
 
 uint64_t zs_handles_bytes(const struct zs_pool_params *params)

@@ -63,7 +63,7 @@
 
 /*
  * Least mem_limit that is of use, bytes. Metadata comes in pieces of up to
- * 96 KiB (handles), and each of the up to 255 size classes may hold a page
+ * 16 KiB (descriptors), and each of the up to 255 size classes may hold a page
  * that is nearly empty: of less than this hardly anything would be left for
  * what is to be stored. The store works with less, but is soon full.
  */

@@ -85,7 +85,7 @@ START_TEST(they_cost_what_they_must)
 	tagged = rig_stats(&rig).metadata_bytes;
 	ck_assert_uint_eq(rig_accounted_bytes(&rig), rig_resident_bytes(&rig));
 	ck_assert_uint_ge(tagged - plain, 4 * (uint64_t)NR_OBJECTS);
-	ck_assert_uint_le(tagged - plain, 4 * (uint64_t)NR_OBJECTS + 64 * KIB);
+	ck_assert_uint_le(tagged - plain, 4 * (uint64_t)NR_OBJECTS + 16 * KIB);
 	rig_close(&rig);
 }
 END_TEST
