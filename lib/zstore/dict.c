@@ -35,9 +35,8 @@ static uint64_t committed_bytes(uint64_t nr_bytes)
 	return align_up(nr_bytes, ZSD_PAGE_BYTES);
 }
 
-/* What one of so many bytes takes while it is ready, besides. */
-static uint64_t ready_bytes(const struct zstore *store, enum zstore_codec codec,
-			    uint64_t nr_bytes)
+uint64_t zstore_dict_ready_bytes(const struct zstore *store,
+				 enum zstore_codec codec, uint64_t nr_bytes)
 {
 	return zcomp_dict_memory(zstore_codec(store, codec), ZCOMP_TO_COMPRESS,
 				 ZSD_PAGE_BYTES, nr_bytes);
@@ -51,8 +50,9 @@ static uint64_t memory_bytes(const struct zstore *store,
 	       zcomp_dict_memory(zstore_codec(store, codec),
 				 ZCOMP_TO_DECOMPRESS, ZSD_PAGE_BYTES,
 				 nr_bytes) +
-	       (codec == ZSTORE_PRIMARY ? ready_bytes(store, codec, nr_bytes)
-					: 0);
+	       (codec == ZSTORE_PRIMARY
+			? zstore_dict_ready_bytes(store, codec, nr_bytes)
+			: 0);
 }
 
 /* Of one that is there. */
@@ -62,12 +62,13 @@ static uint64_t memory_now(const struct zstore *store, unsigned number)
 	const uint64_t nr_bytes = store->dict_bytes[number];
 
 	return memory_bytes(store, codec, nr_bytes) +
-	       (store->dict_users[number] ? ready_bytes(store, codec, nr_bytes)
-					  : 0);
+	       (store->dict_users[number]
+			? zstore_dict_ready_bytes(store, codec, nr_bytes)
+			: 0);
 }
 
 /* The dictionary of a number, whose ever it is. NULL where there is none. */
-static struct zcomp_dict *dict_of(const struct zstore *store, unsigned number)
+struct zcomp_dict *zstore_dict_of(const struct zstore *store, unsigned number)
 {
 	return atomic_load(&store->dicts[store->dict_codecs[number]][number]);
 }
@@ -179,7 +180,7 @@ static void note_dict(struct zstore *store, unsigned number, uint32_t nr_bytes,
 static void let_go(struct zstore *store, unsigned number)
 {
 	const enum zstore_codec codec = store->dict_codecs[number];
-	struct zcomp_dict *dict = dict_of(store, number);
+	struct zcomp_dict *dict = zstore_dict_of(store, number);
 	uint32_t nr_bytes = store->dict_bytes[number];
 
 	atomic_store(&store->dicts[codec][number], NULL);
@@ -197,7 +198,7 @@ static unsigned find_number(struct zstore *store)
 	unsigned found = 0;
 
 	for (unsigned i = ZSTORE_MAX_DICTS; i > 0; i--) {
-		if (dict_of(store, i) && !is_needed(store, i))
+		if (zstore_dict_of(store, i) && !is_needed(store, i))
 			let_go(store, i);
 		if (!store->dict_bytes[i])
 			found = i;
@@ -332,65 +333,6 @@ int zstore_dict_add(struct zstore *store, enum zstore_codec codec,
 	return 0;
 }
 
-/* --- being ready ---------------------------------------------------------- */
-
-/* For one context more. */
-static int add_user(struct zstore *store, unsigned number)
-{
-	const uint64_t bytes =
-		ready_bytes(store, ZSTORE_SECONDARY, store->dict_bytes[number]);
-	int err = 0;
-
-	pthread_mutex_lock(&store->ready_lock);
-	/* Recompression makes room. */
-	if (!store->dict_users[number])
-		err = zs_pool_charge(store->pool, bytes, ZS_SHRINKING);
-	if (!err && !store->dict_users[number]) {
-		err = zcomp_dict_ready(dict_of(store, number));
-		if (err)
-			zs_pool_uncharge(store->pool, bytes);
-	}
-	if (!err)
-		atomic_fetch_add(&store->dict_users[number], 1);
-	pthread_mutex_unlock(&store->ready_lock);
-	return err == -EINVAL ? -EIO : err;
-}
-
-static void remove_user(struct zstore *store, unsigned number)
-{
-	pthread_mutex_lock(&store->ready_lock);
-	if (atomic_fetch_sub(&store->dict_users[number], 1) == 1) {
-		zcomp_dict_rest(dict_of(store, number));
-		zs_pool_uncharge(store->pool,
-				 ready_bytes(store, ZSTORE_SECONDARY,
-					     store->dict_bytes[number]));
-	}
-	pthread_mutex_unlock(&store->ready_lock);
-}
-
-int zstore_ctx_ready(struct zstore_ctx *ctx)
-{
-	const unsigned current = zstore_ctx_dict(ctx, ZSTORE_SECONDARY);
-	int err = 0;
-
-	if (likely(ctx->ready_dict == current))
-		return 0;
-	zstore_ctx_rest(ctx);
-	if (current)
-		err = add_user(ctx->store, current);
-	if (!err)
-		atomic_store(&ctx->ready_dict, current);
-	return err;
-}
-
-void zstore_ctx_rest(struct zstore_ctx *ctx)
-{
-	if (!ctx->ready_dict)
-		return;
-	remove_user(ctx->store, ctx->ready_dict);
-	atomic_store(&ctx->ready_dict, 0); /* it may go from now on */
-}
-
 /* --- keeping --------------------------------------------------------------- */
 
 uint32_t zstore_dicts_hold(struct zstore *store, uint32_t mask)
@@ -399,7 +341,7 @@ uint32_t zstore_dicts_hold(struct zstore *store, uint32_t mask)
 
 	pthread_mutex_lock(&store->dicts_lock);
 	for (unsigned i = 1; i <= ZSTORE_MAX_DICTS; i++) {
-		if (!(mask >> i & 1) || !dict_of(store, i))
+		if (!(mask >> i & 1) || !zstore_dict_of(store, i))
 			continue;
 		store->dict_holds[i]++;
 		held |= (uint32_t)1 << i;
@@ -439,7 +381,7 @@ void zstore_dict_choose(struct zstore *store, enum zstore_codec codec,
 void zstore_dicts_fini(struct zstore *store)
 {
 	for (unsigned i = 1; i <= ZSTORE_MAX_DICTS; i++)
-		zcomp_dict_destroy(dict_of(store, i));
+		zcomp_dict_destroy(zstore_dict_of(store, i));
 }
 
 /* --- adopting ------------------------------------------------------------ */
@@ -457,7 +399,7 @@ static bool has_that_one(const struct zstore *store, unsigned number,
 	return store->dict_bytes[number] == said->nr_bytes &&
 	       store->header.dict_sums[number] == said->sum &&
 	       store->header.dict_codecs[number] == said->codec &&
-	       !dict_of(store, number) == !said->nr_bytes;
+	       !zstore_dict_of(store, number) == !said->nr_bytes;
 }
 
 static bool can_be(const struct zstore *store, unsigned number,
@@ -497,7 +439,7 @@ static int load_dict(struct zstore *store, unsigned number)
 
 	if (has_that_one(store, number, &said))
 		return 0;
-	zcomp_dict_destroy(dict_of(store, number));
+	zcomp_dict_destroy(zstore_dict_of(store, number));
 	atomic_store(&store->dicts[before][number], NULL);
 	store->dict_bytes[number] = said.nr_bytes;
 	store->dict_codecs[number] =
@@ -534,7 +476,7 @@ uint64_t zstore_dicts_memory(const struct zstore *store)
 	uint64_t bytes = 0;
 
 	for (unsigned i = 1; i <= ZSTORE_MAX_DICTS; i++) {
-		if (dict_of(store, i))
+		if (zstore_dict_of(store, i))
 			bytes += memory_bytes(store, store->dict_codecs[i],
 					      store->dict_bytes[i]);
 	}
@@ -566,7 +508,7 @@ bool zstore_dict_info(struct zstore *store, unsigned number,
 	int64_t pages;
 
 	pthread_mutex_lock(&store->dicts_lock);
-	dict = dict_of(store, number);
+	dict = zstore_dict_of(store, number);
 	if (dict) {
 		/* Read while a page moves between contexts it may be short. */
 		pages = zstore_dict_pages(store, number);
@@ -599,7 +541,7 @@ unsigned zstore_dict_damaged(struct zstore *store)
 
 	pthread_mutex_lock(&store->dicts_lock);
 	for (unsigned i = 1; i <= ZSTORE_MAX_DICTS && !damaged; i++) {
-		if (dict_of(store, i) &&
+		if (zstore_dict_of(store, i) &&
 		    sum_object(dict_home(store, i), store->dict_bytes[i]) !=
 			    store->header.dict_sums[i])
 			damaged = i;

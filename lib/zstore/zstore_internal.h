@@ -410,6 +410,13 @@ uint64_t zstore_dicts_memory(const struct zstore *store);
  */
 int zstore_ctx_ready(struct zstore_ctx *ctx) ZSD_MUST_CHECK;
 
+/* What one of so many bytes takes while it is ready, besides. */
+uint64_t zstore_dict_ready_bytes(const struct zstore *store,
+				 enum zstore_codec codec, uint64_t nr_bytes);
+
+/* The dictionary of that number, whichever codec's. */
+struct zcomp_dict *zstore_dict_of(const struct zstore *store, unsigned number);
+
 /* No dictionary is ready for this context any more. */
 void zstore_ctx_rest(struct zstore_ctx *ctx);
 
