@@ -2,8 +2,12 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "backing/backing_internal.h"
@@ -127,6 +131,35 @@ void backing_write(struct backing *backing, struct backing_block *blocks,
 uint32_t backing_nr_blocks(const struct backing *backing)
 {
 	return backing->nr_blocks;
+}
+
+/* A partition has no queue of its own. */
+static bool reads_one(dev_t dev, const char *file)
+{
+	char path[128], text = '0';
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s",
+		       major(dev), minor(dev), file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	if (read(fd, &text, 1) != 1)
+		text = '0';
+	close(fd);
+	return text == '1';
+}
+
+bool backing_is_rotational(const struct backing *backing)
+{
+	struct stat st;
+	dev_t dev;
+
+	if (fstat(backing->fd, &st))
+		return false;
+	dev = backing->is_device ? st.st_rdev : st.st_dev;
+	return reads_one(dev, "queue/rotational") ||
+	       reads_one(dev, "../queue/rotational");
 }
 
 const char *backing_kind(const struct backing *backing)

@@ -206,6 +206,10 @@ struct backing_counts {
 
 void backing_count(struct backing *backing, struct backing_counts *out);
 
+/* Whether it is on a disk that turns, as far as the kernel tells: what comes
+ * back from there takes long. Reads a file of sysfs. */
+bool backing_is_rotational(const struct backing *backing);
+
 /* What it is, for people and for stats: "file", "block device". */
 const char *backing_kind(const struct backing *backing);
 

@@ -180,6 +180,7 @@
 	X(failed_writes, COUNT, COUNTER, "blocks that could not be written")   \
 	X(reads_waiting, COUNT, GAUGE, "blocks that are being read")           \
 	X(encrypted, FLAG, GAUGE, "whether what is written is encrypted")      \
+	X(rotational, FLAG, GAUGE, "whether it is on a disk that turns")       \
 	X(day_written_bytes, BYTES, GAUGE, "written in the last 24 hours")     \
 	X(day_limit_bytes, LIMIT, GAUGE, "most that may be written in them")
 

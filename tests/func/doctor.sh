@@ -169,6 +169,20 @@ change_reply '.result.exports[0].mm_stat.mem_limit = 16777216'
 diagnose warn ''
 change_reply '.result.exports[0].mm_stat.mem_limit = 8388608'
 diagnose warn mem-limit
+backing='{kind: "file", size_bytes: 1048576000, bd_count: 1000,
+    failed_reads: 0, failed_writes: 0, rotational: false,
+    day_written_bytes: 4096, day_limit_bytes: 1073741824}'
+change_reply ".result.exports[0].backing = $backing"
+diagnose warn ''
+for change in bd_count=250000 rotational=true day_written_bytes=1073741824 \
+    failed_writes=1; do
+    change_reply ".result.exports[0].backing = $backing |
+        .result.exports[0].backing.$change"
+    diagnose warn backing
+done
+change_reply ".result.exports[0].backing = $backing |
+    .result.exports[0].backing.failed_reads = 1"
+diagnose fail backing
 put "$process/status" 'VmLck:	0 kB' 'VmSwap:	0 kB'
 diagnose fail 'locked memory'
 put "$process/status" 'VmLck:	8 kB' 'VmSwap:	4 kB'

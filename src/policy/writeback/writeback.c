@@ -19,6 +19,7 @@
 
 struct writeback {
 	struct writeback_params params;
+	bool is_rotational;
 	uv_mutex_t lock; /* all below */
 	struct budget *budget; /* in the image */
 	uint64_t saved_s; /* when the record was last written to its file */
@@ -113,6 +114,7 @@ int writeback_create(const struct writeback_params *params,
 		free(w);
 		return -ENOMEM;
 	}
+	w->is_rotational = backing_is_rotational(params->backing);
 	w->budget = area_budget(params->export->store);
 	load(w);
 	*out = w;
@@ -254,6 +256,7 @@ void writeback_tell(struct writeback *w, struct ctl_backing *out)
 		.failed_writes = counts.failed_writes,
 		.reads_waiting = counts.waiting,
 		.encrypted = w->params.is_encrypted,
+		.rotational = w->is_rotational,
 		.day_written_bytes = used * BACKING_BLOCK_BYTES,
 		.day_limit_bytes = w->params.day_limit_bytes,
 	};

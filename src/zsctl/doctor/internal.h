@@ -91,6 +91,8 @@ char *doctor_path(const struct doctor *d, char path[DOCTOR_PATH_BYTES],
 /* --- groups of checks ----------------------------------------------------- */
 
 void doctor_check_zsd(struct doctor *d);
+/* doctor_check_backing() - of an export; nothing where it has none */
+void doctor_check_backing(struct doctor *d, const json_t *export);
 void doctor_check_cgroup(struct doctor *d);
 void doctor_check_transport(struct doctor *d);
 void doctor_check_machine(struct doctor *d);

@@ -161,6 +161,7 @@ static void check_exports(struct doctor *d)
 	{
 		if (is_swap_mode(d))
 			check_reserve(d, export);
+		doctor_check_backing(d, export);
 		check_limit(d, export);
 	}
 }
