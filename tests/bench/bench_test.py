@@ -111,7 +111,8 @@ def test_programs_count_right():
     names = "lz4", "zstd:3", "plz", "plz-optimal"
     densities = [methods[name].density for name in names]
     assert densities == sorted(densities), methods
-    assert all(m.store_us > 0 and m.read_us > 0 for m in methods.values()), methods
+    assert all(m.store_us > 0 and 0 < m.read_us < m.slowest_read_us
+               for m in methods.values()), methods
     lines, noise = (printed("compactcost", "--rounds=2", "--size=4M",
                             "--pages=" + name) for name in ("lines", "noise"))
     assert lines.objects_moved > 100 and lines.pages_freed > 0, lines

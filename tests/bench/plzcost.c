@@ -11,7 +11,8 @@
  *
  * Times are of pages at an even distance, the codecs by turns, the least of
  * some rounds: other load on the machine makes all of them longer, and none
- * shorter. Compare those of one run with each other.
+ * shorter. Compare those of one run with each other. The slowest read is of the
+ * page that takes longest, of those that zsd would recompress.
  */
 #include "config.h"
 
@@ -25,7 +26,7 @@
 #include "base/check.h"
 #include "base/units.h"
 #include "bench_frame.h"
-#include "plz/plz.h"
+#include "plz/plz_internal.h"
 #include "plz_factory/plz_factory.h"
 #include "zcomp/zcomp.h"
 #include "zsmalloc/zsmalloc.h"
@@ -41,9 +42,13 @@
 /* What does not get below is stored raw. */
 #define MOST_BYTES 3600u
 
+/* What plz does not get so short is not recompressed: see backend_plz.c. */
+#define WORTH_BYTES 2048u
+
 static struct {
 	struct bench_page_files page_files;
 	const char *model_path; /* NULL: the one that comes with zsd */
+	const char *coder; /* NULL: the fastest */
 	uint64_t nr_timed;
 	uint64_t nr_rounds;
 	uint64_t seed;
@@ -57,6 +62,8 @@ static const struct bench_option table[] = {
 	BENCH_PAGES(&options.page_files),
 	BENCH_OPTION("model", 0, "FILE", text, &options.model_path,
 		     "of plz-factory (default: the one that comes with zsd)"),
+	BENCH_OPTION("coder", 0, "NAME", text, &options.coder,
+		     "avx2, sse2, neon or portable (default: the fastest)"),
 	BENCH_NUMBER("timed", 0, &options.nr_timed, 1, 1 << 20,
 		     "how many pages are timed (default 500)"),
 	BENCH_NUMBER("rounds", 0, &options.nr_rounds, 1, 1000,
@@ -80,6 +87,8 @@ struct method {
 	double held_bytes;
 	uint64_t nr_raw;
 	double store_us, read_us;
+	double *each_us; /* to read each page that is timed */
+	double slowest_us;
 };
 
 static struct method methods[] = {
@@ -177,6 +186,20 @@ static void open_factory_model(void)
 	must(plz_model_ready(bench.factory_model), "its tables");
 }
 
+/* With the coder that was asked for. */
+static void choose_coder(void)
+{
+	const struct plz_coder *coder = plz_coder_at(0);
+
+	for (unsigned i = 0; options.coder && coder; i++) {
+		coder = plz_coder_at(i);
+		if (coder && !strcmp(coder->name, options.coder))
+			break;
+	}
+	must(coder ? 0 : -ENOENT, "coder");
+	bench.model->coder = bench.factory_model->coder = coder;
+}
+
 static void open_method(struct method *m)
 {
 	struct zcomp_params params;
@@ -209,6 +232,7 @@ static void open_bench(void)
 	bench.work = work;
 	train();
 	open_factory_model();
+	choose_coder();
 	for (size_t i = 0; i < ARRAY_SIZE(methods); i++)
 		open_method(&methods[i]);
 }
@@ -292,6 +316,22 @@ static void least(double *least_us, uint64_t start_ns, uint64_t nr)
 		*least_us = us;
 }
 
+/* Each read by itself. */
+static void time_each(struct method *m, const unsigned char *packed,
+		      const size_t *bytes, uint64_t nr)
+{
+	unsigned char page[ZSD_PAGE_BYTES];
+
+	for (uint64_t i = 0; i < nr; i++) {
+		uint64_t start_ns = bench_now_ns(CLOCK_THREAD_CPUTIME_ID);
+
+		if (!bytes[i] || bytes[i] > WORTH_BYTES)
+			continue;
+		read_back(m, packed + i * ZSD_PAGE_BYTES, bytes[i], page);
+		least(&m->each_us[i], start_ns, 1);
+	}
+}
+
 /* All pages are stored, then all are read: pages and results have left the
  * processor's nearest caches meanwhile. */
 static void time_round(struct method *m, unsigned char *packed, size_t *bytes)
@@ -316,6 +356,15 @@ static void time_round(struct method *m, unsigned char *packed, size_t *bytes)
 			nr_stored++;
 		}
 	least(&m->read_us, start_ns, nr_stored);
+	time_each(m, packed, bytes, nr);
+}
+
+static void find_slowest(struct method *m, uint64_t room)
+{
+	for (uint64_t i = 0; i < room; i++)
+		if (m->each_us[i] > m->slowest_us)
+			m->slowest_us = m->each_us[i];
+	free(m->each_us);
 }
 
 static void time_all(void)
@@ -325,9 +374,15 @@ static void time_all(void)
 	size_t *bytes = malloc(room * sizeof(*bytes));
 
 	must(packed && bytes ? 0 : -ENOMEM, "results");
+	for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
+		methods[i].each_us = calloc(room, sizeof(double));
+		must(methods[i].each_us ? 0 : -ENOMEM, "results");
+	}
 	for (uint64_t round = 0; round < options.nr_rounds; round++)
 		for (size_t i = 0; i < ARRAY_SIZE(methods); i++)
 			time_round(&methods[i], packed, bytes);
+	for (size_t i = 0; i < ARRAY_SIZE(methods); i++)
+		find_slowest(&methods[i], room);
 	free(packed);
 	free(bytes);
 }
@@ -349,11 +404,13 @@ int main(int argc, char **argv)
 		const struct method *m = &methods[i];
 
 		printf("%s{\"name\":\"%s\",\"density\":%.3f,\"raw\":%ju"
-		       ",\"store_us\":%.1f,\"read_us\":%.1f}",
+		       ",\"store_us\":%.1f,\"read_us\":%.1f"
+		       ",\"slowest_read_us\":%.1f}",
 		       i ? "," : "", m->name,
 		       (double)bench.pages.nr_pages * ZSD_PAGE_BYTES /
 			       m->held_bytes,
-		       (uintmax_t)m->nr_raw, m->store_us, m->read_us);
+		       (uintmax_t)m->nr_raw, m->store_us, m->read_us,
+		       m->slowest_us);
 	}
 	printf("]}\n");
 	return fflush(stdout) ? 1 : 0;
