@@ -3,7 +3,11 @@
 
 #include "pages.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 
 #define PAGE_WORDS ARRAY_SIZE(((struct page *)0)->words)
 
@@ -127,4 +131,31 @@ void pages_fill(struct page *page, uint64_t key)
 const char *pages_kind_name(uint64_t key)
 {
 	return kind_of(key)->name;
+}
+
+int pages_open(struct pages_recorded *recorded, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	void *pages;
+
+	if (fd < 0 || fstat(fd, &st))
+		return -errno;
+	recorded->nr = (uint64_t)st.st_size / sizeof(struct page);
+	if (!recorded->nr || (uint64_t)st.st_size % sizeof(struct page))
+		return -EINVAL;
+	pages = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (pages == MAP_FAILED)
+		return -errno;
+	recorded->pages = pages;
+	return 0;
+}
+
+void pages_take(struct page *page, const struct pages_recorded *recorded,
+		uint64_t key)
+{
+	const uint32_t stamp = (uint32_t)key;
+
+	*page = recorded->pages[(key >> 32) % recorded->nr];
+	memcpy(page->words, &stamp, sizeof(stamp));
 }

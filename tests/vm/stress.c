@@ -2,7 +2,9 @@
 /*
  * stress - fill memory with pages that can be checked, on command
  *
- * usage: stress MEBIBYTES SEED
+ * usage: stress MEBIBYTES SEED [PAGES]
+ *
+ * What it writes is made up, or taken from the file PAGES (see pages.h).
  *
  * Takes one command a line on standard input and answers each with one line
  * on standard output:
@@ -13,7 +15,8 @@
  *   free PERCENT  give that share of the pages back to the kernel (MADV_
  *                 DONTNEED) in runs of 1 to 2,048 pages at random places
  *   verify        look at every page
- *   pass          look at every page, rewrite every other one
+ *   pass PERCENT  look at that share of the pages, from the first on, and
+ *                 rewrite every other one
  *   spoil         flip one bit of one page, so that the next look must fail
  *
  * The answer is "ok" or "corrupt", then the pages looked at, then the bytes in
@@ -50,6 +53,7 @@ struct stress {
 	uint64_t nr_pages;
 	uint16_t *generations; /* of each page, counted up by each rewrite */
 	struct page *expected; /* scratch: what a page should hold */
+	struct pages_recorded recorded; /* to take pages from; nr 0: none */
 	uint64_t seed;
 	uint64_t random; /* which pages to touch next */
 	uint64_t grown; /* pages that "grow" wrote so far */
@@ -125,27 +129,45 @@ static void note_time(struct stress *s, uint64_t start_us)
 		s->longest_us = took_us;
 }
 
+/* Have what a page should hold as the expected one. */
+static void expect_page(struct stress *s, uint64_t page)
+{
+	if (s->generations[page] == GENERATION_NONE)
+		memset(s->expected, 0, sizeof(*s->expected));
+	else if (s->recorded.nr)
+		pages_take(s->expected, &s->recorded, key_of(s, page));
+	else
+		pages_fill(s->expected, key_of(s, page));
+}
+
 static void write_page(struct stress *s, uint64_t page)
 {
-	uint64_t start_us = now_us();
+	uint64_t start_us;
 
 	if (++s->generations[page] == GENERATION_NONE)
 		s->generations[page]++;
-	pages_fill(&s->pages[page], key_of(s, page));
+	expect_page(s, page);
+	start_us = now_us();
+	s->pages[page] = *s->expected;
 	note_time(s, start_us);
+}
+
+static const char *kind_name(const struct stress *s, uint64_t page)
+{
+	if (s->generations[page] == GENERATION_NONE)
+		return "freed";
+	return s->recorded.nr ? "recorded" : pages_kind_name(key_of(s, page));
 }
 
 static void describe(struct stress *s, uint64_t page, uint64_t wrong_bytes)
 {
-	bool freed = s->generations[page] == GENERATION_NONE;
-
 	if (s->described++ >= MAX_DESCRIBED)
 		return;
 	fprintf(stderr,
 		"stress: page %" PRIu64 " (%s, written %u times): "
 		"%" PRIu64 " bytes differ\n",
-		page, freed ? "freed" : pages_kind_name(key_of(s, page)),
-		(unsigned)s->generations[page], wrong_bytes);
+		page, kind_name(s, page), (unsigned)s->generations[page],
+		wrong_bytes);
 }
 
 /* Returns how many bytes of the page are not what was written. */
@@ -153,13 +175,11 @@ static uint64_t check_page(struct stress *s, uint64_t page)
 {
 	const uint8_t *found = (const uint8_t *)&s->pages[page];
 	const uint8_t *expected = (const uint8_t *)s->expected;
-	uint64_t start_us = now_us(), wrong = 0;
+	uint64_t start_us, wrong = 0;
 	bool is_right;
 
-	if (s->generations[page] == GENERATION_NONE)
-		memset(s->expected, 0, sizeof(*s->expected));
-	else
-		pages_fill(s->expected, key_of(s, page));
+	expect_page(s, page);
+	start_us = now_us();
 	is_right = !memcmp(found, expected, ZSD_PAGE_BYTES);
 	note_time(s, start_us);
 	if (is_right)
@@ -226,10 +246,14 @@ static uint64_t free_run(struct stress *s, uint64_t first, uint64_t count)
 	return freed;
 }
 
+static uint64_t share_of_pages(const struct stress *s, uint64_t percent)
+{
+	return s->nr_pages * (percent < 100 ? percent : 100) / 100;
+}
+
 static void cmd_free(struct stress *s, uint64_t percent)
 {
-	uint64_t goal = s->nr_pages * (percent < 100 ? percent : 100) / 100;
-	uint64_t freed = 0;
+	uint64_t goal = share_of_pages(s, percent), freed = 0;
 
 	for (unsigned i = 0; freed < goal; i++) {
 		/* As programs do: many small pieces, now and then a big one. */
@@ -254,17 +278,16 @@ static void cmd_verify(struct stress *s, uint64_t arg)
 	answer(s, s->nr_pages, wrong);
 }
 
-static void cmd_pass(struct stress *s, uint64_t arg)
+static void cmd_pass(struct stress *s, uint64_t percent)
 {
-	uint64_t wrong = 0;
+	uint64_t nr = share_of_pages(s, percent), wrong = 0;
 
-	(void)arg;
-	for (uint64_t page = 0; page < s->nr_pages; page++) {
+	for (uint64_t page = 0; page < nr; page++) {
 		wrong += check_page(s, page);
 		if (page % 2)
 			write_page(s, page);
 	}
-	answer(s, s->nr_pages, wrong);
+	answer(s, nr, wrong);
 }
 
 static void cmd_spoil(struct stress *s, uint64_t arg)
@@ -283,7 +306,7 @@ static const struct command {
 } commands[] = {
 	{"fill", false, cmd_fill},     {"grow", true, cmd_grow},
 	{"touch", true, cmd_touch},    {"free", true, cmd_free},
-	{"verify", false, cmd_verify}, {"pass", false, cmd_pass},
+	{"verify", false, cmd_verify}, {"pass", true, cmd_pass},
 	{"spoil", false, cmd_spoil},
 };
 
@@ -319,16 +342,28 @@ static uint64_t number_or_exit(const char *text)
 	return n;
 }
 
+static void open_or_exit(struct stress *s, const char *path)
+{
+	int err = pages_open(&s->recorded, path);
+
+	if (err) {
+		fprintf(stderr, "stress: %s: %s\n", path, strerror(-err));
+		exit(2);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct stress s;
 	char line[64];
 
-	if (argc != 3) {
-		fputs("usage: stress MEBIBYTES SEED\n", stderr);
+	if (argc != 3 && argc != 4) {
+		fputs("usage: stress MEBIBYTES SEED [PAGES]\n", stderr);
 		return 2;
 	}
 	stress_init(&s, number_or_exit(argv[1]), number_or_exit(argv[2]));
+	if (argc == 4)
+		open_or_exit(&s, argv[3]);
 	while (fgets(line, sizeof(line), stdin)) {
 		if (!run_line(&s, line)) {
 			fprintf(stderr, "stress: no such command: %s", line);

@@ -14,14 +14,17 @@
 #   $confine     MiB that the stress program may have, 0: all
 #   $touch_mib   that it touches, of pages made from $seed
 #   $stress_program  another one than stress
+#   $stress_pages    a file that its pages are taken from, if they are not made up
 #
 # and call start_zsd, attach and swap_on, start_stress and ask, and swap_off. What
-# was done to the machine is undone however the script ends. Needs root, and zsd,
-# zsctl and stress in the path.
+# was done to the machine is undone however the script ends. A guest may mount a
+# folder of its host at $share (guest-run --share). Needs root, and zsd, zsctl and
+# stress in the path.
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 nbd=/sys/block/${device#/dev/}
 work=$(mktemp -d "${TMPDIR:-/run}/zsd-swap.XXXXXX")
+share=$work/share
 socket=$work/nbd.sock
 cgroup=/sys/fs/cgroup/${work##*/}
 program=${0##*/}
@@ -35,6 +38,7 @@ checked=0
 stall_us=0
 attached=
 swapping=
+shared=
 
 say() {
     printf '%4ds  %s\n' "$SECONDS" "$*"
@@ -106,6 +110,11 @@ show_why() {
     echo "FAIL: $what"
 }
 
+leave_share() {
+    [[ -z $shared ]] || umount "$share" || return
+    shared=
+}
+
 clean_up() {
     local status=$?
     trap - EXIT
@@ -121,11 +130,20 @@ clean_up() {
     fi
     [[ ! -d $cgroup ]] || rmdir "$cgroup"
     [[ ! -d $cgroup-zsd ]] || rmdir "$cgroup-zsd"
-    rm -rf "$work"
+    # What is in the share is the host's.
+    leave_share && rm -rf "$work"
     exit "$status"
 }
 trap clean_up EXIT
 trap 'exit 1' INT TERM HUP PIPE
+
+# mount_share [OPTIONS]
+mount_share() {
+    mkdir "$share"
+    mount -t 9p -o "trans=virtio,version=9p2000.L${1:+,$1}" share "$share" ||
+        die "there is no folder of the host: guest-run --share"
+    shared=yes
+}
 
 # --- what the kernel says ------------------------------------------------------
 
@@ -251,7 +269,8 @@ start_stress() {
     ((confine == 0)) || confine_stress
     coproc stress_pipe {
         ((confine == 0)) || echo "$BASHPID" > "$cgroup/cgroup.procs"
-        exec "${stress_program:-stress}" "$touch_mib" "$seed"
+        exec "${stress_program:-stress}" "$touch_mib" "$seed" \
+            ${stress_pages:+"$stress_pages"}
     }
     # Bash forgets these when the program ends.
     stress_pid=$!
