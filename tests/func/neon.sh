@@ -23,7 +23,8 @@ build_for_aarch64() { # SOURCE...
         -idirafter "${xxhash:-/usr/include}" \
         -DFACTORY_PAGES="\"$top_srcdir/data/factory.pages.zst\"" \
         -o "$dir/$(basename "$1" .c)" "$@" "$top_srcdir"/lib/plz/*.c \
-        "$top_srcdir/lib/base/check.c" "$top_srcdir/tests/model/model.c"
+        "$top_srcdir/lib/base/check.c" "$top_srcdir/lib/base/mapping.c" \
+        "$top_srcdir/tests/model/model.c"
 }
 
 # Both print the names of coders, and a checksum.
