@@ -95,11 +95,15 @@ static uint64_t round_blocks(double stored)
 	       ZSD_PAGE_BYTES;
 }
 
+/* Where one found nothing, pages need their time to become old. */
 static uint32_t writeback_rest_s(const struct decide_writeback_view *view,
-				 bool is_short)
+				 const struct decision *decision)
 {
-	return is_short && !view->was_in_vain ? DECIDE_SHORT_REST_S
-					      : DECIDE_WRITEBACK_REST_S;
+	if (!decision->is_short)
+		return DECIDE_WRITEBACK_REST_S;
+	return view->was_in_vain
+		       ? (uint32_t)max_u64(decision->age_s, DECIDE_SHORT_REST_S)
+		       : DECIDE_SHORT_REST_S;
 }
 
 struct decision decide_writeback(const struct decide_writeback_view *view,
@@ -123,10 +127,9 @@ struct decision decide_writeback(const struct decide_writeback_view *view,
 		decision.reason = DECIDE_FULL;
 	else if (!view->blocks_left)
 		decision.reason = DECIDE_BUDGET;
-	else if (pressure->io_stall >= DECIDE_BUSY_IO)
+	else if (!decision.is_short && pressure->io_stall >= DECIDE_BUSY_IO)
 		decision.reason = DECIDE_IO;
-	else if (view->since_round_s <
-		 writeback_rest_s(view, decision.is_short))
+	else if (view->since_round_s < writeback_rest_s(view, &decision))
 		decision.reason = DECIDE_REST;
 	else
 		decision.go = true;

@@ -17,9 +17,11 @@
  *
  * Writing out goes by the same formula, with a day as the most and four fifths
  * of that as the least, and a 300th where memory is short: 5 minutes of 25
- * hours. It waits where storage is busy, where the backing is full, and where
- * as much was written as may be in a day, however short memory is: flash wears
- * out. A round that found nothing is followed by a long rest.
+ * hours. It waits where storage is busy, unless memory is short: who waits for
+ * pages of a swap disk counts as waiting for storage. Where the backing is
+ * full, and where as much was written as may be in a day, it waits however
+ * short memory is: flash wears out. Where memory is short, a round that found
+ * nothing is followed by a rest as long as pages need to become old enough.
  *
  * Threads: pure functions. Source: the policies of Android's mmd and of
  * ChromeOS's swap_management; Lagar-Cavilla et al., "Software-defined far
