@@ -68,7 +68,7 @@ sys/epoll.h       src/io/loop.h src/zsctl/device/stay.c
 sys/eventfd.h     src/io/loop.c
 poll.h            lib/base/check.c src/io/log.c src/keep src/zsctl/save src/zsctl/device
 sys/stat.h        src/io src/zsd src/zsctl/train.c src/zsctl/save src/zsctl/swap src/backing
-sys/sysmacros.h   src/backing/check.c
+sys/sysmacros.h   src/backing
 sys/vfs.h         src/backing/check.c
 sys/swap.h        src/zsctl/swap/area.c
 sys/random.h      src/zsd/disks src/zsctl/swap/header.c
