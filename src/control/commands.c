@@ -187,6 +187,7 @@ static const struct control_command commands[] = {
 	 NULL},
 	{"writeback", control_writeback_arguments, true, control_writeback,
 	 NULL},
+	{"blocks", control_blocks_arguments, false, control_blocks, NULL},
 	{"reset_peak", export_arguments, false, run_reset_peak, NULL},
 	{"upgrade", NULL, false, run_upgrade, NULL},
 	{"save", control_save_arguments, false, NULL, control_save},

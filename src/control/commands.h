@@ -102,11 +102,13 @@ extern const struct ctl_argument control_save_arguments[];
 extern const struct ctl_argument control_idle_arguments[];
 extern const struct ctl_argument control_recompress_arguments[];
 extern const struct ctl_argument control_writeback_arguments[];
+extern const struct ctl_argument control_blocks_arguments[];
 control_run control_stats;
 control_run control_train;
 control_run control_idle;
 control_run control_recompress;
 control_run control_writeback;
+control_run control_blocks;
 control_open control_save;
 
 /* control_us_since() - microseconds since @start_ns of uv_hrtime() */

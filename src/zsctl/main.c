@@ -84,6 +84,8 @@ static const struct zsctl_command commands[] = {
 	{"writeback", "writeback PAGES...",
 	 "Write pages out to the backing, as zram's attribute does", NULL, true,
 	 export_options, zsctl_writeback},
+	{"blocks", "blocks", "List each page that is stored, as zram does",
+	 NULL, false, export_options, zsctl_blocks},
 	{"verify", "verify", "Check the store, and that every page reads", NULL,
 	 false, export_options, zsctl_verify},
 	{"train", "train [--output=FILE]",

@@ -80,6 +80,7 @@ enum zsctl_exit zsctl_train(const struct zsctl_options *options);
 enum zsctl_exit zsctl_idle(const struct zsctl_options *options);
 enum zsctl_exit zsctl_recompress(const struct zsctl_options *options);
 enum zsctl_exit zsctl_writeback(const struct zsctl_options *options);
+enum zsctl_exit zsctl_blocks(const struct zsctl_options *options);
 enum zsctl_exit zsctl_policy(const struct zsctl_options *options);
 enum zsctl_exit zsctl_save(const struct zsctl_options *options);
 enum zsctl_exit zsctl_reset_peak(const struct zsctl_options *options);

@@ -97,6 +97,15 @@ blocks=$(of_result blocks)
 expect_at_least "pages written" "$pages_written" 1000
 expect_at_least "pages in ten blocks" $((10 * pages_written / blocks)) 25
 expect_equal "objects in memory" "$(get_stat mm_stat.compr_data_size)" 0
+ctl blocks >"$dir/output"
+expect_equal "lines of blocks" "$(wc -l <"$dir/output")" \
+    $(($(get_stat mm_stat.orig_data_size) / 4096))
+expect_equal "pages of the backing among them" \
+    "$(grep -c ' .w....$\| .wh...$' "$dir/output")" \
+    "$(get_stat backing.pages)"
+expect_equal "lines that are no line of block_state" \
+    "$(grep -vcE '^ *[0-9]+ +[0-9]+\.[0-9]{6} [s.][w.][h.][i.][r.][n.]$' \
+        "$dir/output")" 0
 expect_disk
 is_hidden 'planted for the backing' || fail "words can be read in the backing"
 expect_status 0 ctl verify

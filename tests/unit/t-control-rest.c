@@ -162,6 +162,37 @@ START_TEST(writeback_tells_why_it_ended)
 }
 END_TEST
 
+START_TEST(blocks_are_told_piece_by_piece)
+{
+	int fd = rig_connect();
+	json_t *reply = rig_ask(fd, "{\"id\":1,\"command\":\"blocks\"}");
+	const json_t *result = rig_result(reply, 1), *rows, *row;
+
+	rows = json_object_get(result, "blocks");
+	ck_assert_uint_eq(json_array_size(rows), 8192);
+	row = json_array_get(rows, 1);
+	ck_assert_int_eq(json_integer_value(json_array_get(row, 0)), 3);
+	ck_assert_int_eq(json_integer_value(json_array_get(row, 1)), 3);
+	ck_assert_str_eq(json_string_value(json_array_get(row, 2)), "swhirn");
+	row = json_array_get(rows, 2);
+	ck_assert_str_eq(json_string_value(json_array_get(row, 2)), "......");
+	ck_assert_int_eq(integer(result, "next"), 8191 * 3 + 1);
+	json_decref(reply);
+	/* The last ones of the disk. */
+	reply = rig_ask(fd, "{\"id\":2,\"command\":\"blocks\",\"arguments\":"
+			    "{\"first\":805306365}}");
+	result = rig_result(reply, 2);
+	ck_assert_uint_eq(json_array_size(json_object_get(result, "blocks")),
+			  1);
+	ck_assert(json_is_null(json_object_get(result, "next")));
+	json_decref(reply);
+	close(fd);
+	ask_wrongly("{\"id\":1,\"command\":\"blocks\",\"arguments\":"
+		    "{\"first\":805306368}}",
+		    "EINVAL", "805306368");
+}
+END_TEST
+
 /* Each codec that learns, one after the other. */
 START_TEST(training_goes_through_the_codecs)
 {
@@ -203,6 +234,7 @@ static Suite *suite(void)
 	tcase_add_test(tcase, writeback_takes_what_zram_takes);
 	tcase_add_test(tcase, writeback_refuses_the_rest);
 	tcase_add_test(tcase, writeback_tells_why_it_ended);
+	tcase_add_test(tcase, blocks_are_told_piece_by_piece);
 	tcase_add_test(tcase, training_goes_through_the_codecs);
 	suite_add_tcase(suite, tcase);
 	return suite;
