@@ -63,6 +63,35 @@ int control_hand_over(json_t *document, json_t **result)
 	return 0;
 }
 
+int control_take_type(const json_t *arguments, enum control_types known,
+		      struct control_type *out, struct ctl_error *error)
+{
+	static const struct control_type types[] = {
+		{"idle", true, false, false},
+		{"huge", false, true, false},
+		{"huge_idle", true, true, false},
+		{"incompressible", false, false, true},
+	};
+	const char *name =
+		json_string_value(json_object_get(arguments, "type"));
+
+	*out = (struct control_type){0};
+	for (unsigned i = 0; name && i < known; i++) {
+		if (strcmp(types[i].name, name) != 0)
+			continue;
+		*out = types[i];
+		return 0;
+	}
+	if (!name)
+		return 0;
+	return ctl_error_set(error, -EINVAL,
+			     "'type' must be idle, huge%s, not '%.80s'",
+			     known == CONTROL_TYPE_ANY
+				     ? ", huge_idle or incompressible"
+				     : " or huge_idle",
+			     name);
+}
+
 /* --- version -------------------------------------------------------------- */
 
 static int run_version(const struct control_env *env, const json_t *arguments,

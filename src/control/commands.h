@@ -95,6 +95,31 @@ int control_find_export(const struct control_env *env, const json_t *arguments,
 			struct export **out,
 			struct ctl_error *error) ZSD_MUST_CHECK;
 
+/* Which pages a command is about, as zram's attributes have it. Without the
+ * argument "type": all. */
+struct control_type {
+	const char *name;
+	bool is_idle; /* marked */
+	bool is_huge; /* stored raw */
+	bool is_incompressible; /* recompressing gained nothing */
+};
+
+/* How many of the types a command knows: all, or all but the last. */
+enum control_types {
+	CONTROL_TYPE_COMPRESSIBLE = 3,
+	CONTROL_TYPE_ANY = 4,
+};
+
+/**
+ * control_take_type() - the argument "type"
+ * @out: receives it; all false without one, and on error
+ *
+ * Return: 0, or -EINVAL with an error.
+ */
+int control_take_type(const json_t *arguments, enum control_types known,
+		      struct control_type *out,
+		      struct ctl_error *error) ZSD_MUST_CHECK;
+
 /* The arguments of commands, and what runs them. */
 extern const struct ctl_argument control_stats_arguments[];
 extern const struct ctl_argument control_train_arguments[];

@@ -56,35 +56,6 @@ int control_idle(const struct control_env *env, const json_t *arguments,
 
 /* --- recompress ------------------------------------------------------------ */
 
-static int take_type(const json_t *arguments, struct zstore_recompress *how,
-		     struct ctl_error *error)
-{
-	static const struct {
-		const char *name;
-		bool is_idle, is_huge;
-	} types[] = {
-		{"idle", true, false},
-		{"huge", false, true},
-		{"huge_idle", true, true},
-	};
-	const char *type =
-		json_string_value(json_object_get(arguments, "type"));
-
-	for (size_t i = 0; type && i < ARRAY_SIZE(types); i++) {
-		if (strcmp(types[i].name, type) != 0)
-			continue;
-		how->is_idle = types[i].is_idle;
-		how->is_huge = types[i].is_huge;
-		return 0;
-	}
-	if (!type)
-		return 0;
-	return ctl_error_set(error, -EINVAL,
-			     "'type' must be idle, huge or huge_idle, not "
-			     "'%.80s'",
-			     type);
-}
-
 /* Which codec: there is one, and whoever names it must mean that. */
 static int take_codec(const json_t *arguments, const struct zstore_params *disk,
 		      struct ctl_error *error)
@@ -134,10 +105,14 @@ static int take_threshold(const json_t *arguments, const struct zstore *store,
 static int take_all(const json_t *arguments, const struct export *export,
 		    struct zstore_recompress *how, struct ctl_error *error)
 {
+	struct control_type type = {0};
 	int err = take_codec(arguments, zstore_params(export->store), error);
 
 	if (!err)
-		err = take_type(arguments, how, error);
+		err = control_take_type(arguments, CONTROL_TYPE_COMPRESSIBLE,
+					&type, error);
+	how->is_idle = type.is_idle;
+	how->is_huge = type.is_huge;
 	if (!err)
 		err = take_threshold(arguments, export->store, how, error);
 	how->max_pages = (uint64_t)json_integer_value(

@@ -17,37 +17,6 @@ const struct ctl_argument control_writeback_arguments[] = {
 	{"last", &ctl_count},  {NULL, NULL},
 };
 
-static int take_type(const json_t *arguments, struct zstore_writeback *how,
-		     struct ctl_error *error)
-{
-	static const struct {
-		const char *name;
-		bool is_idle, is_huge, is_incompressible;
-	} types[] = {
-		{"idle", true, false, false},
-		{"huge", false, true, false},
-		{"huge_idle", true, true, false},
-		{"incompressible", false, false, true},
-	};
-	const char *type =
-		json_string_value(json_object_get(arguments, "type"));
-
-	for (size_t i = 0; type && i < ARRAY_SIZE(types); i++) {
-		if (strcmp(types[i].name, type) != 0)
-			continue;
-		how->is_idle = types[i].is_idle;
-		how->is_huge = types[i].is_huge;
-		how->is_incompressible = types[i].is_incompressible;
-		return 0;
-	}
-	if (!type)
-		return 0;
-	return ctl_error_set(error, -EINVAL,
-			     "'type' must be idle, huge, huge_idle or "
-			     "incompressible, not '%.80s'",
-			     type);
-}
-
 static int take_pages(const json_t *arguments, const struct zstore *store,
 		      struct zstore_writeback *how, struct ctl_error *error)
 {
@@ -74,8 +43,12 @@ static int take_pages(const json_t *arguments, const struct zstore *store,
 static int take_all(const json_t *arguments, const struct export *export,
 		    struct zstore_writeback *how, struct ctl_error *error)
 {
-	int err = take_type(arguments, how, error);
+	struct control_type type;
+	int err = control_take_type(arguments, CONTROL_TYPE_ANY, &type, error);
 
+	how->is_idle = type.is_idle;
+	how->is_huge = type.is_huge;
+	how->is_incompressible = type.is_incompressible;
 	if (!err)
 		err = take_pages(arguments, export->store, how, error);
 	if (!err && !json_object_get(arguments, "type") && !how->end)
