@@ -83,7 +83,7 @@ static const struct {
 	 .reason = DECIDE_MEMORY,
 	 .since_round_s = 100},
 	/* Earlier, even where processors are short as well. */
-	{.pressure = {0.99, 50, 99},
+	{.pressure = {0.99, 50, 99, 0},
 	 .go = true,
 	 .is_short = true,
 	 .reason = DECIDE_MEMORY,
@@ -95,7 +95,7 @@ static const struct {
 	 .since_round_s = 100},
 	{.limit_used = 0.874, .reason = DECIDE_REST, .since_round_s = 100},
 	/* Never. */
-	{.pressure = {0.99, 50, 0},
+	{.pressure = {0.99, 50, 0, 0},
 	 .limit_used = 1,
 	 .is_reserve_low = true,
 	 .is_short = true,
