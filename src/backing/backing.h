@@ -114,7 +114,7 @@ uint32_t backing_nr_blocks(const struct backing *backing);
 int backing_claim(struct backing *backing) ZSD_MUST_CHECK;
 
 /**
- * backing_start() - start the threads
+ * backing_start() - start the threads; before backing_claim(), too
  * @key: BACKING_KEY_BYTES; read now, and not kept but for crypt.c's own; NULL
  *       where nothing is encrypted
  *

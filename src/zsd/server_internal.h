@@ -262,9 +262,13 @@ int exports_watch(struct server *server) ZSD_MUST_CHECK;
 int backings_open(struct server *server, size_t index,
 		  struct zstore_params *params) ZSD_MUST_CHECK;
 
-/* backings_start() - claim all, and have them work: the stores are there, and
- * are ours. Logs what goes wrong. Return: 0 or -errno. */
+/* backings_start() - get all ready to work: the stores are there. Those of
+ * another server's disks are claimed later. Logs what goes wrong. Return: 0 or
+ * -errno. */
 int backings_start(struct server *server) ZSD_MUST_CHECK;
+
+/* backings_claim() - the stores are ours, and so are they. As that. */
+int backings_claim(struct server *server) ZSD_MUST_CHECK;
 
 /* Threads of all of them. */
 unsigned backings_nr_threads(const struct server_params *params);

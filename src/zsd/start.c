@@ -160,12 +160,6 @@ static int start_housekeeper(struct server *s)
 		   : 0;
 }
 
-/* Of another server's, when that is dead: see kept_take_over(). */
-static int start_backings(struct server *s)
-{
-	return s->link && !keep_link_is_first(s->link) ? 0 : backings_start(s);
-}
-
 /* From then on another server would go on with them. */
 static int have_stores(struct server *s)
 {
@@ -300,12 +294,23 @@ int server_write_pid_file(struct server *s)
 
 /* In order: each may count on those before it. */
 static int (*const steps[])(struct server *s) = {
-	server_start_residence, server_start_log,      open_listeners,
-	start_stores,		start_housekeeper,     start_backings,
-	restore_disks,		exports_give_models,   have_stores,
-	start_serving,		kept_take_over,	       exports_watch,
-	start_control,		wait_for_signals,      wait_for_connections,
-	check_residence,	server_write_pid_file,
+	server_start_residence,
+	server_start_log,
+	open_listeners,
+	start_stores,
+	start_housekeeper,
+	backings_start,
+	restore_disks,
+	exports_give_models,
+	have_stores,
+	start_serving,
+	kept_take_over,
+	exports_watch,
+	start_control,
+	wait_for_signals,
+	wait_for_connections,
+	check_residence,
+	server_write_pid_file,
 };
 
 static int start(struct server *s)

@@ -82,13 +82,13 @@ static void spend(struct writeback *w, uint32_t blocks)
 		save(w);
 }
 
-/* An image that is new has the record of the file; one that was adopted has its
+/* A disk that is new has the record of the file; one that is adopted has its
  * own, which is newer. */
 static void load(struct writeback *w)
 {
 	int err;
 
-	if (!w->params.record || w->budget->hour)
+	if (!w->params.record || !w->params.is_new)
 		return;
 	err = budget_load(w->params.record, w->budget);
 	if (err && err != -ENOENT)

@@ -35,6 +35,7 @@ struct writeback_params {
 	const struct export_table *exports; /* whose clients are not to wait */
 	uint64_t day_limit_bytes; /* that may be written; 0: no limit */
 	bool is_encrypted; /* to be told */
+	bool is_new; /* the disk; else the image has its record */
 	const char *record; /* file for the budget, or NULL; not copied */
 	struct io_log *log; /* outlives it */
 };

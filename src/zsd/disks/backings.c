@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What is behind the disks: opened before their stores are made, which must
- * know how many blocks there are; claimed when the stores are ours.
+ * know how many blocks there are; started when the stores are there; claimed
+ * when they are ours. A server that takes over does nothing but claim: it must
+ * not need memory then.
  */
 #include "config.h"
 
@@ -68,13 +70,17 @@ static bool is_zero(const unsigned char *bytes, size_t n)
 	return !bytes[0] && !memcmp(bytes, bytes + 1, n - 1);
 }
 
-/* A disk that is new gets a key, if it is to have one; one that was adopted has
+/* Else they are another server's, which may still live. */
+static bool are_new(const struct server *s)
+{
+	return !s->link || keep_link_is_first(s->link);
+}
+
+/* A disk that is new gets a key, if it is to have one; one that is adopted has
  * that which its blocks are encrypted with. */
 static int make_key(const struct server *s, size_t index, struct area *area)
 {
-	const bool is_new = !s->link || keep_link_is_first(s->link);
-
-	if (!is_new || !s->params->disks[index].encrypt)
+	if (!are_new(s) || !s->params->disks[index].encrypt)
 		return 0;
 	if (getrandom(area->key, sizeof(area->key), 0) !=
 	    (ssize_t)sizeof(area->key))
@@ -127,14 +133,13 @@ static int start_one(struct server *s, size_t index)
 		.backing = s->backings[index],
 		.exports = &s->exports,
 		.day_limit_bytes = disk->writeback_day_bytes,
+		.is_new = are_new(s),
 		.log = s->log,
 	};
-	int err = backing_claim(s->backings[index]);
+	int err = make_key(s, index, area);
 
-	if (!err)
-		err = make_key(s, index, area);
 	if (err)
-		return err;
+		return server_complain(s, "cannot make a key", err);
 	params.is_encrypted = !is_zero(area->key, sizeof(area->key));
 	err = backing_start(s->backings[index],
 			    params.is_encrypted ? area->key : NULL);
@@ -152,6 +157,15 @@ int backings_start(struct server *s)
 
 	for (size_t i = 0; i < s->params->nr_disks && !err; i++)
 		err = s->backings[i] ? start_one(s, i) : 0;
+	return err || !are_new(s) ? err : backings_claim(s);
+}
+
+int backings_claim(struct server *s)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < s->params->nr_disks && !err; i++)
+		err = s->backings[i] ? backing_claim(s->backings[i]) : 0;
 	return err;
 }
 

@@ -194,7 +194,7 @@ int kept_take_over(struct server *s)
 		return server_complain(s, "the keeper is gone", err);
 	err = adopt_stores(s);
 	if (!err)
-		err = backings_start(s);
+		err = backings_claim(s);
 	if (err)
 		return err;
 	atomic_store(&s->nr_resuming, 1); /* until all are given to workers */
