@@ -53,8 +53,8 @@ const unsigned char *block_find(const unsigned char *block, uint32_t page,
 		if (len > behind)
 			return NULL;
 		behind -= len;
-		if (other == page)
-			return len == len_bytes ? block + behind : NULL;
+		if (other == page && len == len_bytes)
+			return block + behind;
 	}
 	return NULL;
 }

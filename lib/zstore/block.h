@@ -27,7 +27,8 @@ unsigned char *block_add(unsigned char *block, unsigned nr, uint32_t used_bytes,
 /* All are there. */
 void block_end(unsigned char *block, unsigned nr);
 
-/* The object of a page, if it has that length; or NULL. */
+/* The first object of a page that has that length; or NULL. A page that was
+ * written anew while the block was filled may have several. */
 const unsigned char *block_find(const unsigned char *block, uint32_t page,
 				uint32_t len_bytes);
 

@@ -494,6 +494,33 @@ START_TEST(what_changes_meanwhile_stays_in_memory)
 }
 END_TEST
 
+/* A page that was found, and found again where it was shorter by then. */
+START_TEST(a_page_may_be_in_a_block_twice)
+{
+	int more;
+
+	told_put(5, 2000, 5000);
+	told_put(1, 510, 5000);
+	do {
+		more = zstore_writeback_fill(rig.ctx, &how, &at, &out, 1);
+	} while (!out.nr);
+	ck_assert_int_eq(more, -EAGAIN);
+	ck_assert_uint_eq(out.pages[0].index, 5);
+	told_put(5, 500, 5000);
+	do {
+		more = zstore_writeback_fill(rig.ctx, &how, &at, &out, 100);
+	} while (more == -EAGAIN);
+	ck_assert_int_eq(more, 1);
+	ck_assert_uint_eq(out.nr, 2);
+	ck_assert_uint_eq(out.pages[1].index, 5);
+	end();
+	ck_assert(is_backed(5));
+	ck_assert_uint_eq(told_block(5).bytes, 500);
+	ck_assert_uint_eq(stats_now().pages_backed, 1);
+	rig_assert_range(&rig, 5 * ZSD_PAGE_BYTES, ZSD_PAGE_BYTES);
+}
+END_TEST
+
 /* A page that was written twice has the handle back that it had, and the same
  * slot; but not the same content. */
 START_TEST(the_same_slot_is_not_the_same_page)
@@ -658,6 +685,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, damage_ends_the_patience);
 	tcase_add_test(tc, a_full_backing_is_said);
 	tcase_add_test(tc, what_changes_meanwhile_stays_in_memory);
+	tcase_add_test(tc, a_page_may_be_in_a_block_twice);
 	tcase_add_test(tc, the_same_slot_is_not_the_same_page);
 	tcase_add_test(tc, what_is_accessed_meanwhile_stays_in_memory);
 	tcase_add_test(tc, a_block_may_be_given_up);
