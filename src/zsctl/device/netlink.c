@@ -140,7 +140,8 @@ static size_t put_get_family(struct netlink *n)
 /* Whether there is one at @attr, all of it inside the message. */
 static bool is_attr(const struct nlattr *attr, const struct nlmsghdr *message)
 {
-	const char *end = mnl_nlmsg_get_payload_tail(message);
+	/* Not libmnl's, which is rounded up to where the next one begins. */
+	const char *end = (const char *)message + message->nlmsg_len;
 
 	return mnl_attr_ok(attr, (int)(end - (const char *)attr));
 }
