@@ -183,39 +183,25 @@ bool zstore_blocks_name(struct zstore *store, uint32_t block, bool *is_first)
 	return true;
 }
 
-uint64_t zstore_block_mark(uint32_t block)
-{
-	/* An odd multiplier spreads neighbours over all bits. */
-	return (block + UINT64_C(1)) * UINT64_C(0x9e3779b97f4a7c15);
-}
-
 uint64_t zstore_blocks_sum(const struct zstore *store)
 {
 	uint64_t marks = 0;
 
 	for (uint32_t i = 0; i < store->header.nr_blocks; i++)
-		marks += zstore_block_mark(i) *
+		marks += zstore_mark(i) *
 			 atomic_load_explicit(&store->block_pages[i],
 					      memory_order_relaxed);
 	return marks;
-}
-
-/* As zstore_stats(): what moved meanwhile may be missing. */
-static uint64_t sum(struct zstore *store, enum zstore_counter counter)
-{
-	const int64_t n = zstore_sum(store, counter);
-
-	return n > 0 ? (uint64_t)n : 0;
 }
 
 void zstore_backing_stats(struct zstore *store,
 			  struct zstore_backing_stats *out)
 {
 	*out = (struct zstore_backing_stats){
-		.blocks_used = sum(store, COUNT_blocks_used),
+		.blocks_used = zstore_gauge(store, COUNT_blocks_used),
 		.blocks = store->header.nr_blocks,
-		.pages_backed = sum(store, COUNT_pages_backed),
-		.bytes_backed = sum(store, COUNT_bytes_backed),
-		.block_reads = sum(store, COUNT_block_reads),
+		.pages_backed = zstore_gauge(store, COUNT_pages_backed),
+		.bytes_backed = zstore_gauge(store, COUNT_bytes_backed),
+		.block_reads = zstore_gauge(store, COUNT_block_reads),
 	};
 }

@@ -93,9 +93,9 @@ bool zstore_sharers_remove(struct zstore *store, zs_handle handle,
 }
 
 /* Source: the finalizer of MurmurHash3, by Austin Appleby. */
-uint64_t zstore_sharer_mark(zs_handle handle)
+uint64_t zstore_mark(uint32_t number)
 {
-	uint64_t n = handle;
+	uint64_t n = number;
 
 	n = (n ^ n >> 33) * UINT64_C(0xff51afd7ed558ccd);
 	n = (n ^ n >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
@@ -108,6 +108,6 @@ uint64_t zstore_sharers_sum(const struct zstore *store, uint64_t end)
 
 	for (uint64_t handle = 1; handle < end; handle++)
 		sum += zstore_sharers(store, (zs_handle)handle) *
-		       zstore_sharer_mark((zs_handle)handle);
+		       zstore_mark((uint32_t)handle);
 	return sum;
 }

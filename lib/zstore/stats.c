@@ -17,8 +17,7 @@ int64_t zstore_sum(struct zstore *store, enum zstore_counter counter)
 	return sum;
 }
 
-/* A gauge that was read while a page moved between contexts may be short. */
-static uint64_t sum(struct zstore *store, enum zstore_counter counter)
+uint64_t zstore_gauge(struct zstore *store, enum zstore_counter counter)
 {
 	int64_t n = zstore_sum(store, counter);
 
@@ -31,21 +30,21 @@ void zstore_stats(struct zstore *store, struct zstore_stats *out)
 
 	zs_pool_stats(store->pool, &pool);
 	*out = (struct zstore_stats){
-		.orig_data_size =
-			sum(store, COUNT_pages_stored) * ZSD_PAGE_BYTES,
-		.compr_data_size = sum(store, COUNT_compr_data_size),
+		.orig_data_size = zstore_gauge(store, COUNT_pages_stored) *
+				  ZSD_PAGE_BYTES,
+		.compr_data_size = zstore_gauge(store, COUNT_compr_data_size),
 		.mem_used_total = pool.pages_used * ZSD_PAGE_BYTES,
 		.mem_limit = pool.limit_bytes,
 		.mem_used_max = pool.pages_used_max * ZSD_PAGE_BYTES,
-		.same_pages = sum(store, COUNT_same_pages),
+		.same_pages = zstore_gauge(store, COUNT_same_pages),
 		.pages_compacted = pool.pages_compacted,
-		.huge_pages = sum(store, COUNT_huge_pages),
-		.pages_sharing = sum(store, COUNT_pages_sharing),
-		.huge_pages_since = sum(store, COUNT_huge_pages_since),
-		.failed_reads = sum(store, COUNT_failed_reads),
-		.corrupt_reads = sum(store, COUNT_corrupt_reads),
-		.failed_writes = sum(store, COUNT_failed_writes),
-		.notify_free = sum(store, COUNT_notify_free),
+		.huge_pages = zstore_gauge(store, COUNT_huge_pages),
+		.pages_sharing = zstore_gauge(store, COUNT_pages_sharing),
+		.huge_pages_since = zstore_gauge(store, COUNT_huge_pages_since),
+		.failed_reads = zstore_gauge(store, COUNT_failed_reads),
+		.corrupt_reads = zstore_gauge(store, COUNT_corrupt_reads),
+		.failed_writes = zstore_gauge(store, COUNT_failed_writes),
+		.notify_free = zstore_gauge(store, COUNT_notify_free),
 		.metadata_bytes = pool.metadata_bytes + pool.charged_bytes,
 		.reserve_bytes = pool.pages_reserve * ZSD_PAGE_BYTES,
 		.direct_grows = pool.direct_grows,

@@ -19,8 +19,8 @@ struct tally {
 	int64_t pages; /* that are not empty */
 	int64_t objects; /* that are named */
 	int64_t sharing; /* that name an object which another one did */
-	uint64_t sharers; /* sum of their zstore_sharer_mark() */
-	uint64_t blocks; /* sum of their zstore_block_mark() */
+	uint64_t sharers; /* sum of their zstore_mark() */
+	uint64_t blocks; /* the same of those in blocks */
 	int64_t dict_pages[ZSTORE_MAX_DICTS + 1]; /* that name it */
 	uint64_t locked; /* 1 + a page whose slot is; 0: none is */
 	uint64_t doubled; /* 1 + a page that has the object of another, and does
@@ -84,7 +84,7 @@ static void tally_object(struct tally *tally, uint64_t index, uint64_t slot)
 	if (is_shared ? before & MARK_OWNED : before)
 		tally->doubled = index + 1;
 	if (is_shared)
-		tally->sharers += zstore_sharer_mark(slot_handle(slot));
+		tally->sharers += zstore_mark(slot_handle(slot));
 	if (is_shared && before)
 		tally->sharing++;
 	else
@@ -100,7 +100,7 @@ static void tally_slot(struct tally *tally, uint64_t index, uint64_t slot)
 	if (slot_kind(slot) == SLOT_OBJECT)
 		tally_object(tally, index, slot);
 	else
-		tally->blocks += zstore_block_mark(slot_block(slot));
+		tally->blocks += zstore_mark(slot_block(slot));
 }
 
 static int verify_slots(struct zstore_ctx *ctx, struct tally *tally,

@@ -297,6 +297,10 @@ static inline void count_dict(struct zstore_ctx *ctx, unsigned number,
 /* Sum one counter over all contexts, past ones too. */
 int64_t zstore_sum(struct zstore *store, enum zstore_counter counter);
 
+/* The same of what is never below 0; one that was read while a page moved
+ * between contexts may be short. */
+uint64_t zstore_gauge(struct zstore *store, enum zstore_counter counter);
+
 /* Whether page @index was ever written: if not, its slot has no memory. */
 static inline bool slot_exists(const struct zstore *store, uint64_t index)
 {
@@ -514,11 +518,11 @@ bool zstore_sharers_add(struct zstore *store, zs_handle handle);
 bool zstore_sharers_remove(struct zstore *store, zs_handle handle,
 			   uint32_t *left);
 
-/* Of sharers, each of which counts so much: two tables that differ in any
- * handle's most probably differ in the sum. */
-uint64_t zstore_sharer_mark(zs_handle handle);
+/* What each slot that names handle or block @number counts: two tables that
+ * differ in how many do most probably differ in the sum. */
+uint64_t zstore_mark(uint32_t number);
 
-/* The sum over all below @end. */
+/* That sum over all handles below @end. */
 uint64_t zstore_sharers_sum(const struct zstore *store, uint64_t end);
 
 /* --- blocks.c ------------------------------------------------------------- */
@@ -564,9 +568,7 @@ static inline uint32_t zstore_block_sum(const struct zstore *store,
 				    memory_order_acquire);
 }
 
-/* Of blocks, each of which counts so much for each page: two tables that differ
- * most probably differ in the sum. */
-uint64_t zstore_block_mark(uint32_t block);
+/* The sum of zstore_mark() over all blocks. */
 uint64_t zstore_blocks_sum(const struct zstore *store);
 
 #endif

@@ -632,6 +632,24 @@ START_TEST(a_wrong_block_is_damage)
 }
 END_TEST
 
+/* Whose pages are how many, not only how many there are. */
+START_TEST(a_wrong_count_of_pages_is_found)
+{
+	struct zstore_verify_report report;
+	_Atomic uint8_t *pages = rig.store->block_pages;
+
+	how.singly = true;
+	for (unsigned i = 0; i < 3; i++)
+		told_put(i, 1000, 5000);
+	ck_assert_int_eq(run(), 0);
+	ck_assert_int_eq(zstore_verify(rig.ctx, &report), 0);
+	pages[0] = pages[2] = 0;
+	pages[1] = 3;
+	ck_assert_int_eq(zstore_verify(rig.ctx, &report), -EUCLEAN);
+	pages[0] = pages[1] = pages[2] = 1;
+}
+END_TEST
+
 /* --- blocks ---------------------------------------------------------------- */
 
 /* Whatever is in one, what is found is inside. */
@@ -692,6 +710,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, another_process_goes_on_with_it);
 	tcase_add_test(tc, it_must_be_the_same_backing);
 	tcase_add_test(tc, a_wrong_block_is_damage);
+	tcase_add_test(tc, a_wrong_count_of_pages_is_found);
 	tcase_add_test(tc, a_damaged_directory_leads_nowhere);
 	return s;
 }
