@@ -12,6 +12,7 @@
 
 #include "backing/backing_internal.h"
 #include "base/check.h"
+#include "base/mapping.h"
 
 #define WRITE_BUFFER_BYTES ((size_t)BACKING_WRITE_MAX * BACKING_BLOCK_BYTES)
 
@@ -83,7 +84,7 @@ void backing_close(struct backing *backing)
 		return;
 	fetch_destroy(backing->fetch);
 	crypt_destroy(backing->crypt);
-	memory_unmap(backing->write_buffer, WRITE_BUFFER_BYTES);
+	memory_give_back(backing->write_buffer, WRITE_BUFFER_BYTES);
 	if (backing->fd >= 0)
 		close(backing->fd);
 	free(backing->path);

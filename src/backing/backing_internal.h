@@ -51,10 +51,9 @@ struct backing {
  * Source: open(2), of O_DIRECT and fork(2); madvise(2).
  *
  * They are touched: where memory is locked they stay. Return: 0 or -errno.
- * Release: memory_unmap(), which takes NULL too.
+ * Release: memory_give_back().
  */
 int memory_map(size_t bytes, void **out) ZSD_MUST_CHECK;
-void memory_unmap(void *memory, size_t bytes);
 
 /* --- check.c, extents.c, claim.c ------------------------------------------- */
 

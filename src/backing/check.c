@@ -24,6 +24,7 @@
 #include "backing/backing_internal.h"
 #include "base/bits.h"
 #include "base/compiler.h"
+#include "base/mapping.h"
 
 /* Of network block devices; Linux Documentation/admin-guide/devices.txt. */
 #define NBD_MAJOR 43u
@@ -288,7 +289,7 @@ static int check_direct(const struct backing *backing)
 	if (pread(backing->fd, page, BACKING_BLOCK_BYTES, 0) < 0)
 		err = errno == EINVAL ? complain(backing, &is_indirect)
 				      : refuse_call(backing, "read", -errno);
-	memory_unmap(page, BACKING_BLOCK_BYTES);
+	memory_give_back(page, BACKING_BLOCK_BYTES);
 	return err;
 }
 

@@ -15,6 +15,7 @@
 
 #include "backing/backing_internal.h"
 #include "base/bytes.h"
+#include "base/mapping.h"
 
 struct crypt {
 	struct xts_aes256_key encrypt;
@@ -39,7 +40,7 @@ void crypt_destroy(struct crypt *crypt)
 	if (!crypt)
 		return;
 	explicit_bzero(crypt, sizeof(*crypt));
-	memory_unmap(crypt, sizeof(*crypt));
+	memory_give_back(crypt, sizeof(*crypt));
 }
 
 bool crypt_is_locked(const struct crypt *crypt)

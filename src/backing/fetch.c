@@ -15,6 +15,7 @@
 #include "backing/backing_internal.h"
 #include "backing/table.h"
 #include "base/lock.h"
+#include "base/mapping.h"
 
 /*
  * Reads at once. A disk that is slow does not do more at a time much faster;
@@ -188,7 +189,7 @@ int fetch_create(struct backing *backing, struct fetch **out)
 	return 0;
 
 err_pages:
-	memory_unmap(pages, bytes);
+	memory_give_back(pages, bytes);
 err_free:
 	free(fetch);
 	return err;
@@ -224,6 +225,7 @@ void fetch_destroy(struct fetch *fetch)
 		uv_thread_join(&fetch->threads[--fetch->nr_threads]);
 	uv_mutex_destroy(&fetch->lock);
 	uv_cond_destroy(&fetch->work);
-	memory_unmap(fetch->pages, (size_t)TABLE_PLACES * BACKING_BLOCK_BYTES);
+	memory_give_back(fetch->pages,
+			 (size_t)TABLE_PLACES * BACKING_BLOCK_BYTES);
 	free(fetch);
 }

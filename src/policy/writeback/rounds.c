@@ -68,9 +68,8 @@ static void take_over(struct disk *disk, const struct writeback_run *run)
 	uv_mutex_unlock(&disk->common->lock);
 }
 
-/* Return: as writeback_batch(); 1 where it was broken off. */
-static int go(struct disk *disk, void (*look)(void *arg),
-	      struct writeback_run *run)
+static void go(struct disk *disk, void (*look)(void *arg),
+	       struct writeback_run *run)
 {
 	struct pace pace;
 	int more;
@@ -83,7 +82,6 @@ static int go(struct disk *disk, void (*look)(void *arg),
 	} while (more == 1 && goes_on(disk, look));
 	take_over(disk, run);
 	disk_set_state(disk, DISK_WAITS);
-	return more;
 }
 
 static uint32_t before_s(const struct disk *disk, uint32_t age_s)
@@ -118,7 +116,7 @@ static void write_huge(struct disk *disk, void (*look)(void *arg))
 			},
 	};
 
-	(void)go(disk, look, &run);
+	go(disk, look, &run);
 }
 
 static void write_old(struct disk *disk, void (*look)(void *arg),
@@ -129,7 +127,7 @@ static void write_old(struct disk *disk, void (*look)(void *arg),
 		.max_blocks = decision->max_blocks,
 	};
 
-	(void)go(disk, look, &run);
+	go(disk, look, &run);
 	uv_mutex_lock(&disk->common->lock);
 	disk->rounds.nr_rounds++;
 	disk->rounds.was_in_vain = !run.at.nr_done;
