@@ -35,16 +35,6 @@ ask() { # COMMAND...
     expect_status 0 ctl --json "$@"
 }
 
-has_standby() {
-    [ "$(get_stat survival.standby_ready 2>"$dir/stat")" = true ]
-}
-
-serves_other_than() { # PROCESS
-    local pid
-
-    pid=$(get_stat pid 2>/dev/null) && [ "$pid" != "$1" ]
-}
-
 has_written() { # PAGES
     [ "$(get_stat policy.pages_written_out)" -ge "$1" ]
 }

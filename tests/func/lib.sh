@@ -186,6 +186,18 @@ get_stat() {
         jq -e -r ".result | .exports[0] * del(.exports) | .$1"
 }
 
+# Whether another server would go on with the disks.
+has_standby() {
+    [ "$(get_stat survival.standby_ready 2>"$dir/stat")" = true ]
+}
+
+# Whether one does.
+serves_other_than() { # PROCESS
+    local pid
+
+    pid=$(get_stat pid 2>/dev/null) && [ "$pid" != "$1" ]
+}
+
 # What the stores' memfds have in memory, bytes.
 store_resident_bytes() {
     awk '/^[0-9a-f]+-/ { is_store = /memfd:zsd \(deleted\)/ }

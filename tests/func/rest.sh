@@ -27,16 +27,6 @@ of_result() { # MEMBER
     jq -e -r ".result.$1" "$dir/output"
 }
 
-has_standby() {
-    [ "$(get_stat survival.standby_ready 2>"$dir/stat")" = true ]
-}
-
-serves_other_than() { # PROCESS
-    local pid
-
-    pid=$(get_stat pid 2>/dev/null) && [ "$pid" != "$1" ]
-}
-
 has_recompressed() { # PAGES
     [ "$(get_stat policy.pages_recompressed)" -gt "$1" ]
 }

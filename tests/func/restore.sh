@@ -101,9 +101,6 @@ cp "$dir/small" "$dir/moved" # the disk of another size
 server_pid() {
     get_stat pid
 }
-has_standby() {
-    [ "$(get_stat survival.standby_ready 2>"$dir/stat")" = true ]
-}
 kill_server() {
     local before after
 

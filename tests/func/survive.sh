@@ -14,17 +14,7 @@ server_pid() {
     get_stat pid
 }
 
-has_standby() {
-    [ "$(get_stat survival.standby_ready 2>"$dir/stat")" = true ]
-}
-
 # The server that serves now is another than process $1.
-serves_other_than() {
-    local pid
-
-    pid=$(server_pid 2>/dev/null) && [ "$pid" != "$1" ]
-}
-
 # Once one stands by; and wait for that to serve.
 kill_server() {
     local pid

@@ -25,10 +25,6 @@ runs_what_is_installed() {
     [ "$(inode_of_server 2>"$dir/stat")" = "$(stat -c %i "$dir/zsd")" ]
 }
 
-has_standby() {
-    [ "$(get_stat survival.standby_ready 2>"$dir/stat")" = true ]
-}
-
 standby_runs_what_is_installed() {
     local pid
 
